@@ -1,0 +1,31 @@
+"""Turns an error into one sentence on stderr and its exit code."""
+
+import sys
+import traceback
+
+from app.lifecycle.exit_codes import ExitCode
+
+BY_NAME = {
+    # By name, so that --help does not import what defines them.
+    "SettingsRefused": ExitCode.SETTINGS_REFUSED,
+    "StrategyRefused": ExitCode.SETTINGS_REFUSED,
+    "UsageRefused": ExitCode.USAGE,
+    "StorageError": ExitCode.START_FAILED,
+    "StartFailed": ExitCode.START_FAILED,
+}
+
+
+class UsageRefused(Exception):
+    """The words of the command line are off."""
+
+
+def report_failure(error: Exception) -> int:
+    """Print what went wrong; return the exit code. What nobody foresaw is a bug, and says so."""
+    for kind in type(error).__mro__:
+        code = BY_NAME.get(kind.__name__)
+        if code is not None:
+            print(f"error: {error}", file=sys.stderr)
+            return code
+    traceback.print_exception(error, file=sys.stderr)
+    print(f"this is a bug in perps-bot: {type(error).__name__}: {error}", file=sys.stderr)
+    return ExitCode.BUG

@@ -1,0 +1,121 @@
+"""The command line. Nothing heavy is imported before a command needs it: ``--help`` must not pay for a bot."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, NoReturn, Optional
+
+import typer
+
+from app.cli.failures import report_failure
+
+app = typer.Typer(
+    name="perps-bot",
+    help="A perpetual-futures trading bot. Without a command it runs.",
+    epilog="Exit codes: 0 clean, 1 a bug, 2 usage, 3 settings refused, 4 start failed, "
+    "5 a critical part failed, 6 stopped but not cleanly, 130 aborted by a second signal.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+settings_app = typer.Typer(help="Show, check or describe the settings.", no_args_is_help=True)
+strategy_app = typer.Typer(help="Write your own strategy.", no_args_is_help=True)
+app.add_typer(settings_app, name="settings")
+app.add_typer(strategy_app, name="strategy")
+
+Profile = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads it
+    typer.Option("--profile", "-p", help="Name of a profile, or path of a TOML file. [env: APP_PROFILE]"),
+]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads it
+    typer.Option("--set", "-s", metavar="SECTION.KEY=VALUE", help="Set one value; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+@app.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    """A perpetual-futures trading bot. Without a command it runs."""
+    if context.invoked_subcommand is None:
+        run()
+
+
+@app.command()
+def run(
+    profile: Profile = None,
+    overrides: Overrides = None,
+    for_: Annotated[Optional[str], typer.Option("--for", help="Stop after this wall time: 30s, 10m, 2h, 1d.")] = None,  # noqa: UP045
+    for_virtual: Annotated[Optional[str], typer.Option("--for-virtual", help="Stop after this market time.")] = None,  # noqa: UP045
+    plain: Annotated[bool, typer.Option("--plain", help="Log lines instead of the live view.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Run the bot until Ctrl-C, the end of the data, or the time given."""
+    from app.cli.run import run_bot  # noqa: PLC0415
+
+    _exit(lambda: run_bot(profile, overrides or [], for_, for_virtual, plain=plain, as_json=as_json))
+
+
+@app.command()
+def graph(
+    profile: Profile = None,
+    overrides: Overrides = None,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a Mermaid diagram.")] = False,  # noqa: FBT002
+) -> None:
+    """Print what the bot is made of and the order in which it starts. Nothing is started."""
+    from app.cli.graph import print_graph  # noqa: PLC0415
+
+    _exit(lambda: print_graph(profile, overrides or [], mermaid=mermaid))
+
+
+@app.command()
+def status(profile: Profile = None, overrides: Overrides = None, as_json: Json = False) -> None:  # noqa: FBT002
+    """Print what a bot does now, or what a stopped one left in its journal."""
+    from app.cli.status import print_status  # noqa: PLC0415
+
+    _exit(lambda: print_status(profile, overrides or [], as_json=as_json))
+
+
+@settings_app.command("show")
+def settings_show(profile: Profile = None, overrides: Overrides = None, as_json: Json = False) -> None:  # noqa: FBT002
+    """Print every setting and where its value came from."""
+    from app.cli.settings import show  # noqa: PLC0415
+
+    _exit(lambda: show(profile, overrides or [], as_json=as_json))
+
+
+@settings_app.command("check")
+def settings_check(profile: Profile = None, overrides: Overrides = None) -> None:
+    """Check the settings, the strategies and their parameters; start nothing."""
+    from app.cli.settings import check  # noqa: PLC0415
+
+    _exit(lambda: check(profile, overrides or []))
+
+
+@settings_app.command("schema")
+def settings_schema() -> None:
+    """Print the JSON schema of the settings."""
+    from app.cli.settings import schema  # noqa: PLC0415
+
+    _exit(schema)
+
+
+@strategy_app.command("new")
+def strategy_new(name: Annotated[str, typer.Argument(help="Name in snake_case: my_idea.")]) -> None:
+    """Write a strategy into NAME.py here, ready to run."""
+    from app.cli.strategy import new  # noqa: PLC0415
+
+    _exit(lambda: new(name))
+
+
+def _exit(command: Callable[[], int]) -> NoReturn:
+    try:
+        code = command()
+    except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
+        code = report_failure(error)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

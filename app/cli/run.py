@@ -1,0 +1,95 @@
+"""Runs the bot: builds it, says what runs, and reports how it ended."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from loguru import logger
+from rich.console import Console
+
+from app.cli.build import build_container
+from app.cli.durations import parse_duration
+from app.cli.failures import UsageRefused
+from app.container import Container
+from app.lifecycle import RunResult, Transition
+from app.telemetry import RunSummary, configure_logs
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def run_bot(
+    profile: str | None,
+    overrides: list[str],
+    for_: str | None,
+    for_virtual: str | None,
+    *,
+    plain: bool,
+    as_json: bool,
+) -> int:
+    """Run until there is a reason to stop; return the exit code."""
+    wall_s = None if for_ is None else parse_duration(for_)
+    if for_virtual is not None:
+        overrides = [*overrides, f"exchange.simulated.duration_s={parse_duration(for_virtual)}"]
+    live = not (plain or as_json) and sys.stdout.isatty()
+    container = build_container(profile, overrides, Console() if live else None)
+    settings = container.settings()
+    if for_virtual is not None and settings.exchange.adapter != "simulated":
+        raise UsageRefused(
+            f"--for-virtual needs the simulated exchange, and exchange.adapter is {settings.exchange.adapter}"
+        )
+    configure_logs(settings.telemetry.log_level, as_json=settings.telemetry.log_json)
+    container.strategies()  # refused strategies are refused before anything is touched
+    container.observe(_log_transition)
+    result = asyncio.run(_run(container, wall_s))
+    return _report(result, container.summary(), as_json=as_json)
+
+
+async def _run(container: Container, wall_s: float | None) -> RunResult:
+    bot = container.bot()
+    loop = asyncio.get_running_loop()
+
+    def on_ready() -> None:
+        _greet(container.settings(), container.folder())
+        if wall_s is not None:
+            loop.call_later(wall_s, bot.stop, f"--for {wall_s:g} s is over")
+
+    return await bot.run(on_ready, abort=_abort)
+
+
+def _greet(settings: "Settings", folder: Path | None) -> None:
+    running = ", ".join(f"{name} on {' '.join(item.symbols)}" for name, item in settings.strategies.items())
+    state = "nowhere: it is kept in memory only" if settings.storage.backend == "memory" else str(folder)
+    logger.info(f"READY: {running or 'no strategy'}; exchange {settings.exchange.adapter}, profile {settings.profile}")
+    logger.info(f"state lies in {state}")
+    logger.info("Ctrl-C stops cleanly; try next: python -m app status, python -m app strategy new my_idea")
+
+
+def _log_transition(transition: Transition) -> None:
+    bound = logger.bind(part=transition.component, seconds=f"{transition.duration_s:.3f}")
+    if transition.error is None:
+        bound.debug(f"{transition.phase} done")
+    else:
+        bound.bind(error=transition.error).error(f"{transition.phase} failed")
+
+
+def _report(result: RunResult, summary: RunSummary, *, as_json: bool) -> int:
+    for error in result.errors:
+        logger.error(error)
+    document = summary.document(result)
+    if as_json:
+        print(json.dumps(document))
+    else:
+        for line in summary.lines(result):
+            logger.info(line)
+    return result.exit_code
+
+
+def _abort() -> NoReturn:
+    """End at once: whoever signals twice does not want to wait for whatever hangs."""
+    sys.stderr.write("\x1b[?1049l\x1b[?25haborted: working orders may be left at the exchange\n")
+    sys.stderr.flush()
+    os._exit(130)

@@ -1,0 +1,207 @@
+"""The parts list: everything that is wired, in the order in which it starts. The only place where things are wired."""
+
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from dependency_injector import containers, providers
+from platformdirs import user_state_path
+from rich.console import Console
+
+from app.bot import PerpsBot
+from app.container_lifecycle import (
+    Callable_,
+    CoordinatorResource,
+    Dependency,
+    Factory,
+    LifecycleContainer,
+    Object,
+    Resource,
+    Singleton,
+)
+from app.coordinators import (
+    ExecutionCoordinator,
+    RuntimeCoordinator,
+    StrategyCoordinator,
+    SystemMonitor,
+    TelemetryCoordinator,
+)
+from app.exchanges.simulated import SimulatedExchange
+from app.execution import SendPoint
+from app.lifecycle import CoordinatorContext, Deadlines, StopRequest
+from app.ports.clock import Clock
+from app.ports.journal import Journal
+from app.risk import RiskEngine
+from app.settings import LoadedSettings, Settings, SettingsRefused
+from app.settings.load import verdict_on
+from app.storage import MemoryJournal, open_journal
+from app.strategies import Strategy, create
+from app.telemetry import FactBus, FactLog, HealthFile, LiveView, MetricStore, RunFigures, RunSummary
+from app.timing import SequentialIds, StreamClock, WallClock
+
+
+class AdapterRefused(SettingsRefused):
+    """The dotted path of an exchange adapter that cannot be used."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"exchange.adapter = {path!r}: {why}")
+
+
+def state_folder(settings: Settings) -> Path | None:
+    """Return the folder that the run's state lies in; None when it keeps none."""
+    if settings.storage.backend == "memory":
+        return settings.storage.folder
+    return settings.storage.folder or user_state_path("perps-bot") / settings.profile
+
+
+def journal_of(settings: Settings, folder: Path | None) -> Iterator[Journal]:
+    """Open the journal; close it at the end."""
+    if settings.storage.backend == "memory" or folder is None:
+        yield MemoryJournal()
+        return
+    journal = open_journal(
+        folder,
+        settings.account.id,
+        # In simulation the order of commits must not depend on how fast a disk is.
+        threaded=settings.exchange.adapter != "simulated",
+        busy_timeout_s=settings.storage.busy_timeout_s,
+        profile=settings.profile,
+    )
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the market's clock: the stream's in simulation, the wall's otherwise."""
+    return StreamClock() if settings.exchange.adapter == "simulated" else WallClock()
+
+
+def ids_of(settings: Settings, journal: Journal) -> SequentialIds:
+    """Return the source of client order ids of this start."""
+    return SequentialIds(settings.account.id, journal.recovered().epoch)
+
+
+def strategies_of(settings: Settings) -> tuple[Strategy, ...]:
+    """Return the strategies, one instance for each symbol."""
+    return tuple(strategy for name, item in settings.strategies.items() for strategy in create(name, item))
+
+
+def adapter_kind(settings: Settings) -> str:
+    """Return which branch of the exchange selector is taken."""
+    return settings.exchange.adapter if settings.exchange.adapter == "simulated" else "custom"
+
+
+def custom_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN401 - an adapter implements four ports at once
+    """Return an exchange adapter given by dotted path: a class called with settings and journal.
+
+    Raises:
+        AdapterRefused: It does not import.
+    """
+    path = settings.exchange.adapter
+    module, _, name = path.rpartition(".")
+    if not module:
+        raise AdapterRefused(path, "there is no such adapter: use simulated, or the dotted path of a class")
+    try:
+        adapter = getattr(import_module(module), name)
+    except Exception as error:
+        raise AdapterRefused(path, f"cannot import it: {type(error).__name__}: {error}") from error
+    return adapter(settings, journal)
+
+
+def chosen(exchange: Any) -> Any:  # noqa: ANN401 - as above
+    """Return the exchange that the selector chose, so that it is made once for each start."""
+    return exchange
+
+
+def surfaces_of(settings: Settings, folder: Path | None, console: Console | None, figures: RunFigures) -> list[Any]:
+    """Return where the status is shown: the health file where there is a state folder, the view on a terminal."""
+    surfaces: list[Any] = []
+    if folder is not None and settings.storage.backend != "memory":
+        surfaces.append(HealthFile(folder, settings.telemetry.health_every_s, figures))
+    if console is not None:
+        surfaces.append(LiveView(console, settings.telemetry.view_every_s, figures))
+    return surfaces
+
+
+class Container(containers.DeclarativeContainer):
+    """The bot's parts. ``init_resources()`` starts it, ``shutdown_resources()`` stops it; override any provider."""
+
+    instance_type = LifecycleContainer
+    __self__ = providers.Self()
+
+    # What is given from outside.
+    loaded = Dependency(instance_of=LoadedSettings)
+    console = Object(None)
+
+    # What everybody shares.
+    settings = Callable_(lambda loaded: loaded.settings, loaded)
+    folder = Callable_(state_folder, settings)
+    stop_request = Singleton(StopRequest)
+    deadlines = Callable_(lambda given: Deadlines(**given.model_dump()), settings.provided.lifecycle)
+    figures = Resource(RunFigures)
+    summary = Singleton(RunSummary)
+    journal = Resource(journal_of, settings, folder)
+    clock = Singleton(clock_of, settings)
+    ids = Factory(ids_of, settings, journal)
+    risk = Factory(RiskEngine, settings.provided.risk)
+    strategies = Callable_(strategies_of, settings)
+
+    # The exchange: the one that is not chosen is never built.
+    exchange = Resource(
+        chosen,
+        providers.Selector(
+            Callable_(adapter_kind, settings),
+            simulated=Factory(
+                SimulatedExchange,
+                settings.provided.exchange.simulated,
+                settings.provided.account,
+                journal,
+                resumable=Callable_(lambda given: given.storage.backend != "memory", settings),
+            ),
+            custom=Factory(custom_exchange, settings, journal),
+        ),
+    )
+    send_point = Factory(SendPoint, order_entry=exchange)
+
+    base_context = Factory(CoordinatorContext, settings=settings, clock=clock, ids=ids, journal=journal)
+    health_probe = Callable_(lambda container: container.health, __self__)
+
+    # The coordinators: a factory each, for overriding, and the resource that runs its lifecycle.
+    telemetry_factory = Factory(
+        TelemetryCoordinator,
+        facts=Factory(FactBus),
+        metrics=Factory(MetricStore),
+        figures=figures,
+        surfaces=Callable_(surfaces_of, settings, folder, console, figures),
+        subscribers=providers.List(Factory(FactLog, orders=settings.provided.telemetry.log_orders)),
+        health=health_probe,
+        on_end=Callable_(lambda taken, counted: partial(taken.take, figures=counted), summary, figures),
+    )
+    telemetry = CoordinatorResource(telemetry_factory, base_context)
+    runtime_factory = Factory(
+        RuntimeCoordinator,
+        connection=exchange,
+        market_data=exchange,
+        account=exchange,
+        on_stream_end=stop_request.provided.request,
+    )
+    runtime = CoordinatorResource(runtime_factory, telemetry)
+    execution_factory = Factory(ExecutionCoordinator, make_send_point=send_point.provider, risk=risk)
+    execution = CoordinatorResource(execution_factory, runtime)
+    strategy_factory = Factory(StrategyCoordinator, strategies=strategies)
+    strategy = CoordinatorResource(strategy_factory, execution)
+    system_monitor_factory = Factory(
+        SystemMonitor,
+        health=health_probe,
+        stream_silence_s=Callable_(lambda container: lambda: container.coordinator("runtime").silence_s, __self__),
+        state_folder=folder,
+        settings_files=loaded.provided.files,
+        check_settings=Callable_(lambda loaded: lambda: verdict_on(loaded), loaded),
+    )
+    system_monitor = CoordinatorResource(system_monitor_factory, strategy)
+
+    bot = Singleton(PerpsBot, __self__, stop_request)

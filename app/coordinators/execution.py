@@ -1,0 +1,441 @@
+"""Works towards targets, and keeps the books. Sole sender of orders, sole writer of the portfolio."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from decimal import Decimal
+
+import msgspec
+
+from app.coordinators.reconciler import Reconciler
+from app.domain.denial import Denial
+from app.domain.events import (
+    BookStale,
+    CancelRejected,
+    Fill,
+    FundingPaid,
+    OrderAccepted,
+    OrderCanceled,
+    OrderEvent,
+    OrderExpired,
+    OrderRejected,
+    OrderTriggered,
+    OrderUnknown,
+    ReasonCleared,
+    ReasonRaised,
+    Severity,
+    StreamEvent,
+    StreamReset,
+    Timer,
+)
+from app.domain.market import Bar, MarkPrice, Quote
+from app.domain.order import TERMINAL, OrderStatus, Purpose
+from app.domain.portfolio import Portfolio
+from app.domain.records import PositionChanged, Record, StateSaved
+from app.domain.target import Target
+from app.domain.trading_state import TradingLevel
+from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, plan
+from app.execution.send_point import OWNER, STORE_FAILED
+from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
+from app.ports.connection import ExchangeUnavailable
+from app.ports.journal import JournalFailed
+from app.ports.risk import Risk
+from app.settings.models import Settings
+
+RECONCILING = "reconciling"
+UNKNOWN_ORDERS = "unknown_orders"
+DRAIN_POLL_S = 0.01
+
+
+class ExecutionCoordinator(BaseCoordinator):
+    """Rebuilds the books from the journal, tracks orders, and pursues targets through the one send point."""
+
+    name = "execution"
+    critical = True
+
+    def __init__(self, make_send_point: Callable[..., SendPoint], risk: Risk) -> None:
+        super().__init__()
+        self._make_send_point = make_send_point
+        self._risk = risk
+        self._pursuits: dict[str, Pursuit] = {}
+        self._marked_by_feed: set[str] = set()
+        self._handlers: dict[type, Callable[..., None]] = {
+            Bar: self._on_bar,
+            MarkPrice: self._on_mark,
+            Quote: self._on_quote,
+            BookStale: self._on_stale,
+            Timer: self._on_timer,
+            Fill: self._on_fill,
+            FundingPaid: self._on_funding,
+            OrderAccepted: self._on_order,
+            OrderTriggered: self._on_order,
+            OrderRejected: self._on_order,
+            OrderUnknown: self._on_order,
+            OrderCanceled: self._on_order,
+            OrderExpired: self._on_order,
+            CancelRejected: self._on_cancel_rejected,
+            ReasonRaised: self._on_restriction,
+            ReasonCleared: self._on_restriction,
+            StreamReset: self._on_reset,
+        }
+
+    # -- lifecycle -----------------------------------------------------------------------------------------------
+
+    async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
+        """Rebuild the books from the journal, and make them agree with the exchange before anything may grow."""
+        settings = context.settings
+        self._settings: Settings = settings
+        self._journal = context.journal
+        self._keep_state = settings.storage.backend != "memory"
+        self._trading_state = context.trading_state
+        self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "books not yet compared")
+        self._portfolio = Portfolio(
+            settings.account.id,
+            settings.account.currency,
+            context.instruments,
+            settings.account.margin_mode,
+            settings.account.leverage,
+        )
+        self._tracker = OrderTracker()
+        self._books = AccountBooks(
+            self._portfolio, self._tracker, context.instruments, context.trading_state, context.clock
+        )
+        self._send_point = self._make_send_point(
+            journal=context.journal,
+            risk=self._risk,
+            books=self._books,
+            ids=context.ids,
+            trading_state=context.trading_state,
+            publish=context.facts.publish,
+        )
+        self._publish = context.facts.publish
+        self._reconciler = Reconciler(context, self._portfolio, self._tracker, self.apply, self._record)
+        self._recover(context)
+        for symbol in context.instruments:
+            await self._send_point.configure(symbol, settings.account.margin_mode, settings.account.leverage)
+        await self._reconciler.open()
+        self._trading_state.clear_reason(OWNER, RECONCILING)
+        return context.evolve(self.name, portfolio=self._portfolio, risk=self._risk, execution=self)
+
+    async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
+        """Compare with the exchange from time to time, and ask for orders whose outcome is unknown."""
+        del context
+        supervisor.spawn(
+            "execution.reconcile",
+            self._reconcile_loop,
+            restart=RestartPolicy.permanent(),
+            critical=True,
+            owner=self.name,
+        )
+        supervisor.spawn(
+            "execution.resolve_unknown",
+            self._resolve_loop,
+            restart=RestartPolicy.permanent(),
+            critical=True,
+            owner=self.name,
+        )
+
+    async def drain(self) -> None:
+        """Work the stop policy off: cancel what works, or flatten, and wait until the exchange confirms."""
+        policy = self._settings.execution.stop_policy
+        self._trading_state.raise_reason("lifecycle", "stopping", Severity.REDUCE_ONLY, f"stop policy {policy}")
+        try:
+            if policy == "keep":
+                return
+            for tracked in self._tracker.all_working():
+                if policy == "flatten" or not tracked.order.is_protective:
+                    self._send_point.cancel(tracked, f"stop policy {policy}")
+            if policy == "flatten":
+                self.flatten("stop policy flatten")
+            while self.left_over():
+                await asyncio.sleep(DRAIN_POLL_S)
+        finally:
+            self._save_state()
+
+    async def shutdown(self) -> None:
+        """Nothing is held that must be given back: the journal and the connection have owners of their own."""
+
+    async def health_check(self) -> HealthStatus:
+        """Degraded while an order's outcome is unknown; unhealthy when the store takes no more."""
+        unknown = [item for item in self._tracker.all_working() if item.status is OrderStatus.UNKNOWN]
+        failure = self._journal.failure
+        state = HealthState.UNHEALTHY if failure else HealthState.DEGRADED if unknown else HealthState.HEALTHY
+        return self.status(
+            state,
+            details={"working_orders": str(self._tracker.open_orders), "unknown_orders": str(len(unknown))},
+            error=failure,
+        )
+
+    def left_over(self) -> list[str]:
+        """Return what the stop policy does not want and is still there, for people."""
+        policy = self._settings.execution.stop_policy
+        if policy == "keep":
+            return []
+        left = [
+            f"{item.order.side} {item.remaining} {item.order.symbol} ({item.status})"
+            for item in self._tracker.all_working()
+            if policy == "flatten" or not item.order.is_protective
+        ]
+        if policy == "flatten":
+            left += [f"position {position.contracts} {position.symbol}" for position in self._portfolio.positions]
+        return left
+
+    # -- stages --------------------------------------------------------------------------------------------------
+
+    def apply(self, event: StreamEvent) -> None:
+        """Bring orders and books up to date with an event."""
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def pursue(self, targets: Sequence[Target]) -> None:
+        """Work towards new targets."""
+        for target in targets:
+            current = self._pursuits.get(target.symbol)
+            if current is not None and target.sequence <= current.target.sequence:
+                continue
+            self._pursuits[target.symbol] = Pursuit(target)
+            self._record(target)
+            self._publish(target)
+            self._work(target.symbol)
+
+    def flatten(self, reason: str) -> None:
+        """Close every position, reduce-only, and void every target."""
+        for symbol in self._books.instruments:
+            held = self._portfolio.position(symbol).contracts
+            pursuit = self._pursuits.get(symbol)
+            if not held:
+                if pursuit is not None:
+                    pursuit.void = True
+                continue
+            sequence = 0 if pursuit is None else pursuit.target.sequence
+            strategy_id = "operator" if pursuit is None else pursuit.target.strategy_id
+            flat = Target(
+                strategy_id=strategy_id,
+                symbol=symbol,
+                contracts=Decimal(0),
+                sequence=sequence,
+                time_ns=self._books.now_ns,
+                reason=reason,
+            )
+            self._pursuits[symbol] = Pursuit(flat)
+            self._work(symbol)
+
+    # -- market --------------------------------------------------------------------------------------------------
+
+    def _on_bar(self, bar: Bar) -> None:
+        if bar.symbol in self._marked_by_feed:
+            return
+        self._books.set_mark(bar.symbol, bar.close, bar.time_ns)
+        self._look()
+        self._retry_exit(bar.symbol)
+
+    def _on_mark(self, mark: MarkPrice) -> None:
+        self._marked_by_feed.add(mark.symbol)
+        self._books.set_mark(mark.symbol, mark.price, mark.time_ns)
+        self._look()
+        self._retry_exit(mark.symbol)
+
+    def _on_quote(self, quote: Quote) -> None:
+        self._books.set_quote(quote.symbol, quote.bid, quote.ask)
+
+    def _on_stale(self, stale: BookStale) -> None:
+        self._books.distrust(stale.symbol)
+
+    def _on_timer(self, timer: Timer) -> None:
+        del timer
+        self._look()
+
+    def _look(self) -> None:
+        """Have the guards look, and act on what changed. Every reason goes through the trading state's owner."""
+        for change in self._risk.look(self._books):
+            if isinstance(change, ReasonRaised):
+                self._trading_state.raise_reason(
+                    change.owner, change.code, change.severity, change.detail, latched=change.latched
+                )
+            else:
+                self._trading_state.clear_reason(change.owner, change.code)
+            self._save_risk()
+        for day in self._risk.closed_days():
+            self._record(day)
+            self._publish(day)
+            self._save_risk()
+
+    # -- account -------------------------------------------------------------------------------------------------
+
+    def _on_order(self, event: OrderEvent) -> None:
+        tracked = self._tracker.apply(event)
+        self._record(event)
+        self._publish(event)
+        if tracked is None:
+            return
+        if tracked.status in TERMINAL:
+            self._after_end(tracked.order.symbol, tracked.order.purpose, tracked.order.target_sequence)
+        if isinstance(event, OrderUnknown) or self._trading_state.current.reasons:
+            self._weigh_unknown()
+
+    def _on_cancel_rejected(self, event: CancelRejected) -> None:
+        tracked = self._tracker.find(event.client_order_id)
+        if tracked is not None:
+            # It may be asked again: the order still works, as far as we know.
+            tracked.cancel_requested = False
+        self._record(event)
+        self._publish(event)
+
+    def _on_fill(self, fill: Fill) -> None:
+        held = self._portfolio.position(fill.symbol).contracts
+        entry = self._portfolio.apply(fill)
+        if entry is None:
+            return
+        tracked = self._tracker.fill(fill)
+        position = self._portfolio.position(fill.symbol)
+        self._record(fill, entry, PositionChanged(position, fill.time_ns))
+        self._risk.on_fill(fill, entry, self._books)
+        self._publish(fill)
+        self._look()
+        pursuit = self._pursuits.get(fill.symbol)
+        ordered = tracked is not None and not tracked.order.is_protective
+        if pursuit is not None and not ordered and held * fill.signed_contracts < 0:
+            # An exit that the strategy did not order: the target is void until a higher sequence.
+            pursuit.void = True
+        self._save_state()
+        self._work(fill.symbol)
+
+    def _on_funding(self, paid: FundingPaid) -> None:
+        entry = self._portfolio.apply_funding(paid)
+        if entry is None:
+            return
+        self._record(paid, entry, PositionChanged(self._portfolio.position(paid.symbol), paid.time_ns))
+        self._risk.on_funding(paid, self._books)
+        self._publish(paid)
+        self._look()
+
+    def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
+        self._publish(change)
+        if self._trading_state.current.level is not TradingLevel.HALTED:
+            return
+        for tracked in self._tracker.all_working():
+            if not tracked.order.reduce_only:
+                self._send_point.cancel(tracked, "trading halted")
+
+    def _on_reset(self, reset: StreamReset) -> None:
+        self._record(reset)
+        self._publish(reset)
+        for symbol in self._books.instruments:
+            self._books.distrust(symbol)
+        self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, reset.reason)
+        self._reconciler.request()
+
+    # -- pursuit -------------------------------------------------------------------------------------------------
+
+    def _work(self, symbol: str) -> None:
+        """Cancel and send what the plan says, once; its outcomes come back as events and lead here again."""
+        pursuit = self._pursuits.get(symbol)
+        if pursuit is None:
+            return
+        todo = plan(
+            pursuit,
+            self._portfolio.position(symbol).contracts,
+            self._tracker.working(symbol),
+            self._books.instruments[symbol],
+            self._portfolio.account_id,
+            self._books.now_ns,
+        )
+        for order in todo.send:
+            if order.purpose is Purpose.ENTRY:
+                pursuit.entered = True
+            sent = self._send_point.send(order)
+            if isinstance(sent, Denial) and order.is_protective:
+                self._trading_state.raise_reason(
+                    OWNER, f"unprotected:{symbol}", Severity.REDUCE_ONLY, f"stop not sent: {sent}"
+                )
+        for item, reason in todo.cancel:
+            tracked = self._tracker.find(item.order.client_order_id)
+            if tracked is not None:
+                self._send_point.cancel(tracked, reason)
+
+    def _after_end(self, symbol: str, purpose: Purpose, sequence: int) -> None:
+        pursuit = self._pursuits.get(symbol)
+        if pursuit is None:
+            return
+        if purpose is Purpose.EXIT and sequence == pursuit.target.sequence:
+            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
+            return
+        self._work(symbol)
+
+    def _retry_exit(self, symbol: str) -> None:
+        pursuit = self._pursuits.get(symbol)
+        if pursuit is None or pursuit.void:
+            return
+        held = self._portfolio.position(symbol).contracts
+        if held and held * pursuit.target.contracts <= 0 and not self._tracker.working(symbol):
+            self._work(symbol)
+
+    # -- memory --------------------------------------------------------------------------------------------------
+
+    def _recover(self, context: CoordinatorContext) -> None:
+        recovered = context.journal.recovered()
+        if recovered.last_time_ns is not None:
+            context.clock.advance_to(recovered.last_time_ns)
+        self._portfolio.restore(
+            recovered.positions, recovered.ledger_totals, recovered.trade_ids, recovered.funding_references, {}
+        )
+        self._tracker.restore(recovered.working_orders)
+        risk = context.journal.state_of("risk")
+        if risk is not None:
+            self._risk.restore(risk)
+        pursuits = context.journal.state_of(self.name)
+        if pursuits is not None:
+            self._pursuits = msgspec.json.decode(pursuits, type=dict[str, Pursuit])
+        self._trading_state.clear_reason("lifecycle", "stopping")
+
+    def _record(self, *records: Record) -> None:
+        try:
+            self._journal.append(*records)
+        except JournalFailed as error:
+            self._trading_state.raise_reason(OWNER, STORE_FAILED, Severity.REDUCE_ONLY, str(error))
+
+    def _save_state(self) -> None:
+        if not self._keep_state:
+            return
+        self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.now_ns))
+        self._save_risk()
+
+    def _save_risk(self) -> None:
+        if self._keep_state:
+            self._record(StateSaved("risk", self._risk.snapshot(), self._books.now_ns))
+
+    # -- background ----------------------------------------------------------------------------------------------
+
+    async def _reconcile_loop(self) -> None:
+        every_s = self._settings.execution.reconcile_every_s
+        while True:
+            await self._reconciler.wait(every_s)
+            try:
+                agree = await self._reconciler.compare()
+            except ExchangeUnavailable as error:
+                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, f"cannot compare: {error}")
+                self._reconciler.request()
+                await asyncio.sleep(self._settings.execution.unknown_query_every_s)
+                continue
+            if agree:
+                self._trading_state.clear_reason(OWNER, RECONCILING)
+            else:
+                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "the exchange differs")
+            self.beat()
+
+    async def _resolve_loop(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.execution.unknown_query_every_s)
+            # Not being able to ask leaves an unknown order unknown; it is asked for again.
+            with suppress(ExchangeUnavailable):
+                await self._reconciler.resolve_unknown()
+            self.beat()
+
+    def _weigh_unknown(self) -> None:
+        unknown = [item for item in self._tracker.all_working() if item.status is OrderStatus.UNKNOWN]
+        if unknown:
+            ids = ", ".join(item.order.client_order_id for item in unknown)
+            self._trading_state.raise_reason(OWNER, UNKNOWN_ORDERS, Severity.REDUCE_ONLY, f"outcome unknown: {ids}")
+        else:
+            self._trading_state.clear_reason(OWNER, UNKNOWN_ORDERS)

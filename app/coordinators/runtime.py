@@ -1,0 +1,163 @@
+"""Connects the exchange, loads instruments, and pumps the one stream through the stages."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from time import perf_counter
+from typing import Any
+
+from app.coordinators.trading_state import TradingStateOwner
+from app.domain.events import StreamEvent, Timer
+from app.domain.market import SECOND_NS, Bar, MarkPrice
+from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
+from app.ports.account import AccountPort
+from app.ports.connection import Connection
+from app.ports.market_data import MarketData
+
+BREATH_S = 0.01
+"""Wall time after which the pump lets the event loop run: signals, the live view, deadlines."""
+EVENTS_BETWEEN_LOOKS = 64
+"""Reading the wall clock at every event would cost more than most events do."""
+INBOX_MAX = 10_000
+"""Control events waiting for the pump. More than a handful means that the pump is stuck."""
+
+
+class RuntimeCoordinator(BaseCoordinator):
+    """Owns the exchange connection, the stream, its pump, and the trading state."""
+
+    name = "runtime"
+    critical = True
+
+    def __init__(
+        self,
+        connection: Connection,
+        market_data: MarketData,
+        account: AccountPort,
+        on_stream_end: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self._connection = connection
+        self._market_data = market_data
+        self._account = account
+        self._on_stream_end = on_stream_end
+        self._inbox: deque[StreamEvent] = deque(maxlen=INBOX_MAX)
+        self._woken = asyncio.Event()
+        self._events = 0
+        self._last_event_wall: float | None = None
+
+    @property
+    def events(self) -> int:
+        """Events pumped in this run."""
+        return self._events
+
+    @property
+    def silence_s(self) -> float | None:
+        """Wall time since the last event; None before the first."""
+        return None if self._last_event_wall is None else perf_counter() - self._last_event_wall
+
+    def post(self, event: StreamEvent) -> None:
+        """Put an event of the bot's own on the stream."""
+        self._inbox.append(event)
+        self._woken.set()
+
+    async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
+        """Connect, and load the instruments that the strategies trade."""
+        journal = context.journal
+        trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)
+        await self._connection.connect()
+        instruments = {instrument.symbol: instrument for instrument in await self._market_data.instruments()}
+        return context.evolve(
+            self.name,
+            market_data=self._market_data,
+            account=self._account,
+            instruments=instruments,
+            trading_state=trading_state,
+        )
+
+    async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
+        """Start the pump. An event that a stage could not take in leaves the books in doubt: the bot stops."""
+        del context
+        supervisor.spawn("runtime.pump", self._pump, restart=RestartPolicy.temporary(), critical=True, owner=self.name)
+        if not self._connection.capabilities.is_virtual:
+            supervisor.spawn(
+                "runtime.timer", self._tick, restart=RestartPolicy.permanent(), critical=True, owner=self.name
+            )
+
+    async def shutdown(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def health_check(self) -> HealthStatus:
+        """Healthy while events come in."""
+        return self.status(
+            HealthState.HEALTHY,
+            details={"events": str(self._events), "stream": "ended" if self._connection.ended else "open"},
+        )
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self.post(Timer(self.context.clock.now_ns))
+
+    async def _pump(self) -> None:
+        context = self.context
+        advance = context.clock.advance_to
+        apply, pursue = context.execution.apply, context.execution.pursue
+        decide = context.strategy.on_event
+        observe = context.telemetry.observe
+        next_event, inbox = self._connection.next_event, self._inbox
+        timed = self._connection.capabilities.is_virtual
+        timer_due_ns, ended = 0, False
+        breathed, countdown = perf_counter(), EVENTS_BETWEEN_LOOKS
+        while True:
+            event = inbox.popleft() if inbox else next_event()
+            if event is None:
+                if self._connection.ended and not ended:
+                    ended = True
+                    self._on_stream_end("stream ended")
+                await self._idle()
+                breathed, countdown = perf_counter(), EVENTS_BETWEEN_LOOKS
+                continue
+            time_ns = event.time_ns
+            if timed and time_ns >= timer_due_ns:
+                timer_due_ns = time_ns + SECOND_NS
+                # A bar or a mark makes the guards look by itself.
+                if type(event) is not Bar and type(event) is not MarkPrice:
+                    inbox.append(Timer(time_ns))
+            advance(time_ns)
+            apply(event)
+            targets = decide(event)
+            if targets:
+                pursue(targets)
+            observe(event)
+            self._events += 1
+            countdown -= 1
+            if not countdown:
+                countdown = EVENTS_BETWEEN_LOOKS
+                now = perf_counter()
+                if now - breathed >= BREATH_S:
+                    self._last_event_wall = now
+                    self.beat()
+                    await asyncio.sleep(0)
+                    breathed = perf_counter()
+
+    async def _idle(self) -> None:
+        self._last_event_wall = perf_counter()
+        self.beat()
+        self._woken.clear()
+        if self._inbox:
+            return
+        await first_of(self._connection.wait(), self._woken.wait())
+
+
+async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Return when the first of ``waits`` is done; cancel the others; raise what the first raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

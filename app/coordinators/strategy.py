@@ -1,0 +1,171 @@
+"""Turns the stream into targets by asking the strategies."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from app.domain.events import Severity, StreamEvent
+from app.domain.market import SECOND_NS
+from app.domain.records import StateSaved
+from app.domain.target import Target
+from app.domain.trading_state import TradingLevel
+from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
+from app.ports.journal import JournalFailed
+from app.strategies import Strategy
+from app.strategies.router import NOTHING, BarSubscription, StrategyRouter
+from app.strategies.view import AccountView
+
+SAVE_EVERY_S = 60.0
+
+
+class UnknownSymbol(Exception):
+    """A strategy trades or watches a symbol that the exchange does not list."""
+
+    def __init__(self, strategy_id: str, symbol: str, listed: Sequence[str]) -> None:
+        super().__init__(
+            f"strategies.{strategy_id} names {symbol}, which the exchange does not list: use {', '.join(listed)}"
+        )
+
+
+class _Memory(msgspec.Struct):
+    """A strategy's memory, and up to when it had seen the market."""
+
+    time_ns: int
+    state: msgspec.Raw
+
+
+class StrategyCoordinator(BaseCoordinator):
+    """Owns the strategies, their warm-up, and their memory."""
+
+    name = "strategy"
+    critical = True
+
+    def __init__(self, strategies: Sequence[Strategy]) -> None:
+        super().__init__()
+        self._strategies = tuple(strategies)
+
+    async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
+        """Restore the strategies' memory, and warm them up with the history that they have not seen."""
+        self._journal, self._clock = context.journal, context.clock
+        self._trading_state = context.trading_state
+        self._keep_state = context.settings.storage.backend != "memory"
+        self._view = AccountView(context.portfolio, context.instruments)
+        for strategy in self._strategies:
+            for symbol in (strategy.symbol, *(s.symbol or strategy.symbol for s in strategy.subscriptions())):
+                if symbol not in context.instruments:
+                    raise UnknownSymbol(strategy.strategy_id, symbol, tuple(context.instruments))
+        self._router = StrategyRouter(self._strategies, self._view, self._on_failure)
+        seen = {strategy: self._restore(strategy) for strategy in self._strategies}
+        for subscription in self._router.bar_subscriptions:
+            await self._warm_up(subscription, seen, context)
+        return context.evolve(self.name, strategy=self)
+
+    async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
+        """Save the strategies' memory from time to time."""
+        del context
+        if self._keep_state:
+            supervisor.spawn(
+                "strategy.save", self._save_loop, restart=RestartPolicy.permanent(), critical=False, owner=self.name
+            )
+
+    async def drain(self) -> None:
+        """Save the strategies' memory, while the journal is still open."""
+        self._save(self._strategies)
+
+    async def health_check(self) -> HealthStatus:
+        """Degraded while a strategy is set aside, or cannot get the bars that it asked for."""
+        problems = [f"{s.strategy_id} {s.symbol}: {error}" for s, error in self._router.failed.items()]
+        problems += [
+            f"{feed.symbol}: bars of {feed.interval_s} s cannot be built from bars of {feed.too_coarse_s} s"
+            for feed in (subscription.feed for subscription in self._router.bar_subscriptions)
+            if feed.too_coarse_s is not None
+        ]
+        warm = sum(strategy.is_warm for strategy in self._strategies)
+        return self.status(
+            HealthState.DEGRADED if problems else HealthState.HEALTHY,
+            details={"strategies": str(len(self._strategies)), "warm": str(warm)},
+            error="; ".join(problems) or None,
+        )
+
+    def on_event(self, event: StreamEvent) -> Sequence[Target]:
+        """Return the targets that an event changed; empty for most, and while trading is halted."""
+        targets = self._router.route(event)
+        if not targets:
+            return NOTHING
+        wanting = {(target.strategy_id, target.symbol) for target in targets}
+        self._save([s for s in self._strategies if (s.strategy_id, s.symbol) in wanting])
+        if self._trading_state.current.level is TradingLevel.HALTED:
+            # What they wanted meanwhile is void: they are asked anew when trading goes on.
+            for strategy in self._strategies:
+                strategy.forget()
+            return NOTHING
+        return targets
+
+    async def _warm_up(
+        self, subscription: BarSubscription, seen: dict[Strategy, int | None], context: CoordinatorContext
+    ) -> None:
+        """Show each strategy the bars since it last looked; a new one as many as it needs."""
+        feed, now_ns = subscription.feed, context.clock.now_ns
+        needs = []
+        for strategy in subscription.strategies:
+            since = seen[strategy]
+            gap = 0 if since is None else (now_ns - since) // (feed.interval_s * SECOND_NS) + 1
+            needs.append(strategy.warmup_bars if since is None else min(gap, max(strategy.warmup_bars, 1)))
+        count = max(needs, default=0)
+        if not count:
+            return
+        bars = await context.market_data.history(feed.symbol, feed.interval_s, count)
+        for strategy, need in zip(subscription.strategies, needs, strict=True):
+            since = seen[strategy] or 0
+            fresh = [bar for bar in bars[len(bars) - need if need < len(bars) else 0 :] if bar.time_ns > since]
+            try:
+                strategy.on_history(fresh, self._view)
+            except Exception as error:  # noqa: BLE001 - somebody else's code: whatever it raises is contained
+                self._router.set_aside(strategy, error)
+
+    def _on_failure(self, strategy: Strategy, error: str) -> None:
+        code = f"failed:{strategy.strategy_id}:{strategy.symbol}"
+        self._trading_state.raise_reason(self.name, code, Severity.REDUCE_ONLY, error)
+
+    def _restore(self, strategy: Strategy) -> int | None:
+        """Give a strategy its memory back; return up to when it had seen the market, None when it has no memory."""
+        # A reason of an earlier run's failure ends with that run: the strategy is asked again.
+        self._trading_state.clear_reason(self.name, f"failed:{strategy.strategy_id}:{strategy.symbol}")
+        payload = self._journal.state_of(self._memory_key(strategy))
+        if payload is None:
+            return None
+        try:
+            memory = msgspec.json.decode(payload, type=_Memory)
+            strategy.restore(bytes(memory.state))
+        except msgspec.MsgspecError:
+            # The strategy was changed since: it starts anew, warmed up from history.
+            return None
+        return memory.time_ns
+
+    def _save(self, strategies: Sequence[Strategy]) -> None:
+        if not self._keep_state:
+            return
+        now_ns = self._clock.now_ns
+        records = [
+            StateSaved(
+                self._memory_key(strategy),
+                msgspec.json.encode(_Memory(now_ns, msgspec.Raw(strategy.snapshot()))),
+                now_ns,
+            )
+            for strategy in strategies
+        ]
+        try:
+            self._journal.append(*records)
+        except JournalFailed:
+            # The execution coordinator restricts trading for it.
+            return
+
+    def _memory_key(self, strategy: Strategy) -> str:
+        return f"strategy:{strategy.strategy_id}:{strategy.symbol}"
+
+    async def _save_loop(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._save(self._strategies)
+            self.beat()

@@ -1,0 +1,181 @@
+"""What happens to the account, and what the bot itself puts on the stream.
+
+Account facts come from the exchange; control events from timers, the operator and the trading state. Together with the
+market events they form the one sequenced stream.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from app.domain.market import MarketEvent
+from app.domain.order import Side
+
+
+class Liquidity(StrEnum):
+    """Which side of the book a fill took."""
+
+    MAKER = "maker"
+    TAKER = "taker"
+
+
+class OrderAccepted(msgspec.Struct, frozen=True, tag=True):
+    """The exchange holds the order."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    time_ns: int
+
+
+class OrderTriggered(msgspec.Struct, frozen=True, tag=True):
+    """A conditional order's trigger was reached; it is now working."""
+
+    client_order_id: str
+    symbol: str
+    time_ns: int
+
+
+class OrderRejected(msgspec.Struct, frozen=True, tag=True):
+    """The exchange definitely refused the order: it does not exist there."""
+
+    client_order_id: str
+    symbol: str
+    time_ns: int
+    reason: str
+
+
+class OrderUnknown(msgspec.Struct, frozen=True, tag=True):
+    """Sending ended without an answer that says what became of the order."""
+
+    client_order_id: str
+    symbol: str
+    time_ns: int
+    reason: str
+
+
+class OrderCanceled(msgspec.Struct, frozen=True, tag=True):
+    """What had not been filled of the order is gone."""
+
+    client_order_id: str
+    symbol: str
+    time_ns: int
+    reason: str
+
+
+class OrderExpired(msgspec.Struct, frozen=True, tag=True):
+    """The order's time in force ended."""
+
+    client_order_id: str
+    symbol: str
+    time_ns: int
+    reason: str
+
+
+class CancelRejected(msgspec.Struct, frozen=True, tag=True):
+    """The exchange would not cancel; the order's own facts say where it stands."""
+
+    client_order_id: str
+    symbol: str
+    time_ns: int
+    reason: str
+
+
+class Fill(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """An execution of one of our orders, or of nobody's (liquidation, auto-deleveraging, a hand at the venue)."""
+
+    trade_id: str
+    """The venue's id: a fill is applied once, however often it is told."""
+    client_order_id: str | None
+    venue_order_id: str | None
+    symbol: str
+    side: Side
+    contracts: Decimal
+    price: Decimal
+    fee: Decimal
+    """Positive is paid, negative is a rebate; in ``fee_currency``."""
+    fee_currency: str
+    liquidity: Liquidity
+    time_ns: int
+    liquidation: bool = False
+
+    @property
+    def signed_contracts(self) -> Decimal:
+        """Size with its sign: positive bought, negative sold."""
+        return self.contracts if self.side is Side.BUY else -self.contracts
+
+
+class FundingPaid(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A funding settlement of a position."""
+
+    symbol: str
+    time_ns: int
+    """When it settled: with the symbol the identity of a settlement."""
+    amount: Decimal
+    """Positive is received, negative is paid."""
+    currency: str
+    rate: Decimal
+    mark_price: Decimal
+    contracts: Decimal
+    mark_known: bool = True
+    """False when no mark price was there and the last price stood in for it."""
+
+    @property
+    def reference(self) -> str:
+        """Its identity as text: what the ledger entry refers to."""
+        return f"funding:{self.symbol}:{self.time_ns}"
+
+
+class StreamReset(msgspec.Struct, frozen=True, tag=True):
+    """The connection was lost and is back: what happened meanwhile was not seen, so reconcile."""
+
+    time_ns: int
+    reason: str
+
+
+class BookStale(msgspec.Struct, frozen=True, tag=True):
+    """A symbol's prices can no longer be trusted until the next one."""
+
+    symbol: str
+    time_ns: int
+    reason: str
+
+
+class Timer(msgspec.Struct, frozen=True, tag=True):
+    """A second has gone by without anything else that makes the guards look."""
+
+    time_ns: int
+
+
+class Severity(StrEnum):
+    """What a reason does to trading, from mild to severe."""
+
+    REDUCE_ONLY = "reduce_only"
+    HALTED = "halted"
+
+
+class ReasonRaised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Somebody restricts trading."""
+
+    time_ns: int
+    owner: str
+    code: str
+    severity: Severity
+    detail: str
+    latched: bool = False
+    """A latched reason outlives its cause and a restart; only the operator clears it."""
+
+
+class ReasonCleared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The owner of a reason takes it back."""
+
+    time_ns: int
+    owner: str
+    code: str
+
+
+OrderEvent = OrderAccepted | OrderTriggered | OrderRejected | OrderUnknown | OrderCanceled | OrderExpired
+AccountEvent = OrderEvent | CancelRejected | Fill | FundingPaid
+ControlEvent = StreamReset | BookStale | Timer | ReasonRaised | ReasonCleared
+StreamEvent = MarketEvent | AccountEvent | ControlEvent

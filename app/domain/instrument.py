@@ -1,0 +1,111 @@
+"""A perpetual contract: what one contract is worth, and in which steps it is quoted and traded."""
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+
+import msgspec
+
+from app.domain.errors import InvalidOrder
+from app.domain.money import ZERO, plain, to_ledger
+
+
+class MarginTier(msgspec.Struct, frozen=True):
+    """One step of a venue's margin table.
+
+    Maintenance margin of a position in this tier is ``notional * maintenance_rate - maintenance_deduction``; the
+    deduction keeps it continuous over the tier's lower edge (Binance USD-M "maintenance amount", read 2025-10).
+    """
+
+    notional_max: Decimal | None
+    """Upper edge in the settlement currency, inclusive; None is unbounded."""
+    leverage_max: Decimal
+    maintenance_rate: Decimal
+    maintenance_deduction: Decimal = ZERO
+
+
+class Instrument(msgspec.Struct, frozen=True):
+    """A linear (quote-settled) or inverse (base-settled) perpetual contract."""
+
+    symbol: str
+    base: str
+    quote: str
+    settle: str
+    tick_size: Decimal
+    """Price step, in quote currency."""
+    lot_size: Decimal
+    """Size step, in contracts."""
+    contract_size: Decimal
+    """Base currency per contract; for an inverse contract quote currency per contract."""
+    contracts_min: Decimal
+    contracts_max: Decimal
+    notional_min: Decimal
+    maker_fee_rate: Decimal
+    taker_fee_rate: Decimal
+    margin_tiers: tuple[MarginTier, ...]
+    liquidation_fee_rate: Decimal
+    funding_interval_s: int
+    inverse: bool = False
+    version: int = 1
+
+    def value(self, contracts: Decimal, price: Decimal) -> Decimal:
+        """Return the signed value of ``contracts`` at ``price`` in the settlement currency.
+
+        Signed so that ``value(contracts, exit) - value(contracts, entry)`` is the profit of a long and of a short, of a
+        linear and of an inverse contract. A linear value is exact; an inverse one is rounded to the ledger quantum.
+        """
+        if self.inverse:
+            return -to_ledger(contracts * self.contract_size / price)
+        return contracts * self.contract_size * price
+
+    def notional(self, contracts: Decimal, price: Decimal) -> Decimal:
+        """Return the unsigned value of ``contracts`` at ``price`` in the settlement currency."""
+        return abs(self.value(contracts, price))
+
+    def contracts_for(self, notional: Decimal, price: Decimal) -> Decimal:
+        """Return the contracts worth at most ``notional`` (settlement currency) at ``price``, cut to the lot."""
+        per_contract = self.contract_size / price if self.inverse else self.contract_size * price
+        return self.round_contracts(notional / per_contract)
+
+    def round_price(self, price: Decimal) -> Decimal:
+        """Return ``price`` rounded half-even to the tick."""
+        return (price / self.tick_size).quantize(Decimal(1), ROUND_HALF_EVEN) * self.tick_size
+
+    def round_contracts(self, contracts: Decimal) -> Decimal:
+        """Return ``contracts`` cut towards zero to the lot."""
+        return (contracts / self.lot_size).quantize(Decimal(1), ROUND_DOWN) * self.lot_size
+
+    def tier(self, notional: Decimal) -> MarginTier:
+        """Return the margin tier of a position worth ``notional`` (unsigned, settlement currency)."""
+        for tier in self.margin_tiers:
+            if tier.notional_max is None or notional <= tier.notional_max:
+                return tier
+        return self.margin_tiers[-1]
+
+    def check_price(self, price: Decimal, what: str = "price") -> None:
+        """Refuse a price that is not positive or not on the tick.
+
+        Raises:
+            InvalidOrder: With rule ``tick_size``.
+        """
+        if price <= 0 or price % self.tick_size:
+            raise InvalidOrder(
+                "tick_size", f"{what} {plain(price)} of {self.symbol} is not a positive multiple of {self.tick_size}"
+            )
+
+    def check_contracts(self, contracts: Decimal) -> None:
+        """Refuse a size that is outside the instrument's bounds or not on the lot.
+
+        Raises:
+            InvalidOrder: With rule ``lot_size``, ``contracts_min`` or ``contracts_max``.
+        """
+        if contracts <= 0 or contracts % self.lot_size:
+            raise InvalidOrder(
+                "lot_size", f"size {plain(contracts)} of {self.symbol} is not a positive multiple of {self.lot_size}"
+            )
+        if contracts < self.contracts_min:
+            raise InvalidOrder(
+                "contracts_min", f"size {plain(contracts)} of {self.symbol} is below {plain(self.contracts_min)}"
+            )
+        if contracts > self.contracts_max:
+            raise InvalidOrder(
+                "contracts_max", f"size {plain(contracts)} of {self.symbol} is above {plain(self.contracts_max)}"
+            )

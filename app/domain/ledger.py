@@ -1,0 +1,129 @@
+"""A double-entry ledger of one account in one currency. Every entry sums to zero, exactly.
+
+Accounts are signed so that WALLET is what the exchange owes us, and the other four say where it came from:
+
+    wallet + deposits + realized + fees + funding = 0
+    balance = wallet = deposited + realized PnL (gross) - fees + funding
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+import msgspec
+
+from app.domain.errors import CurrencyMismatch, UnbalancedEntry
+from app.domain.money import ZERO
+
+
+class Account(StrEnum):
+    """Where money comes from and where it goes."""
+
+    WALLET = "wallet"
+    DEPOSITS = "deposits"
+    REALIZED = "realized"
+    FEES = "fees"
+    FUNDING = "funding"
+
+
+class Posting(msgspec.Struct, frozen=True, gc=False):
+    """A change of one account."""
+
+    account: Account
+    amount: Decimal
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, tag=True):
+    """Postings that belong together."""
+
+    reference: str
+    """What caused it: a trade id, a funding settlement, a deposit."""
+    currency: str
+    time_ns: int
+    postings: tuple[Posting, ...]
+
+
+class Ledger:
+    """Running totals of the accounts; the entries themselves live in the journal."""
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+        self._totals = dict.fromkeys(Account, ZERO)
+
+    @property
+    def totals(self) -> MappingProxyType[Account, Decimal]:
+        """Signed totals of all accounts; they sum to zero."""
+        return MappingProxyType(self._totals)
+
+    @property
+    def balance(self) -> Decimal:
+        """What the exchange owes us, without unrealized profit."""
+        return self._totals[Account.WALLET]
+
+    @property
+    def deposited(self) -> Decimal:
+        """What was paid in, less what was paid out."""
+        return -self._totals[Account.DEPOSITS]
+
+    @property
+    def realized(self) -> Decimal:
+        """Realized profit, gross of fees and funding."""
+        return -self._totals[Account.REALIZED]
+
+    @property
+    def fees(self) -> Decimal:
+        """Fees paid; positive is paid."""
+        return self._totals[Account.FEES]
+
+    @property
+    def funding(self) -> Decimal:
+        """Funding; positive is received."""
+        return -self._totals[Account.FUNDING]
+
+    def post(self, entry: LedgerEntry) -> None:
+        """Add an entry to the totals.
+
+        Raises:
+            CurrencyMismatch: The entry is in another currency.
+            UnbalancedEntry: Its postings do not sum to zero.
+        """
+        if entry.currency != self.currency:
+            raise CurrencyMismatch(self.currency, entry.currency)
+        total = sum([posting.amount for posting in entry.postings], ZERO)
+        if total:
+            raise UnbalancedEntry(entry.reference, total, entry.currency)
+        totals = self._totals
+        for posting in entry.postings:
+            totals[posting.account] += posting.amount
+
+    def restore(self, totals: dict[Account, Decimal]) -> None:
+        """Replace the totals by recorded ones.
+
+        Raises:
+            UnbalancedEntry: They do not sum to zero.
+        """
+        if total := sum(totals.values(), ZERO):
+            raise UnbalancedEntry("recorded totals", total, self.currency)
+        self._totals = dict.fromkeys(Account, ZERO) | totals
+
+
+def deposit(reference: str, amount: Decimal, currency: str, time_ns: int) -> LedgerEntry:
+    """Return the entry of money paid in (positive) or out (negative)."""
+    return LedgerEntry(
+        reference, currency, time_ns, (Posting(Account.WALLET, amount), Posting(Account.DEPOSITS, -amount))
+    )
+
+
+def settlement(reference: str, realized: Decimal, fee: Decimal, currency: str, time_ns: int) -> LedgerEntry:
+    """Return the entry of a fill: gross realized profit and the fee it cost."""
+    postings = [Posting(Account.WALLET, realized - fee), Posting(Account.FEES, fee)]
+    if realized:
+        postings.append(Posting(Account.REALIZED, -realized))
+    return LedgerEntry(reference, currency, time_ns, tuple(postings))
+
+
+def funding(reference: str, amount: Decimal, currency: str, time_ns: int) -> LedgerEntry:
+    """Return the entry of a funding settlement; ``amount`` positive is received."""
+    return LedgerEntry(
+        reference, currency, time_ns, (Posting(Account.WALLET, amount), Posting(Account.FUNDING, -amount))
+    )

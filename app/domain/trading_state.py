@@ -1,0 +1,47 @@
+"""Whether the bot may trade, and what holds it back."""
+
+from enum import StrEnum
+
+import msgspec
+
+from app.domain.events import ReasonCleared, ReasonRaised, Severity
+
+
+class TradingLevel(StrEnum):
+    """What orders may do. Reducing a position is allowed in every one of them."""
+
+    ACTIVE = "active"
+    REDUCE_ONLY = "reduce_only"
+    HALTED = "halted"
+
+
+class TradingState(msgspec.Struct, frozen=True):
+    """The set of reasons that hold trading back. The most severe wins; no reason at all is ACTIVE."""
+
+    reasons: tuple[ReasonRaised, ...] = ()
+
+    @property
+    def level(self) -> TradingLevel:
+        """The most severe of the reasons."""
+        if not self.reasons:
+            return TradingLevel.ACTIVE
+        if any(reason.severity is Severity.HALTED for reason in self.reasons):
+            return TradingLevel.HALTED
+        return TradingLevel.REDUCE_ONLY
+
+    def holds(self, owner: str, code: str) -> bool:
+        """Whether ``owner`` holds trading back for ``code``."""
+        return any(reason.owner == owner and reason.code == code for reason in self.reasons)
+
+    def after(self, change: ReasonRaised | ReasonCleared) -> "TradingState":
+        """Return the state after a reason was raised or cleared; the same object when that changes nothing.
+
+        Raising a reason again that is already held keeps the first one, unless the severity differs: it says since when.
+        """
+        others = tuple(r for r in self.reasons if (r.owner, r.code) != (change.owner, change.code))
+        if isinstance(change, ReasonCleared):
+            return self if len(others) == len(self.reasons) else TradingState(others)
+        held = [r for r in self.reasons if (r.owner, r.code) == (change.owner, change.code)]
+        if held and held[0].severity is change.severity:
+            return self
+        return TradingState((*others, change))

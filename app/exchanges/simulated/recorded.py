@@ -1,0 +1,258 @@
+"""Recorded market data: candles or trades from a file, with marks and funding from others, as one sequence of events.
+
+At the close of a bar the mark comes first, then the bar, then the funding that settled at that moment. Where the mark
+file has no price the bar's own stand in for it, and are said to.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from app.domain.bars import BarAggregator
+from app.domain.instrument import Instrument
+from app.domain.market import SECOND_NS, Bar, FundingRate, MarketEvent, MarkPrice, Trade
+from app.domain.money import ZERO
+from app.domain.order import Side
+from app.exchanges.matching import PriceRange
+from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, read_columns
+from app.exchanges.simulated.errors import BadDataFile
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CHUNK_ROWS = 10_000
+"""Rows that are events at once: enough to spread the cost of a slice, few enough to keep memory flat."""
+
+
+class DataReport(msgspec.Struct):
+    """What was noticed in the files, for people."""
+
+    rows: int = 0
+    gaps: int = 0
+    rounded_to_tick: int = 0
+    without_mark: int = 0
+    """Bars that the mark file has no price for."""
+
+
+class _Position(msgspec.Struct):
+    row: int
+    offset: int
+
+
+class RecordedMarket:
+    """Implements ``MarketSource`` over files of one symbol."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        candles: Path | None,
+        trades: Path | None,
+        mark: Path | None,
+        funding: Path | None,
+        from_ns: int | None,
+        to_ns: int | None,
+    ) -> None:
+        self.report = DataReport()
+        self._instrument = instrument
+        self._tick = float(instrument.tick_size)
+        if candles is not None:
+            self._path, self._frame = candles, read_columns(candles, PRICES, ("volume",))
+            check_bars(candles, self._frame)
+            self._events_of: Callable[[pl.DataFrame], list[MarketEvent]] = self._bars
+            self._interval_s = self._infer_interval()
+        elif trades is not None:
+            self._path, self._frame = trades, read_columns(trades, ("price", "contracts"), ("side",))
+            check_positive(trades, self._frame, ("price", "contracts"))
+            self._events_of, self._interval_s = self._trades, 0
+        else:
+            raise ValueError("a recorded market needs candles or trades")
+        self._marks = {} if mark is None else self._read_marks(mark)
+        self._has_marks = mark is not None
+        self._funding = [] if funding is None else self._read_funding(funding)
+        self._first, self._end = self._bounds(from_ns, to_ns)
+        self._row = self._first
+        self._chunk: list[MarketEvent] = []
+        self._chunk_rows = 0
+        self._offset = 0
+        self._look_over()
+
+    # -- MarketSource --------------------------------------------------------------------------------------------
+
+    @property
+    def start_ns(self) -> int:
+        """Time of the first row that is used."""
+        return int(self._frame["time"][self._first])
+
+    def next(self) -> MarketEvent | None:
+        """Return the next event; None when the file is used up."""
+        offset = self._offset
+        if offset == len(self._chunk):
+            if not self._load_chunk():
+                return None
+            offset = 0
+        self._offset = offset + 1
+        return self._chunk[offset]
+
+    def mark_range(self, mark: MarkPrice) -> tuple[PriceRange, bool] | None:
+        """Return the mark prices of the whole bar that ``mark`` closes, and whether they come from the mark file."""
+        return self._marks.get(mark.time_ns)
+
+    def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
+        """Return bars of the rows before the first that is used; empty without candles before it."""
+        if (
+            not self._interval_s
+            or interval_s % self._interval_s
+            or not self._first
+            or symbol != self._instrument.symbol
+        ):
+            return ()
+        rows = count * (interval_s // self._interval_s)
+        before = self._bars(self._frame.slice(max(0, self._first - rows), min(rows, self._first)), plain=True)
+        aggregator = BarAggregator(symbol, interval_s)
+        bars = [bar for bar in before if isinstance(bar, Bar)]
+        if interval_s == self._interval_s:
+            return tuple(bars[-count:])
+        return tuple(longer for bar in bars if (longer := aggregator.on_bar(bar)) is not None)[-count:]
+
+    def state(self) -> bytes:
+        """Return where it is."""
+        return msgspec.json.encode(_Position(self._row - self._chunk_rows, self._offset))
+
+    def restore(self, payload: bytes) -> None:
+        """Go on where ``state`` was taken."""
+        position = msgspec.json.decode(payload, type=_Position)
+        self._row, self._chunk, self._offset = position.row, [], 0
+        if position.offset and self._load_chunk():
+            self._offset = position.offset
+
+    # -- chunks --------------------------------------------------------------------------------------------------
+
+    def _load_chunk(self) -> bool:
+        rows = min(CHUNK_ROWS, self._end - self._row)
+        self._chunk, self._offset, self._chunk_rows = [], 0, 0
+        if rows <= 0:
+            return False
+        self._chunk = self._events_of(self._frame.slice(self._row, rows))
+        self._row += rows
+        self._chunk_rows = rows
+        return True
+
+    def _bars(self, frame: "pl.DataFrame", *, plain: bool = False) -> list[MarketEvent]:
+        symbol, interval_s = self._instrument.symbol, self._interval_s
+        interval_ns = interval_s * SECOND_NS
+        columns = [self._decimals(frame, name) for name in PRICES]
+        bars: list[MarketEvent] = [
+            Bar(symbol, time_ns + interval_ns, interval_s, open_, high, low, close, volume)
+            for time_ns, open_, high, low, close, volume in zip(
+                frame["time"].to_list(), *columns, self._volumes(frame), strict=True
+            )
+        ]
+        if plain or not (self._has_marks or self._funding):
+            return bars
+        events: list[MarketEvent] = []
+        for bar in bars:
+            if isinstance(bar, Bar):
+                events += self._around(bar)
+        return events
+
+    def _around(self, bar: Bar) -> list[MarketEvent]:
+        """Return the mark before a bar, the bar, and the funding after it."""
+        events: list[MarketEvent] = []
+        if self._has_marks:
+            if bar.time_ns not in self._marks:
+                self._marks[bar.time_ns] = (PriceRange(bar.open, bar.high, bar.low, bar.close), False)
+            events.append(MarkPrice(bar.symbol, bar.time_ns, self._marks[bar.time_ns][0].close))
+        events.append(bar)
+        first = bisect_left(self._funding, (bar.open_ns + 1, ZERO))
+        for time_ns, rate in self._funding[first:]:
+            if time_ns > bar.time_ns:
+                break
+            events.append(FundingRate(bar.symbol, bar.time_ns, rate, time_ns))
+        return events
+
+    def _trades(self, frame: "pl.DataFrame") -> list[MarketEvent]:
+        symbol, prices = self._instrument.symbol, self._decimals(frame, "price")
+        sizes = [Decimal(text) for text in self._texts(frame, "contracts")]
+        sides = frame["side"].to_list() if "side" in frame.columns else ["buy"] * len(prices)
+        return [
+            Trade(symbol, time_ns, price, size, Side.SELL if str(side).lower() == "sell" else Side.BUY)
+            for time_ns, price, size, side in zip(frame["time"].to_list(), prices, sizes, sides, strict=True)
+        ]
+
+    def _decimals(self, frame: "pl.DataFrame", name: str) -> list[Decimal]:
+        """Return a column of prices on the tick. Prices repeat: each is made once for a chunk."""
+        import polars as pl  # noqa: PLC0415 - imported already, by whoever read the file
+
+        ticks = (frame[name] / self._tick).round().cast(pl.Int64)
+        tick = self._instrument.tick_size
+        table = {count: max(1, count) * tick for count in ticks.unique().to_list()}
+        return [table[count] for count in ticks.to_list()]
+
+    def _volumes(self, frame: "pl.DataFrame") -> list[Decimal]:
+        if "volume" not in frame.columns:
+            return [ZERO] * len(frame)
+        return [ZERO if text is None else Decimal(text) for text in self._texts(frame, "volume")]
+
+    @staticmethod
+    def _texts(frame: "pl.DataFrame", name: str) -> list[str]:
+        import polars as pl  # noqa: PLC0415 - as above
+
+        return frame[name].fill_nan(None).cast(pl.String).to_list()
+
+    # -- the files -----------------------------------------------------------------------------------------------
+
+    def _infer_interval(self) -> int:
+        if len(self._frame) < 2:
+            raise BadDataFile(self._path, "has one row: the length of a bar cannot be told")
+        step_ns = int(self._frame["time"].diff().drop_nulls().mode().min())  # type: ignore[arg-type] # int64 column
+        if step_ns % SECOND_NS:
+            raise BadDataFile(self._path, f"bars follow each other by {step_ns} ns, not by whole seconds")
+        return step_ns // SECOND_NS
+
+    def _read_marks(self, path: Path) -> dict[int, tuple[PriceRange, bool]]:
+        frame = read_columns(path, PRICES)
+        check_bars(path, frame)
+        columns = [self._decimals(frame, name) for name in PRICES]
+        close_ns = self._interval_s * SECOND_NS
+        return {
+            time_ns + close_ns: (PriceRange(*prices), True)
+            for time_ns, *prices in zip(frame["time"].to_list(), *columns, strict=True)
+        }
+
+    @staticmethod
+    def _read_funding(path: Path) -> list[tuple[int, Decimal]]:
+        """Return settlements; venues stamp them some milliseconds late, so the stamps are rounded to the second."""
+        frame = read_columns(path, ("funding_rate",))
+        rates = frame["funding_rate"]
+        wrong = (rates.is_null() | ~rates.is_finite() | (rates.abs() > 1)).fill_null(value=True).arg_true()
+        if len(wrong):
+            raise BadDataFile(path, f"funding_rate is {rates[wrong[0]]}, not a rate", wrong[0])
+        return [
+            (round(time_ns / SECOND_NS) * SECOND_NS, Decimal(repr(rate)))
+            for time_ns, rate in zip(frame["time"].to_list(), rates.to_list(), strict=True)
+        ]
+
+    def _bounds(self, from_ns: int | None, to_ns: int | None) -> tuple[int, int]:
+        times = self._frame["time"]
+        first = 0 if from_ns is None else int(times.search_sorted(from_ns))
+        end = len(times) if to_ns is None else int(times.search_sorted(to_ns))
+        if first >= end:
+            raise BadDataFile(self._path, "has no rows between the times asked for")
+        return first, end
+
+    def _look_over(self) -> None:
+        report, used = self.report, self._frame.slice(self._first, self._end - self._first)
+        report.rows = len(used)
+        if not self._interval_s:
+            return
+        report.gaps = int((used["time"].diff().drop_nulls() > self._interval_s * SECOND_NS).sum())
+        for name in PRICES:
+            ticks = used[name] / self._tick
+            report.rounded_to_tick += int(((ticks - ticks.round()).abs() > 1e-6 * ticks.abs().clip(1, None)).sum())
+        if self._has_marks:
+            closes = (used["time"] + self._interval_s * SECOND_NS).to_list()
+            report.without_mark = sum(1 for time_ns in closes if time_ns not in self._marks)

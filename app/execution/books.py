@@ -1,0 +1,121 @@
+"""The account as it is at this moment: books, working orders, marks. Execution writes; risk reads."""
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+
+from app.domain.instrument import Instrument
+from app.domain.market import SECOND_NS
+from app.domain.order import Order
+from app.domain.portfolio import Portfolio
+from app.domain.trading_state import TradingState
+from app.execution.tracker import OrderTracker, TrackedOrder
+from app.ports.clock import Clock
+from app.ports.trading_state import TradingStatePort
+
+RATE_WINDOW_NS = 60 * SECOND_NS
+LIKENESS_WINDOW_NS = 3600 * SECOND_NS
+LIKENESS_KEPT_MAX = 1000
+
+
+class AccountBooks:
+    """Implements ``Books`` over the parts that execution owns."""
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        tracker: OrderTracker,
+        instruments: Mapping[str, Instrument],
+        trading_state: TradingStatePort,
+        clock: Clock,
+    ) -> None:
+        self.portfolio = portfolio
+        self.tracker = tracker
+        self.instruments = instruments
+        self._trading_state = trading_state
+        self._clock = clock
+        self._mark_ns: dict[str, int] = {}
+        self._quotes: dict[str, tuple[Decimal, Decimal]] = {}
+        self._intended: deque[int] = deque()
+        self._alike: dict[tuple[object, ...], int] = {}
+
+    @property
+    def now_ns(self) -> int:
+        """Time of the market."""
+        return self._clock.now_ns
+
+    @property
+    def trading(self) -> TradingState:
+        """The trading state."""
+        return self._trading_state.current
+
+    @property
+    def open_orders(self) -> int:
+        """Number of all orders that may still fill."""
+        return self.tracker.open_orders
+
+    @property
+    def working_symbols(self) -> Collection[str]:
+        """The symbols with orders that may still fill."""
+        return self.tracker.working_symbols
+
+    def working(self, symbol: str) -> Collection[TrackedOrder]:
+        """Return the orders of ``symbol`` that may still fill."""
+        return self.tracker.working(symbol)
+
+    def mark_ns(self, symbol: str) -> int | None:
+        """Return the time of the last mark; None when none has been seen or the book is stale."""
+        return self._mark_ns.get(symbol)
+
+    def spread(self, symbol: str) -> tuple[Decimal, Decimal] | None:
+        """Return the last bid and ask; None when no quote has been seen."""
+        return self._quotes.get(symbol)
+
+    def orders_since(self, time_ns: int) -> int:
+        """Return how many orders were intended at or after ``time_ns`` (looks back at most a minute)."""
+        while self._intended and self._intended[0] < self.now_ns - RATE_WINDOW_NS:
+            self._intended.popleft()
+        return sum(1 for intended in self._intended if intended >= time_ns)
+
+    def last_like(self, order: Order) -> int | None:
+        """Return when an equal order was last intended; None if never within the last hour."""
+        at = self._alike.get(_likeness(order))
+        return at if at is not None and at >= self.now_ns - LIKENESS_WINDOW_NS else None
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def set_mark(self, symbol: str, price: Decimal, time_ns: int) -> None:
+        """Take a mark price in."""
+        self.portfolio.set_mark(symbol, price)
+        self._mark_ns[symbol] = time_ns
+
+    def set_quote(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        """Take the top of the book in."""
+        self._quotes[symbol] = (bid, ask)
+
+    def distrust(self, symbol: str) -> None:
+        """Forget how fresh the prices of ``symbol`` are, until the next mark."""
+        self._mark_ns.pop(symbol, None)
+        self._quotes.pop(symbol, None)
+
+    def note_intent(self, order: Order) -> None:
+        """Remember an order for the message rate and for the check of repeated orders."""
+        self._intended.append(order.created_ns)
+        key = _likeness(order)
+        self._alike.pop(key, None)
+        self._alike[key] = order.created_ns
+        if len(self._alike) > LIKENESS_KEPT_MAX:
+            del self._alike[next(iter(self._alike))]
+
+
+def _likeness(order: Order) -> tuple[object, ...]:
+    return (
+        order.symbol,
+        order.side,
+        order.type,
+        order.contracts,
+        order.price,
+        order.trigger_price,
+        order.trailing_offset,
+        order.reduce_only,
+    )

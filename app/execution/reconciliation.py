@@ -1,0 +1,91 @@
+"""Compares the exchange with our books. Pure: reading is the coordinator's, and "cannot read" never comes here."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from app.domain.events import OrderAccepted, OrderCanceled, OrderEvent, OrderExpired, OrderRejected
+from app.domain.money import plain
+from app.domain.order import OrderStatus
+from app.domain.position import Position
+from app.domain.records import Mismatch, OrderRecord
+
+
+def compare_positions(ours: Iterable[Position], theirs: Iterable[Position], time_ns: int) -> list[Mismatch]:
+    """Return a mismatch for each symbol whose size differs."""
+    mine = {position.symbol: position.contracts for position in ours}
+    other = {position.symbol: position.contracts for position in theirs}
+    found = []
+    for symbol in sorted(mine.keys() | other.keys()):
+        held, there = mine.get(symbol, Decimal(0)), other.get(symbol, Decimal(0))
+        if held != there:
+            found.append(
+                Mismatch(
+                    kind="position",
+                    symbol=symbol,
+                    ours=plain(held),
+                    theirs=plain(there),
+                    action="reported",
+                    time_ns=time_ns,
+                )
+            )
+    return found
+
+
+def compare_balance(ours: Decimal, theirs: Decimal, currency: str, time_ns: int) -> list[Mismatch]:
+    """Return a mismatch when the balances differ at all."""
+    if ours == theirs:
+        return []
+    return [
+        Mismatch(
+            kind="balance",
+            symbol=currency,
+            ours=plain(ours),
+            theirs=plain(theirs),
+            action="reported",
+            time_ns=time_ns,
+        )
+    ]
+
+
+def foreign_orders(known: Iterable[str], theirs: Iterable[OrderRecord], time_ns: int) -> list[Mismatch]:
+    """Return a mismatch for each working order at the exchange that is none of ours."""
+    ours = set(known)
+    return [
+        Mismatch(
+            kind="foreign_order",
+            symbol=record.order.symbol,
+            ours="",
+            theirs=f"{record.order.side} {plain(record.order.contracts)}, id {record.order.client_order_id}",
+            action="reported",
+            time_ns=time_ns,
+        )
+        for record in theirs
+        if record.order.client_order_id not in ours
+    ]
+
+
+def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> OrderEvent | None:
+    """Return the event that brings our order to where the exchange has it; None when it is there already.
+
+    Args:
+        ours: A working order.
+        theirs: What a query by client order id found; None when the exchange definitely does not know it.
+        time_ns: Time of the event.
+    """
+    order = ours.order
+    ids = (order.client_order_id, order.symbol, time_ns)
+    if theirs is None:
+        return OrderRejected(*ids, "the exchange never received it")
+    if theirs.status is ours.status:
+        return None
+    reason = theirs.reason or "found by reconciliation"
+    if theirs.status is OrderStatus.OPEN or theirs.status is OrderStatus.PARTIALLY_FILLED:
+        return OrderAccepted(order.client_order_id, theirs.venue_order_id or "", order.symbol, time_ns)
+    ends: Mapping[OrderStatus, type[OrderCanceled | OrderExpired | OrderRejected]] = {
+        OrderStatus.CANCELED: OrderCanceled,
+        OrderStatus.EXPIRED: OrderExpired,
+        OrderStatus.REJECTED: OrderRejected,
+    }
+    end = ends.get(theirs.status)
+    # FILLED is told by its fills, which are read before the orders are.
+    return end(*ids, reason) if end is not None else None

@@ -1,0 +1,147 @@
+"""The one send point: no other module may hand an order to an exchange."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from app.domain.denial import Denial
+from app.domain.errors import DomainError
+from app.domain.events import OrderCanceled, Severity
+from app.domain.margin import MarginMode
+from app.domain.order import Order, OrderStatus
+from app.domain.records import CancelIntended, OrderDenied, OrderIntended, OrderSent
+from app.domain.trading_state import TradingLevel
+from app.execution.books import AccountBooks
+from app.execution.tracker import TrackedOrder
+from app.ports.ids import Ids
+from app.ports.journal import Journal, JournalFailed
+from app.ports.order_entry import OrderEntry
+from app.ports.risk import Risk
+from app.ports.trading_state import TradingStatePort
+
+OWNER = "execution"
+STORE_FAILED = "store_failed"
+
+
+class NothingToReduce(DomainError):
+    """A reduce-only order met a flat position, or one on the same side."""
+
+
+def clamp_to_position(order: Order, held: Decimal) -> Order:
+    """Return a reduce-only order cut to the position, so that it can never flip it; any other order as it is.
+
+    Raises:
+        NothingToReduce: There is no position on the other side.
+    """
+    if not order.reduce_only:
+        return order
+    if held * order.signed_contracts >= 0:
+        raise NothingToReduce(f"there is no {order.symbol} position that a {order.side} could reduce")
+    if order.contracts <= abs(held):
+        return order
+    return msgspec.structs.replace(order, contracts=abs(held))
+
+
+class SendPoint:
+    """Judges, journals and sends. The intent is durable before the first byte leaves."""
+
+    def __init__(
+        self,
+        order_entry: OrderEntry,
+        journal: Journal,
+        risk: Risk,
+        books: AccountBooks,
+        ids: Ids,
+        trading_state: TradingStatePort,
+        publish: Callable[[object], None],
+    ) -> None:
+        self._order_entry = order_entry
+        self._journal = journal
+        self._risk = risk
+        self._books = books
+        self._ids = ids
+        self._trading_state = trading_state
+        self._publish = publish
+
+    def send(self, draft: Order) -> TrackedOrder | Denial:
+        """Send an order, once risk allows it and its intent is durable.
+
+        Check and reservation happen without a pause: from here on the order counts as working.
+        """
+        books = self._books
+        order = msgspec.structs.replace(draft, client_order_id=self._ids.next_client_order_id())
+        try:
+            order = clamp_to_position(order, books.portfolio.position(order.symbol).contracts)
+        except NothingToReduce as error:
+            return self._deny(order, Denial("reduce_only", str(error), "a position on the other side"))
+        denial = self._risk.check(order, books)
+        if denial is not None:
+            return self._deny(order, denial)
+        tracked = books.tracker.intend(order)
+        books.note_intent(order)
+        intent = OrderIntended(order, order.created_ns)
+        try:
+            ticket = self._journal.append(intent)
+        except JournalFailed as error:
+            self._store_failed(error)
+            self._publish(intent)
+            self._release(tracked)
+            return tracked
+        self._publish(intent)
+        if ticket.durable:
+            self._release(tracked)
+        else:
+            ticket.when_durable(lambda: self._release(tracked))
+        return tracked
+
+    def cancel(self, tracked: TrackedOrder, reason: str) -> None:
+        """Ask for an order to be canceled, once. A cancel never waits for the store."""
+        if tracked.cancel_requested or not tracked.is_working:
+            return
+        tracked.cancel_requested = True
+        order = tracked.order
+        if tracked.status is OrderStatus.INTENDED:
+            self._withdraw(tracked, reason)
+            return
+        self._order_entry.cancel(order, reason)
+        self._record(CancelIntended(order.client_order_id, self._books.now_ns, reason))
+
+    async def configure(self, symbol: str, margin_mode: MarginMode, leverage: Decimal) -> None:
+        """Set margin mode and leverage of a symbol at the exchange."""
+        await self._order_entry.configure(symbol, margin_mode, leverage)
+
+    def _release(self, tracked: TrackedOrder) -> None:
+        """Hand a durable order over, unless trading was restricted while it waited."""
+        order = tracked.order
+        if tracked.status is not OrderStatus.INTENDED:
+            return
+        if not order.reduce_only and self._trading_state.current.level is not TradingLevel.ACTIVE:
+            self._withdraw(tracked, f"trading became {self._trading_state.current.level} before it was sent")
+            return
+        sent = OrderSent(order.client_order_id, self._books.now_ns)
+        self._books.tracker.sent(order.client_order_id)
+        self._record(sent)
+        self._order_entry.submit(order)
+
+    def _withdraw(self, tracked: TrackedOrder, reason: str) -> None:
+        order = tracked.order
+        self._books.tracker.withdraw(order.client_order_id, reason)
+        event = OrderCanceled(order.client_order_id, order.symbol, self._books.now_ns, reason)
+        self._record(event)
+        self._publish(event)
+
+    def _deny(self, order: Order, denial: Denial) -> Denial:
+        record = OrderDenied(order, order.created_ns, denial.rule, denial.value, denial.limit)
+        self._record(record)
+        self._publish(record)
+        return denial
+
+    def _record(self, record: CancelIntended | OrderCanceled | OrderDenied | OrderSent) -> None:
+        try:
+            self._journal.append(record)
+        except JournalFailed as error:
+            self._store_failed(error)
+
+    def _store_failed(self, error: JournalFailed) -> None:
+        self._trading_state.raise_reason(OWNER, STORE_FAILED, Severity.REDUCE_ONLY, str(error))

@@ -1,0 +1,57 @@
+from app.lifecycle.context import ContextCell, CoordinatorContext
+from app.lifecycle.coordinator import BaseCoordinator, Coordinator
+from app.lifecycle.deadlines import Deadlines
+from app.lifecycle.errors import (
+    DeadlineExceeded,
+    DependencyCycle,
+    FieldRefused,
+    IllegalPhase,
+    LifecycleError,
+    NotProvided,
+    NotStarted,
+    OverrideRefused,
+    StartFailed,
+    UndefinedDependency,
+)
+from app.lifecycle.exit_codes import ExitCode
+from app.lifecycle.health import HealthReport, HealthState, HealthStatus, TaskState, TaskStatus
+from app.lifecycle.manager import LifecycleManager, RunResult
+from app.lifecycle.phases import Phase, Transition
+from app.lifecycle.registry import CoordinatorRegistry
+from app.lifecycle.stop_request import StopRequest
+from app.lifecycle.supervisor import RestartPolicy, Supervisor
+from app.lifecycle.units import Unit, start_order
+
+__all__ = [
+    "BaseCoordinator",
+    "ContextCell",
+    "Coordinator",
+    "CoordinatorContext",
+    "CoordinatorRegistry",
+    "DeadlineExceeded",
+    "Deadlines",
+    "DependencyCycle",
+    "ExitCode",
+    "FieldRefused",
+    "HealthReport",
+    "HealthState",
+    "HealthStatus",
+    "IllegalPhase",
+    "LifecycleError",
+    "LifecycleManager",
+    "NotProvided",
+    "NotStarted",
+    "OverrideRefused",
+    "Phase",
+    "RestartPolicy",
+    "RunResult",
+    "StartFailed",
+    "StopRequest",
+    "Supervisor",
+    "TaskState",
+    "TaskStatus",
+    "Transition",
+    "UndefinedDependency",
+    "Unit",
+    "start_order",
+]

@@ -1,0 +1,67 @@
+"""Asks the coordinators how they are. Never healthy because nobody looked."""
+
+import asyncio
+from collections.abc import Sequence
+
+from app.lifecycle.coordinator import Coordinator
+from app.lifecycle.deadline import bounded
+from app.lifecycle.health import HealthReport, HealthState, HealthStatus, TaskState, TaskStatus
+from app.lifecycle.phases import Phase
+
+
+async def inspect(
+    phase: Phase, coordinators: Sequence[Coordinator], tasks: Sequence[TaskStatus], seconds: float
+) -> HealthReport:
+    """Return how the bot is. A check that raises or hangs makes its own coordinator unhealthy, and no other."""
+    asked = await asyncio.gather(*(_ask(coordinator, seconds) for coordinator in coordinators))
+    components = tuple(_with_tasks(status, [t for t in tasks if t.owner == status.component]) for status in asked)
+    dead = any(task.critical and task.state is TaskState.EXHAUSTED for task in tasks)
+    sick = any(item.critical and item.state is HealthState.UNHEALTHY for item in components)
+    return HealthReport(
+        phase=phase,
+        started=phase not in {Phase.NEW, Phase.STARTING},
+        alive=not dead and phase not in {Phase.STOPPED, Phase.FAILED},
+        ready=phase is Phase.READY and not dead and not sick,
+        components=components,
+        tasks=tuple(tasks),
+    )
+
+
+async def _ask(coordinator: Coordinator, seconds: float) -> HealthStatus:
+    try:
+        return await bounded(coordinator.health_check(), seconds, f"health check of {coordinator.name}")
+    except Exception as error:  # noqa: BLE001 - whatever a check raises says the same: unhealthy
+        problem = f"{type(error).__name__}: {error}"
+    return HealthStatus(
+        component=coordinator.name,
+        state=HealthState.UNHEALTHY,
+        critical=coordinator.critical,
+        since_s=0.0,
+        error=problem,
+    )
+
+
+def _with_tasks(status: HealthStatus, tasks: Sequence[TaskStatus]) -> HealthStatus:
+    """Lower a coordinator's health to that of its background tasks."""
+    worst, problems = status.state, [status.error] if status.error else []
+    for task in tasks:
+        if task.state is TaskState.EXHAUSTED:
+            found = HealthState.UNHEALTHY if task.critical else HealthState.DEGRADED
+        elif task.state is TaskState.RESTARTING:
+            found = HealthState.DEGRADED
+        else:
+            continue
+        problems.append(f"{task.name} {task.state} after {task.restarts} restarts: {task.last_error}")
+        if worst is not HealthState.UNHEALTHY:
+            worst = found
+    if not problems:
+        return status
+    return HealthStatus(
+        component=status.component,
+        state=worst,
+        critical=status.critical,
+        since_s=status.since_s,
+        last_success_age_s=status.last_success_age_s,
+        details=status.details,
+        error="; ".join(problems),
+    )

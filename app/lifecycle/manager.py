@@ -1,0 +1,117 @@
+"""One run, from start to exit code."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+
+from app.lifecycle.errors import StartFailed
+from app.lifecycle.exit_codes import ExitCode
+from app.lifecycle.stop_request import StopRequest
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Step = Callable[[], Awaitable[object]]
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """How a run ended."""
+
+    exit_code: ExitCode
+    reason: str
+    errors: tuple[str, ...] = ()
+    """Everything that went wrong, a sentence each."""
+
+
+class LifecycleManager:
+    """Starts, waits for a reason to stop, stops. The first signal stops cleanly, the second aborts."""
+
+    def __init__(self, start: Step, stop: Step, request: StopRequest, abort: Callable[[], None]) -> None:
+        self._start = start
+        self._stop = stop
+        self._request = request
+        self._abort = abort
+        self._signals = 0
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> RunResult:
+        """Run until there is a reason to stop, and stop.
+
+        Args:
+            on_ready: Called once everything is up.
+        """
+        self._request.renew()
+        self._signals = 0
+        with self._signal_handlers():
+            try:
+                failure = await self._come_up()
+                if failure is not None:
+                    return failure
+                on_ready()
+                await self._request.wait()
+            except asyncio.CancelledError:
+                self._request.request("cancelled")
+                await self._go_down()
+                raise
+            return await self._go_down()
+
+    async def _come_up(self) -> RunResult | None:
+        """Start; return how the run ended if it did not come up, None when it is up."""
+        starting = asyncio.ensure_future(self._start())
+        asked = asyncio.ensure_future(self._request.wait())
+        try:
+            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            if not starting.done():
+                starting.cancel()
+            with suppress(BaseException):
+                # A start that was cancelled undoes itself before it ends; its own error is read below.
+                await asyncio.wait({starting})
+        if starting.cancelled():
+            return RunResult(self._request.exit_code, f"{self._request.reason} during the start")
+        error = starting.exception()
+        if error is None:
+            return None
+        if isinstance(error, StartFailed):
+            return RunResult(ExitCode.START_FAILED, str(error), (str(error),))
+        raise error
+
+    async def _go_down(self) -> RunResult:
+        errors: tuple[str, ...] = ()
+        try:
+            await self._stop()
+        except* Exception as group:  # noqa: BLE001 - every error of the stop is reported, none ends the report
+            errors = tuple(_sentences(group))
+        code = self._request.exit_code
+        if errors and code is ExitCode.CLEAN:
+            code = ExitCode.UNCLEAN_STOP
+        return RunResult(code, self._request.reason, errors)
+
+    @contextmanager
+    def _signal_handlers(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            self._abort()
+            return
+        self._request.request(number.name)
+
+
+def _sentences(error: BaseException) -> Iterator[str]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _sentences(part)
+        return
+    notes = ", ".join(getattr(error, "__notes__", ()))
+    yield f"{type(error).__name__}: {error}{f' ({notes})' if notes else ''}"

@@ -1,0 +1,14 @@
+"""Facts: what has happened, for whoever wants to know. One subscriber that fails harms no other."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Facts(Protocol):
+    """Decisions are calls; facts are events."""
+
+    def publish(self, fact: object) -> None:
+        """Tell all subscribers, in the order in which they subscribed."""
+
+    def subscribe(self, subscriber: Callable[[object], None]) -> None:
+        """Have ``subscriber`` called with each fact."""

@@ -1,0 +1,31 @@
+"""The stages that the pump hands each event of the stream to, in this order."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.domain.events import StreamEvent
+from app.domain.target import Target
+
+
+class AccountStage(Protocol):
+    """Applies events to the books, and works towards targets."""
+
+    def apply(self, event: StreamEvent) -> None:
+        """Bring orders and books up to date with an event."""
+
+    def pursue(self, targets: Sequence[Target]) -> None:
+        """Work towards new targets."""
+
+
+class DecisionStage(Protocol):
+    """Turns events into targets."""
+
+    def on_event(self, event: StreamEvent) -> Sequence[Target]:
+        """Return the targets that an event changed; empty for most."""
+
+
+class ObservationStage(Protocol):
+    """Looks on."""
+
+    def observe(self, event: StreamEvent) -> None:
+        """Take notice of an event that everybody else has seen."""

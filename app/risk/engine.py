@@ -1,0 +1,141 @@
+"""The risk engine: one for every mode. Its checks and guards are the lists below, in the order in which they run."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from app.domain.denial import Denial
+from app.domain.events import Fill, FundingPaid, ReasonCleared, ReasonRaised, Severity
+from app.domain.ledger import LedgerEntry
+from app.domain.order import Order
+from app.domain.records import DayClosed
+from app.ports.books import Books
+from app.risk import account_checks, order_checks
+from app.risk.guards import Breach, Guard, WatchesFills, WatchesFunding
+from app.risk.loss_guards import ConsecutiveLosses, DailyLoss, Drawdown, FundingCost
+from app.risk.market_guards import LiquidationBuffer, MarginRatio, MarkStaleness, VolatilityBreaker
+from app.settings.models import RiskSettings
+
+OWNER = "risk"
+
+Check = Callable[[Order, Books, RiskSettings], Denial | None]
+
+GROWTH_CHECKS: tuple[Check, ...] = (
+    order_checks.trading_state,
+    order_checks.well_formed,
+    order_checks.data_age,
+    order_checks.price_collar,
+    order_checks.order_size,
+    order_checks.open_orders,
+    order_checks.message_rate,
+    order_checks.repeated_order,
+    order_checks.self_trade,
+    order_checks.expected_slippage,
+    account_checks.position_size,
+    account_checks.gross_exposure,
+    account_checks.net_exposure,
+    account_checks.leverage,
+    account_checks.margin,
+    account_checks.liquidation_distance,
+)
+REDUCING_CHECKS: tuple[Check, ...] = (order_checks.well_formed,)
+"""An exit is held up by nothing but its own form: a malformed order would be refused by the exchange anyway."""
+
+
+class RiskEngine:
+    """Implements ``Risk``."""
+
+    def __init__(self, settings: RiskSettings) -> None:
+        self._settings = settings
+        self._days = DailyLoss(settings.daily_loss_ratio_max)
+        losses = ConsecutiveLosses(settings.consecutive_losses_max, settings.consecutive_losses_cooldown_s)
+        funding = FundingCost(settings.funding_cost_ratio_max)
+        self._guards: tuple[Guard, ...] = (
+            self._days,
+            Drawdown(settings.drawdown_ratio_max),
+            losses,
+            LiquidationBuffer(settings.liquidation_buffer_ratio_min),
+            MarkStaleness(settings.mark_stale_s_max),
+            VolatilityBreaker(settings.volatility_ratio_max, settings.volatility_window),
+            MarginRatio(settings.margin_ratio_max),
+            funding,
+        )
+        self._fill_watchers: tuple[WatchesFills, ...] = (losses,)
+        self._funding_watchers: tuple[WatchesFunding, ...] = (funding,)
+        self._held: dict[str, Severity] = {}
+
+    def check(self, order: Order, books: Books) -> Denial | None:
+        """Return why ``order`` must not be sent, or None: the first rule of the list that it breaks."""
+        settings = self._settings
+        for check in REDUCING_CHECKS if order.reduce_only else GROWTH_CHECKS:
+            denial = check(order, books, settings)
+            if denial is not None:
+                return denial
+        return None
+
+    def look(self, books: Books) -> Sequence[ReasonRaised | ReasonCleared]:
+        """Evaluate all guards; return the changes of reasons. A guard that fails restricts trading by itself."""
+        equity, now_ns = books.portfolio.equity, books.now_ns
+        changes: list[ReasonRaised | ReasonCleared] = []
+        for guard in self._guards:
+            try:
+                breach = guard.look(books, equity, now_ns)
+            except Exception as error:  # noqa: BLE001 - one guard that fails must not stop the others
+                breach = Breach(Severity.REDUCE_ONLY, f"guard failed: {type(error).__name__}: {error}", "a verdict")
+            if breach is not None or guard.name in self._held:
+                self._compare(guard.name, breach, now_ns, changes)
+        return changes
+
+    def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
+        """Take notice of an applied fill."""
+        for guard in self._fill_watchers:
+            guard.on_fill(fill, entry, books)
+
+    def on_funding(self, paid: FundingPaid, books: Books) -> None:
+        """Take notice of an applied funding settlement."""
+        for guard in self._funding_watchers:
+            guard.on_funding(paid, books)
+
+    def closed_days(self) -> Sequence[DayClosed]:
+        """Return the days that ended since the last call."""
+        return self._days.closed_days()
+
+    def figures(self) -> Mapping[str, str]:
+        """Return the value and limit of each guard, by its name, as text for people."""
+        return {guard.name: guard.figure() for guard in self._guards}
+
+    def snapshot(self) -> bytes:
+        """Return the guards' memory, and which reasons are held."""
+        memory = {guard.name: guard.snapshot() for guard in self._guards}
+        return msgspec.json.encode({"guards": memory, "held": self._held})
+
+    def restore(self, payload: bytes) -> None:
+        """Take over what ``snapshot`` returned in an earlier run."""
+        saved = msgspec.json.decode(payload, type=_Memory)
+        for guard in self._guards:
+            guard.restore(saved.guards.get(guard.name, {}))
+        self._held = saved.held
+
+    def _compare(
+        self, name: str, breach: Breach | None, now_ns: int, changes: list[ReasonRaised | ReasonCleared]
+    ) -> None:
+        if breach is None:
+            del self._held[name]
+            changes.append(ReasonCleared(time_ns=now_ns, owner=OWNER, code=name))
+        elif self._held.get(name) is not breach.severity:
+            self._held[name] = breach.severity
+            changes.append(
+                ReasonRaised(
+                    time_ns=now_ns,
+                    owner=OWNER,
+                    code=name,
+                    severity=breach.severity,
+                    detail=f"{breach.value}, limit {breach.limit}",
+                    latched=breach.latched,
+                )
+            )
+
+
+class _Memory(msgspec.Struct):
+    guards: dict[str, dict[str, str]]
+    held: dict[str, Severity]

@@ -1,0 +1,214 @@
+"""Guards of what was lost: in a day, from the peak, in a row, and to funding. Days are UTC."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from app.domain.events import Fill, FundingPaid, Severity
+from app.domain.ledger import Account, LedgerEntry
+from app.domain.market import SECOND_NS
+from app.domain.money import ZERO, plain
+from app.domain.records import DayClosed
+from app.ports.books import Books
+from app.risk.guards import DAY_NS, Breach
+
+CLOSED_DAYS_KEPT_MAX = 1000
+"""Days waiting to be read; they are read with every event."""
+
+
+class DailyLoss:
+    """Loss since 00:00 UTC: realized and unrealized, fees and funding in. It ends with the day, not with a restart."""
+
+    name = "daily_loss"
+
+    def __init__(self, ratio_max: Decimal | None) -> None:
+        self._ratio_max = ratio_max
+        self._day: int | None = None
+        self._start = ZERO
+        self._floor: Decimal | None = None
+        self._equity = ZERO
+        self._closed: list[DayClosed] = []
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Compare the equity with the day's floor."""
+        del books
+        day = now_ns // DAY_NS
+        if day != self._day:
+            self._begin(day, equity, now_ns)
+        self._equity = equity
+        floor = self._floor
+        if floor is None or equity >= floor:
+            return None
+        return Breach(Severity.HALTED, f"{plain(self._start - equity)} lost today", self._limit_text())
+
+    def closed_days(self) -> list[DayClosed]:
+        """Return the days that ended since the last call."""
+        closed, self._closed = self._closed, []
+        return closed
+
+    def figure(self) -> str:
+        """Today's change of equity, and the limit."""
+        return f"{plain(self._equity - self._start)} today, {self._limit_text()}"
+
+    def snapshot(self) -> dict[str, str]:
+        """The day and the equity that it began with."""
+        return {} if self._day is None else {"day": str(self._day), "start": str(self._start)}
+
+    def restore(self, memory: dict[str, str]) -> None:
+        """Go on within the same day."""
+        if memory:
+            self._day, self._start = int(memory["day"]), Decimal(memory["start"])
+            self._equity = self._start
+            self._set_floor()
+
+    def _begin(self, day: int, equity: Decimal, now_ns: int) -> None:
+        if self._day is not None and len(self._closed) < CLOSED_DAYS_KEPT_MAX:
+            date = datetime.fromtimestamp(self._day * 86_400, UTC).date().isoformat()
+            # The last equity seen in the old day is where the new one begins.
+            self._closed.append(DayClosed(day=date, equity_start=self._start, equity_end=self._equity, time_ns=now_ns))
+            self._start = self._equity
+        else:
+            self._start = equity
+        self._day = day
+        self._set_floor()
+
+    def _set_floor(self) -> None:
+        self._floor = None if self._ratio_max is None else self._start * (1 - self._ratio_max)
+
+    def _limit_text(self) -> str:
+        return "no limit" if self._floor is None else f"limit {plain(self._start - self._floor)}"
+
+
+class Drawdown:
+    """Loss from the highest equity. Latched: only the operator lifts it."""
+
+    name = "drawdown"
+
+    def __init__(self, ratio_max: Decimal | None) -> None:
+        self._ratio_max = ratio_max
+        self._peak: Decimal | None = None
+        self._floor: Decimal | None = None
+        self._equity = ZERO
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Raise the peak, or compare the equity with its floor."""
+        del books, now_ns
+        self._equity = equity
+        if self._peak is None or equity > self._peak:
+            self._set_peak(equity)
+            return None
+        floor = self._floor
+        if floor is None or equity >= floor:
+            return None
+        return Breach(
+            Severity.HALTED,
+            f"{plain(self._peak - equity)} below the peak of {plain(self._peak)}",
+            f"{plain(self._peak - floor)}",
+            latched=True,
+        )
+
+    def figure(self) -> str:
+        """Distance from the peak, and the limit."""
+        below = ZERO if self._peak is None else self._peak - self._equity
+        return f"{plain(below)} below the peak, limit {'none' if self._ratio_max is None else self._ratio_max}"
+
+    def snapshot(self) -> dict[str, str]:
+        """The peak."""
+        return {} if self._peak is None else {"peak": str(self._peak)}
+
+    def restore(self, memory: dict[str, str]) -> None:
+        """Go on below the same peak."""
+        if memory:
+            self._set_peak(Decimal(memory["peak"]))
+            self._equity = Decimal(memory["peak"])
+
+    def _set_peak(self, equity: Decimal) -> None:
+        self._peak = equity
+        self._floor = None if self._ratio_max is None else equity * (1 - self._ratio_max)
+
+
+class ConsecutiveLosses:
+    """Closing fills that lost, one after another. Trading rests for a while, then the count begins anew."""
+
+    name = "consecutive_losses"
+
+    def __init__(self, losses_max: int | None, cooldown_s: float) -> None:
+        self._losses_max = losses_max
+        self._cooldown_ns = int(cooldown_s * SECOND_NS)
+        self._losses = 0
+        self._rests_until_ns: int | None = None
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Say whether trading rests."""
+        del books, equity
+        until = self._rests_until_ns
+        if until is None:
+            return None
+        if now_ns >= until:
+            self._rests_until_ns, self._losses = None, 0
+            return None
+        return Breach(Severity.REDUCE_ONLY, f"{self._losses} losses in a row", str(self._losses_max))
+
+    def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
+        """Count a closing fill: a loss net of its fee adds one, a profit starts anew. Opening fills do not count."""
+        del books
+        realized = [posting.amount for posting in entry.postings if posting.account is Account.REALIZED]
+        if not realized:
+            return
+        self._losses = self._losses + 1 if -realized[0] - fill.fee < 0 else 0
+        if self._losses_max is not None and self._losses >= self._losses_max and self._rests_until_ns is None:
+            self._rests_until_ns = fill.time_ns + self._cooldown_ns
+
+    def figure(self) -> str:
+        """The count and the limit."""
+        return f"{self._losses} in a row, limit {self._losses_max or 'none'}"
+
+    def snapshot(self) -> dict[str, str]:
+        """The count and the end of the rest."""
+        until = "" if self._rests_until_ns is None else str(self._rests_until_ns)
+        return {"losses": str(self._losses), "until": until}
+
+    def restore(self, memory: dict[str, str]) -> None:
+        """Go on counting, or resting."""
+        if memory:
+            self._losses = int(memory["losses"])
+            self._rests_until_ns = int(memory["until"]) if memory["until"] else None
+
+
+class FundingCost:
+    """Funding paid in a UTC day, net of what was received."""
+
+    name = "funding_cost"
+
+    def __init__(self, ratio_max: Decimal | None) -> None:
+        self._ratio_max = ratio_max
+        self._day: int | None = None
+        self._paid = ZERO
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Compare what was paid today with the equity."""
+        del books
+        if now_ns // DAY_NS != self._day:
+            self._day, self._paid = now_ns // DAY_NS, ZERO
+        if self._ratio_max is None or self._paid <= 0 or self._paid <= self._ratio_max * equity:
+            return None
+        return Breach(Severity.REDUCE_ONLY, f"{plain(self._paid)} paid today", f"{plain(self._ratio_max)} of equity")
+
+    def on_funding(self, paid: FundingPaid, books: Books) -> None:
+        """Add a settlement."""
+        del books
+        day = paid.time_ns // DAY_NS
+        self._paid = (self._paid if day == self._day else ZERO) - paid.amount
+        self._day = day
+
+    def figure(self) -> str:
+        """Paid today, and the limit."""
+        return f"{plain(self._paid)} paid today, limit {'none' if self._ratio_max is None else self._ratio_max}"
+
+    def snapshot(self) -> dict[str, str]:
+        """The day and what it cost."""
+        return {} if self._day is None else {"day": str(self._day), "paid": str(self._paid)}
+
+    def restore(self, memory: dict[str, str]) -> None:
+        """Go on within the same day."""
+        if memory:
+            self._day, self._paid = int(memory["day"]), Decimal(memory["paid"])

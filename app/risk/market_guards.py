@@ -1,0 +1,185 @@
+"""Guards of the market and of what stands between us and a liquidation."""
+
+from collections import deque
+from decimal import Decimal
+from math import log, sqrt
+
+from app.domain.events import Severity
+from app.domain.market import SECOND_NS
+from app.domain.money import plain
+from app.domain.position import Position
+from app.ports.books import Books
+from app.risk.guards import Breach
+
+YEAR_NS = 365 * 86_400 * SECOND_NS
+
+
+class _WithoutMemory:
+    """A guard that judges by the present alone."""
+
+    def snapshot(self) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    def restore(self, memory: dict[str, str]) -> None:
+        """Take nothing over."""
+
+
+class MarkStaleness(_WithoutMemory):
+    """The mark of a symbol with a position is fresh."""
+
+    name = "mark_stale"
+
+    def __init__(self, age_s_max: float) -> None:
+        self._age_s_max = age_s_max
+        self._age_ns_max = int(age_s_max * SECOND_NS)
+        self._oldest_s: float | None = None
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Find the oldest mark. A position whose mark was never seen is as bad as a stale one."""
+        del equity
+        oldest = now_ns
+        for position in books.portfolio.positions:
+            at = books.mark_ns(position.symbol)
+            if at is None:
+                return Breach(Severity.REDUCE_ONLY, f"no trusted mark of {position.symbol}", f"{self._age_s_max} s")
+            oldest = min(oldest, at)
+        age_ns = now_ns - oldest
+        self._oldest_s = age_ns / SECOND_NS
+        if age_ns <= self._age_ns_max:
+            return None
+        return Breach(Severity.REDUCE_ONLY, f"a mark is {self._oldest_s:.1f} s old", f"{self._age_s_max} s")
+
+    def figure(self) -> str:
+        """Age of the oldest mark of a position, and the limit."""
+        age = "unknown" if self._oldest_s is None else f"{self._oldest_s:.1f} s"
+        return f"{age}, limit {self._age_s_max} s"
+
+
+class VolatilityBreaker(_WithoutMemory):
+    """The market is not wild: realized volatility of each symbol's marks, by the time between them, per year."""
+
+    name = "volatility"
+
+    def __init__(self, ratio_max: Decimal | None, window: int) -> None:
+        self._ratio_max = None if ratio_max is None else float(ratio_max)
+        self._window = window
+        self._last: dict[str, tuple[int, float]] = {}
+        self._squares: dict[str, deque[tuple[int, float]]] = {}
+        self._totals: dict[str, tuple[int, float]] = {}
+        self._yearly: dict[str, float] = {}
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Take new marks in, and find the wildest symbol."""
+        del equity, now_ns
+        limit = self._ratio_max
+        if limit is None:
+            return None
+        for symbol in books.instruments:
+            at = books.mark_ns(symbol)
+            if at is not None and (symbol not in self._last or at > self._last[symbol][0]):
+                self._take(symbol, at, float(books.portfolio.mark(symbol) or 0))
+        for symbol, yearly in self._yearly.items():
+            if yearly > limit:
+                return Breach(Severity.REDUCE_ONLY, f"{symbol} moves {yearly:.2f} a year", f"{limit:g}")
+        return None
+
+    def figure(self) -> str:
+        """The highest volatility, and the limit."""
+        highest = max(self._yearly.values(), default=None)
+        return f"{'unknown' if highest is None else f'{highest:.2f}'} a year, limit {self._ratio_max or 'none'}"
+
+    def _take(self, symbol: str, at: int, price: float) -> None:
+        before = self._last.get(symbol)
+        self._last[symbol] = (at, price)
+        if before is None:
+            return
+        squares = self._squares.setdefault(symbol, deque())
+        gap, square = at - before[0], log(price / before[1]) ** 2
+        squares.append((gap, square))
+        elapsed, total = self._totals.get(symbol, (0, 0.0))
+        elapsed, total = elapsed + gap, total + square
+        if len(squares) > self._window:
+            old_gap, old_square = squares.popleft()
+            elapsed, total = elapsed - old_gap, total - old_square
+        self._totals[symbol] = (elapsed, total)
+        if len(squares) == self._window:
+            self._yearly[symbol] = sqrt(max(0.0, total) * YEAR_NS / elapsed)
+
+
+class LiquidationBuffer(_WithoutMemory):
+    """Every position's mark is far from its liquidation price."""
+
+    name = "liquidation_buffer"
+
+    def __init__(self, ratio_min: Decimal | None) -> None:
+        self._ratio_min = ratio_min
+        self._nearest: Decimal | None = None
+        self._known: dict[str, tuple[Position, Decimal, Decimal | None]] = {}
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Find the position nearest to its liquidation."""
+        del equity, now_ns
+        least, portfolio = self._ratio_min, books.portfolio
+        self._nearest = None
+        if least is None:
+            return None
+        positions = portfolio.positions
+        for position in positions:
+            mark = portfolio.mark(position.symbol)
+            at = self._liquidation_price(books, position, alone=len(positions) == 1)
+            if mark is None or at is None:
+                continue
+            distance = (mark - at) / mark if position.contracts > 0 else (at - mark) / mark
+            if self._nearest is None or distance < self._nearest:
+                self._nearest = distance
+        if self._nearest is None or self._nearest >= least:
+            return None
+        return Breach(Severity.REDUCE_ONLY, f"{self._nearest:.4f} of the mark", plain(least))
+
+    def figure(self) -> str:
+        """Distance of the nearest, and the limit."""
+        nearest = "no position" if self._nearest is None else f"{self._nearest:.4f} of the mark"
+        return f"{nearest}, limit {self._ratio_min or 'none'}"
+
+    def _liquidation_price(self, books: Books, position: Position, *, alone: bool) -> Decimal | None:
+        """Return it, from memory while nothing that it depends on has changed.
+
+        Alone, it depends on the position and the balance only, not on the mark; so a new mark costs no new calculation.
+        """
+        balance = books.portfolio.balance
+        known = self._known.get(position.symbol)
+        if alone and known is not None and known[0] is position and known[1] == balance:
+            return known[2]
+        price = books.portfolio.liquidation_price(position.symbol)
+        if alone:
+            self._known[position.symbol] = (position, balance, price)
+        else:
+            self._known.clear()
+        return price
+
+
+class MarginRatio(_WithoutMemory):
+    """Maintenance margin against equity."""
+
+    name = "margin_ratio"
+
+    def __init__(self, ratio_max: Decimal | None) -> None:
+        self._ratio_max = ratio_max
+        self._maintenance = Decimal(0)
+        self._equity = Decimal(0)
+
+    def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
+        """Compare them; an account without equity that holds a position is past any limit."""
+        del now_ns
+        self._maintenance, self._equity = books.portfolio.maintenance_margin, equity
+        if self._ratio_max is None or self._maintenance <= self._ratio_max * equity:
+            return None
+        return Breach(
+            Severity.HALTED, f"{plain(self._maintenance)} on {plain(equity)} equity", f"{plain(self._ratio_max)}"
+        )
+
+    def figure(self) -> str:
+        """The ratio and the limit."""
+        ratio = f"{self._maintenance / self._equity:.4f}" if self._equity > 0 else "no equity"
+        return f"{ratio}, limit {self._ratio_max or 'none'}"

@@ -1,0 +1,256 @@
+"""The settings, one frozen model a section. Units stand last in the names; every limit has a default that binds."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.domain.margin import MarginMode
+
+Positive = Annotated[Decimal, Field(gt=0)]
+NotNegative = Annotated[Decimal, Field(ge=0)]
+Ratio = Annotated[Decimal, Field(gt=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+:[A-Z0-9]+$")]
+"""Base/quote:settle, as in BTC/USDT:USDT."""
+
+
+class Section(BaseModel):
+    """A section: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class AccountSettings(Section):
+    """Whose money it is."""
+
+    id: str = Field(
+        "main", pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="Name of the account in ids and records."
+    )
+    currency: str = Field("USDT", pattern=r"^[A-Z0-9]+$", description="Settlement currency; one account has one.")
+    margin_mode: MarginMode = Field(MarginMode.CROSS, description="cross: the whole account stands for a position.")
+    leverage: Positive = Field(Decimal(5), description="Leverage set at the exchange; initial margin is notional / it.")
+
+
+class TierSettings(Section):
+    """A step of the margin table."""
+
+    notional_max: Positive | None = Field(None, description="Upper edge; none is unbounded.")
+    leverage_max: Positive = Decimal(50)
+    maintenance_rate: Ratio = Decimal("0.01")
+    maintenance_deduction: NotNegative = Decimal(0)
+
+
+class InstrumentSettings(Section):
+    """What a simulated instrument is like; a real exchange says this itself."""
+
+    symbol: Symbol
+    price_start: Positive = Field(Decimal(1000), description="First generated price.")
+    volatility_ratio: Positive = Field(Decimal("0.6"), description="Generated yearly volatility; 0.6 is 60 %.")
+    tick_size: Positive = Decimal("0.1")
+    lot_size: Positive = Decimal("0.001")
+    contract_size: Positive = Decimal(1)
+    contracts_min: Positive = Decimal("0.001")
+    contracts_max: Positive = Decimal(1_000_000)
+    notional_min: NotNegative = Decimal(5)
+    maker_fee_rate: Decimal = Field(Decimal("0.0002"), ge=Decimal("-0.01"), le=Decimal("0.01"))
+    taker_fee_rate: Decimal = Field(Decimal("0.0005"), ge=Decimal("-0.01"), le=Decimal("0.01"))
+    liquidation_fee_rate: NotNegative = Decimal("0.0125")
+    funding_interval_s: int = Field(28_800, ge=60, le=604_800)
+    inverse: bool = False
+    margin_tiers: tuple[TierSettings, ...] = (TierSettings(),)
+
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> "InstrumentSettings":
+        edges = [tier.notional_max for tier in self.margin_tiers]
+        if not edges or edges[-1] is not None:
+            raise ValueError("the last margin tier must have no notional_max")
+        bounded = [edge for edge in edges[:-1] if edge is not None]
+        if len(bounded) != len(edges) - 1 or bounded != sorted(set(bounded)):
+            raise ValueError("margin tiers must have rising notional_max, and only the last may have none")
+        return self
+
+
+class SimulatedSettings(Section):
+    """The embedded exchange: its data, its speed, and how it fills."""
+
+    instruments: tuple[InstrumentSettings, ...] = Field(
+        (
+            InstrumentSettings(symbol="BTC/USDT:USDT", price_start=Decimal(60_000)),
+            InstrumentSettings(
+                symbol="ETH/USDT:USDT", price_start=Decimal(3_000), tick_size=Decimal("0.01"), lot_size=Decimal("0.01"),
+                contracts_min=Decimal("0.01"), volatility_ratio=Decimal("0.8"),
+            ),
+            InstrumentSettings(
+                symbol="SOL/USDT:USDT", price_start=Decimal(150), tick_size=Decimal("0.01"), lot_size=Decimal("0.1"),
+                contracts_min=Decimal("0.1"), volatility_ratio=Decimal(1),
+            ),
+        ),
+        min_length=1,
+        description="What is listed.",
+    )  # fmt: skip
+    deposit: Positive = Field(Decimal(100_000), description="Money in the account at its first start.")
+    candles: Path | None = Field(None, description="Candle file (Parquet, CSV); none generates the market.")
+    trades: Path | None = Field(None, description="Trade file instead of candles.")
+    mark: Path | None = Field(None, description="Mark-price candles; outside them the mark is the last price.")
+    funding: Path | None = Field(None, description="Settled funding rates.")
+    data_symbol: Symbol | None = Field(None, description="Symbol of the files; none is the first instrument.")
+    time_from: str | None = Field(None, description="First moment of the files to use, ISO 8601, UTC.")
+    time_to: str | None = Field(None, description="Moment at which to end, ISO 8601, UTC.")
+    duration_s: float | None = Field(None, gt=0, description="Market time after which to end.")
+    seed: int = Field(1, ge=0, description="Seed of the generator: same seed, same data, byte for byte.")
+    start: str = Field("2026-01-01T00:00:00Z", description="First moment of the generated market.")
+    step_s: int = Field(1, ge=1, le=3600, description="Seconds between generated prices.")
+    speed: float = Field(60.0, ge=0, le=1_000_000, description="Virtual seconds a second; 0 is as fast as it can.")
+    fill_at: Literal["next_event", "signal_close"] = Field(
+        "next_event", description="signal_close fills at the price the decision was made on: for comparisons only."
+    )
+    spread_ticks: NotNegative = Field(Decimal(1), description="Distance of bid and ask in candle and trade data.")
+    slippage_ratio: NotNegative = Field(Decimal(0), description="Extra price against a taker, of the price.")
+    impact_ratio: NotNegative = Field(Decimal(0), description="Extra price for taking a whole bar's volume.")
+    latency_ms: float = Field(0.0, ge=0, le=60_000, description="From sending until the exchange has it.")
+    latency_jitter_ms: float = Field(0.0, ge=0, le=60_000, description="Seeded, uniform, on top of it.")
+    partial_fill_ratio: Ratio = Field(
+        Decimal(1), description="Share of the seen volume that one order may take; 1: all."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SimulatedSettings":
+        if self.candles and self.trades:
+            raise ValueError("give candles or trades, not both")
+        listed = [instrument.symbol for instrument in self.instruments]
+        if len(set(listed)) != len(listed):
+            raise ValueError("a symbol is listed twice")
+        return self
+
+
+class ExchangeSettings(Section):
+    """Which exchange."""
+
+    adapter: str = Field("simulated", description="simulated, or the dotted path of your own adapter class.")
+    simulated: SimulatedSettings = SimulatedSettings()
+
+
+class SizingSettings(Section):
+    """How large a position a strategy takes."""
+
+    model: Literal["fixed_quantity", "fixed_notional", "equity_fraction", "volatility_target"] = "equity_fraction"
+    quantity: Positive = Field(Decimal(1), description="fixed_quantity: base currency.")
+    notional: Positive = Field(Decimal(1000), description="fixed_notional: settlement currency.")
+    fraction: Positive = Field(Decimal("0.2"), description="equity_fraction: notional as a part of equity.")
+    volatility_ratio: Positive = Field(
+        Decimal("0.2"), description="volatility_target: yearly volatility of the position."
+    )
+    fraction_max: Positive = Field(Decimal(1), description="volatility_target: bound of notional / equity.")
+
+
+class StrategySettings(Section):
+    """One strategy and the symbols it has to itself."""
+
+    strategy: str = Field(description="trend, breakout, mean_reversion, funding_carry, or a dotted path to a class.")
+    symbols: tuple[Symbol, ...] = Field(min_length=1)
+    params: dict[str, Any] = Field(default_factory=dict, description="Parameters of the strategy's own model.")
+    sizing: SizingSettings = SizingSettings()
+
+
+class RiskSettings(Section):
+    """Limits. Orders that reduce a position pass all of them. A value of none switches a limit off."""
+
+    # Each order, before it is sent.
+    price_collar_ratio_max: Positive | None = Field(Decimal("0.05"), description="Distance of a limit from the mark.")
+    mark_age_s_max: Seconds = Field(120.0, description="Age of the mark above which nothing grows.")
+    order_contracts_max: Positive | None = None
+    order_notional_max: Positive | None = Decimal(100_000)
+    position_notional_max: Positive | None = Field(Decimal(200_000), description="Per symbol, working orders counted.")
+    gross_exposure_ratio_max: Positive | None = Field(Decimal(4), description="Sum of notionals / equity.")
+    net_exposure_ratio_max: Positive | None = Field(Decimal(4), description="Signed sum of notionals / equity.")
+    leverage_max: Positive | None = Field(Decimal(5), description="Gross notional / equity of the account.")
+    liquidation_distance_ratio_min: Ratio | None = Field(Decimal("0.05"), description="Of the mark, after the fill.")
+    open_orders_max: int = Field(50, ge=1, le=10_000)
+    orders_per_minute_max: int = Field(120, ge=1, le=1_000_000)
+    duplicate_window_s: float = Field(1.0, ge=0, le=3600, description="An equal order within it is refused; 0 is off.")
+    slippage_ratio_max: Positive | None = Field(Decimal("0.01"), description="Expected cost of a market order.")
+    # Guards, all the time.
+    daily_loss_ratio_max: Ratio | None = Field(Decimal("0.05"), description="Of the equity at 00:00 UTC.")
+    drawdown_ratio_max: Ratio | None = Field(Decimal("0.20"), description="From the highest equity.")
+    consecutive_losses_max: int | None = Field(8, ge=1)
+    consecutive_losses_cooldown_s: float = Field(14_400.0, gt=0)
+    liquidation_buffer_ratio_min: Ratio | None = Field(Decimal("0.03"), description="Distance of the mark to it.")
+    mark_stale_s_max: Seconds = Field(180.0, description="Of a symbol with a position.")
+    volatility_ratio_max: Positive | None = Field(Decimal(5), description="Yearly volatility of the mark.")
+    volatility_window: int = Field(30, ge=2, le=10_000, description="Marks that it is measured over.")
+    margin_ratio_max: Ratio | None = Field(Decimal("0.8"), description="Maintenance margin / equity.")
+    funding_cost_ratio_max: Positive | None = Field(Decimal("0.02"), description="Funding paid in a UTC day / equity.")
+
+
+class ExecutionSettings(Section):
+    """How orders are worked."""
+
+    stop_policy: Literal["cancel", "keep", "flatten"] = Field("cancel", description="Working orders at the stop.")
+    reconcile_every_s: Seconds = Field(300.0, description="Wall time between comparisons with the exchange.")
+    unknown_query_every_s: Seconds = Field(2.0, description="Between queries for an order of unknown outcome.")
+
+
+class StorageSettings(Section):
+    """Where the journal lies."""
+
+    backend: Literal["sqlite", "memory"] = "sqlite"
+    folder: Path | None = Field(None, description="State folder; none is a folder of the profile's name in your home.")
+    busy_timeout_s: Seconds = 5.0
+
+
+class LifecycleSettings(Section):
+    """Deadlines of start and stop."""
+
+    start_unit_s: Seconds = 30.0
+    start_total_s: Seconds = 60.0
+    drain_s: Seconds = 10.0
+    stop_unit_s: Seconds = 5.0
+    stop_total_s: Seconds = 30.0
+    health_check_s: Seconds = 1.0
+
+
+class TelemetrySettings(Section):
+    """Logs and health surfaces."""
+
+    log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_json: bool = False
+    log_orders: bool = Field(default=True, description="A line for each order, fill and funding settlement.")
+    health_every_s: Seconds = Field(2.0, description="Between writes of the health file.")
+    view_every_s: Seconds = Field(0.25, description="Between pictures of the live view.")
+
+
+class MonitorSettings(Section):
+    """What the system monitor watches."""
+
+    check_every_s: Seconds = 1.0
+    loop_lag_s_max: Seconds = Field(0.5, description="Event-loop lag above which health is degraded.")
+    stream_silence_s_max: Seconds = Field(30.0, description="Wall time without an event that counts as stale.")
+    disk_free_mb_min: int = Field(200, ge=0)
+
+
+class Settings(Section):
+    """All settings of a run. Fixed once the run has begun."""
+
+    profile: str = Field("simulated", description="Name of the profile they come from.")
+    kind: Literal["simulated", "replay", "benchmark", "paper", "testnet", "canary", "live"] = "simulated"
+    account: AccountSettings = AccountSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
+    strategies: dict[str, StrategySettings] = Field(default_factory=dict, description="By their ids.")
+    risk: RiskSettings = RiskSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    storage: StorageSettings = StorageSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    monitor: MonitorSettings = MonitorSettings()
+
+    @model_validator(mode="after")
+    def _symbols_are_not_shared(self) -> "Settings":
+        owner: dict[str, str] = {}
+        for strategy_id, strategy in self.strategies.items():
+            for symbol in strategy.symbols:
+                if symbol in owner:
+                    raise ValueError(f"{symbol} belongs to two strategies, {owner[symbol]} and {strategy_id}")
+                owner[symbol] = strategy_id
+        return self

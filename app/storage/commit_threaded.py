@@ -1,0 +1,134 @@
+"""Commits on a thread of its own: live trading, where the event loop must not wait for the disk."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from app.ports.journal import JournalFailed
+from app.storage.store import Encoded, JournalStore
+
+QUEUED_RECORDS_MAX = 10_000
+"""Records that may wait for the writer. More means a disk that hangs, and orders that are not on record."""
+GROUP_RECORDS_MAX = 1_000
+"""Records of one transaction, so that the first of a crowd need not wait for the last."""
+CLOSE_S = 10.0
+"""How long closing waits for the writer beyond the busy timeout; a disk that hangs must not hang the stop."""
+
+
+class CommitThreaded:
+    """One writer thread with group commit: whatever came while it wrote goes into its next transaction.
+
+    ``put`` and ``when_durable`` belong to the event loop's thread. Callbacks run there too, in the order of the
+    records; so ``durable_seq`` is moved there, and not by the writer, or a late callback could overtake an early one.
+    """
+
+    def __init__(self, store: JournalStore, last_seq: int, busy_timeout_s: float) -> None:
+        self._store = store
+        self._close_s = busy_timeout_s + CLOSE_S
+        self._queue: deque[Encoded] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._committed_seq = last_seq
+        self._queued_seq = last_seq
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._abandoned: str | None = None
+        self.durable_seq = last_seq
+        self._thread: threading.Thread | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be written any more; None while it can."""
+        return self._abandoned or self._store.failure
+
+    def put(self, records: Sequence[Encoded], *, urgent: bool) -> None:
+        """Queue records. All are urgent here: the writer takes them as soon as it is free.
+
+        Raises:
+            JournalFailed: The writer has failed, or hangs.
+        """
+        del urgent
+        if self._thread is None:
+            self._start(asyncio.get_running_loop())
+        with self._changed:
+            if len(self._queue) + len(records) > QUEUED_RECORDS_MAX:
+                self._abandoned = (
+                    f"the journal's writer is behind by {len(self._queue)} records: the disk hangs; free it and restart"
+                )
+            if self.failure is not None:
+                raise JournalFailed(self.failure)
+            self._queue.extend(records)
+            self._queued_seq = records[-1].numbered.seq
+            self._changed.notify_all()
+
+    def when_durable(self, seq: int, callback: Callable[[], None]) -> None:
+        """Call ``callback`` on the loop once the record ``seq`` is durable; at once if it is."""
+        if seq <= self.durable_seq:
+            callback()
+        else:
+            self._waiting.append((seq, callback))
+
+    def flush(self) -> None:
+        """Wait until everything queued is durable; blocks the caller.
+
+        Raises:
+            JournalFailed: It will not be, or not in time.
+        """
+        with self._changed:
+            written = self._changed.wait_for(self._is_idle, timeout=self._close_s)
+        if self.failure is None and not written:
+            self._abandoned = f"the journal's writer did not finish within {self._close_s:g} s: the disk hangs"
+        if self.failure is not None:
+            raise JournalFailed(self.failure)
+        self._advance(self._committed_seq)
+
+    def close(self) -> bool:
+        """Write what is queued and end the thread; whether it has ended, so that its connection can be closed."""
+        if self._thread is None:
+            return True
+        with suppress(JournalFailed):  # whoever cares has read ``failure``; closing goes on
+            self.flush()
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(CLOSE_S)
+        return not self._thread.is_alive()
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the writer with the first record: opening needs no loop, and the loop that appends is the bot's."""
+        # A daemon, or a disk that hangs would keep the process from ending.
+        self._thread = threading.Thread(target=self._run, args=(loop,), name="journal-writer", daemon=True)
+        self._thread.start()
+
+    def _is_idle(self) -> bool:
+        return self._committed_seq >= self._queued_seq or self._store.failure is not None
+
+    def _advance(self, seq: int) -> None:
+        """On the loop's thread: let those go on who waited for records up to ``seq``."""
+        self.durable_seq = max(self.durable_seq, seq)
+        while self._waiting and self._waiting[0][0] <= self.durable_seq:
+            _, callback = self._waiting.popleft()
+            callback()
+
+    # -- the writer's thread -------------------------------------------------------------------------------------
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while group := self._next_group():
+            try:
+                self._store.write(group)
+            except JournalFailed:
+                break
+            with self._changed:
+                self._committed_seq = group[-1].numbered.seq
+                self._changed.notify_all()
+            with suppress(RuntimeError):  # the loop has been closed: nobody is left who waits
+                loop.call_soon_threadsafe(self._advance, self._committed_seq)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _next_group(self) -> list[Encoded]:
+        """Wait for records and return them; empty when closing and nothing is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing)
+            return [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_RECORDS_MAX))]

@@ -1,0 +1,90 @@
+"""One state folder, one bot."""
+
+import fcntl
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from app.storage.errors import StateFolderInUse, StateFolderUnusable
+
+LOCK_FILE = "bot.lock"
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a state folder."""
+
+    pid: int
+    since: datetime
+    profile: str = ""
+
+    def __str__(self) -> str:
+        profile = f", profile {self.profile}" if self.profile else ""
+        return f"the bot with pid {self.pid}{profile}, running since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class StateFolderLock:
+    """An exclusive lock on a state folder.
+
+    The kernel holds it (``flock``) and lets go when the process dies, however it dies: a stale lock file locks nobody
+    out. What the file says is only for people, so the file stays when the lock is released: to delete it would let two
+    bots lock two files of the same name.
+    """
+
+    def __init__(self, folder: Path, profile: str = "") -> None:
+        self.path = folder / LOCK_FILE
+        self._profile = profile
+        self._file: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the folder."""
+        return self._file is not None
+
+    def acquire(self) -> None:
+        """Take the folder, which is created if need be. No waiting.
+
+        Raises:
+            StateFolderUnusable: It cannot be created, or not be written.
+            StateFolderInUse: Another bot holds it; the message says who.
+        """
+        folder = self.path.parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is traded is nobody else's business
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateFolderUnusable(folder, error.strerror or str(error)) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._sign(file)
+        except BlockingIOError:
+            os.close(file)
+            holder = read_holder(folder)
+            raise StateFolderInUse(folder, str(holder or "another bot"), holder.pid if holder else None) from None
+        except OSError as error:
+            os.close(file)
+            raise StateFolderUnusable(folder, error.strerror or str(error)) from error
+        self._file = file
+
+    def release(self) -> None:
+        """Let go of the folder; a no-op when it is not held."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def _sign(self, file: int) -> None:
+        holder = Holder(os.getpid(), datetime.now(UTC).replace(microsecond=0), self._profile)
+        os.ftruncate(file, 0)
+        os.pwrite(file, msgspec.json.encode(holder), 0)
+
+
+def read_holder(folder: Path) -> Holder | None:
+    """Return who signed the lock file last; None when nobody has, or it cannot be read.
+
+    It does not say whether that bot still runs.
+    """
+    with suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode((folder / LOCK_FILE).read_bytes(), type=Holder)
+    return None

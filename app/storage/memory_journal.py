@@ -1,0 +1,75 @@
+"""The journal of runs that are over when they end: benchmark and replay."""
+
+from app.domain.events import Fill
+from app.domain.records import OrderIntended, Record, StateSaved
+from app.ports.journal import Recovered
+from app.storage.run_digest import RunDigest
+from app.storage.tickets import DURABLE, DurableTicket
+
+NOTHING = Recovered(
+    epoch=1,
+    last_time_ns=None,
+    working_orders=(),
+    positions=(),
+    ledger_totals={},
+    trade_ids=(),
+    funding_references=(),
+    reasons=(),
+)
+
+
+class MemoryJournal:
+    """Keeps no records, only what the port asks back: the parts' last states and the run's digest.
+
+    Memory does not grow with the run, and a ticket is durable at once: for this journal durable means "as long as the
+    process".
+    """
+
+    __slots__ = ("_digest", "_states", "fills", "orders", "records")
+
+    def __init__(self) -> None:
+        self.records = 0
+        """Records taken in."""
+        self.orders = 0
+        """Orders intended."""
+        self.fills = 0
+        """Fills taken in."""
+        self._states: dict[str, bytes] = {}
+        self._digest = RunDigest()
+
+    def append(self, *records: Record) -> DurableTicket:
+        """Take records in."""
+        self.records += len(records)
+        for record in records:
+            if isinstance(record, OrderIntended):
+                self.orders += 1
+                self._digest.add(record)
+            elif isinstance(record, Fill):
+                self.fills += 1
+                self._digest.add(record)
+            elif isinstance(record, StateSaved):
+                self._states[record.owner] = record.payload
+        return DURABLE
+
+    def recovered(self) -> Recovered:
+        """Return that there was nothing, and that this is the first start."""
+        return NOTHING
+
+    def state_of(self, owner: str) -> bytes | None:
+        """Return what ``owner`` saved last; None when it never did."""
+        return self._states.get(owner)
+
+    @property
+    def failure(self) -> str | None:
+        """Never: memory takes everything."""
+        return None
+
+    def digest(self) -> str:
+        """Return the fingerprint of the orders and fills so far."""
+        return self._digest.hexdigest()
+
+    def flush(self) -> None:
+        """Do nothing: everything is as durable as it gets."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""

@@ -1,0 +1,127 @@
+"""Keeps the projections in step with the journal, within the transaction that appends to it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+from app.domain.events import Fill, FundingPaid
+from app.domain.ledger import Account
+from app.domain.order import TERMINAL, OrderStatus
+from app.domain.records import OrderIntended
+from app.domain.trading_state import TradingState
+from app.storage import rows, statements, tables
+from app.storage.fold import RECENT_FUNDING_MAX, RECENT_TRADES_MAX, Changes, Fold, Numbered
+
+WORKING = tuple(status.value for status in OrderStatus if status not in TERMINAL)
+Writing = tuple[str, list[rows.Row]]
+
+
+class Projections:
+    """The projections of one account."""
+
+    def __init__(self, account_id: str) -> None:
+        self.account_id = account_id
+        self.fold = Fold()
+
+    def load(self, connection: sa.Connection) -> None:
+        """Take over what was written before."""
+        fold = self.fold
+        for row in self._rows(connection, tables.orders, tables.orders.c.status.in_(WORKING)):
+            fold.orders[row.client_order_id] = rows.order_of(row)
+        for row in self._rows(connection, tables.positions):
+            fold.positions[row.symbol] = rows.position_of(row)
+        for row in self._rows(connection, tables.ledger_totals):
+            fold.totals[Account(row.ledger_account), row.currency] = row.total
+        held = self._rows(connection, tables.reasons)
+        fold.reasons = TradingState(tuple(rows.reason_of(row) for row in held))
+        fold.reason_seqs = {(row.owner, row.code): row.seq for row in held}
+        fold.trades = dict.fromkeys(self._recent(connection, tables.fills.c.trade_id, RECENT_TRADES_MAX))
+        fold.settlements = dict.fromkeys(self._recent(connection, tables.funding.c.reference, RECENT_FUNDING_MAX))
+
+    def states(self, connection: sa.Connection) -> dict[str, bytes]:
+        """Return the saved states, by owner."""
+        return {row.owner: row.payload for row in self._rows(connection, tables.states)}
+
+    def fold_in(self, connection: sa.Connection, records: Sequence[Numbered]) -> list[tuple[str, int]]:
+        """Add records up, in memory; return the strategy and the instrument version behind each."""
+        self._fetch(connection, connection.connection.cursor(), records)
+        origins = []
+        for numbered in records:
+            self.fold.apply(numbered)
+            origins.append(self.fold.origin_of(numbered.record))
+        return origins
+
+    def write_changes(self, connection: sa.Connection) -> None:
+        """Write what has changed. The records come first: rows refer to them, and SQLite searches whole tables else."""
+        cursor = connection.connection.cursor()
+        for statement, written in self._writings(self.fold.take_changes()):
+            if written:
+                cursor.executemany(statement, written)
+        self.fold.forget_old()
+
+    def _fetch(self, connection: sa.Connection, cursor: DBAPICursor, records: Sequence[Numbered]) -> None:
+        """Bring back to hand what the records speak of and the fold has let go."""
+        fold = self.fold
+        for numbered in records:
+            record = numbered.record
+            if isinstance(record, Fill):
+                self._fetch_key(cursor, statements.FIND_TRADE, record.trade_id, fold.trades)
+            elif isinstance(record, FundingPaid):
+                self._fetch_key(cursor, statements.FIND_SETTLEMENT, record.reference, fold.settlements)
+            named = record.order if isinstance(record, OrderIntended) else record
+            key = getattr(named, "client_order_id", None)
+            if key is not None and key not in fold.orders and self._holds(cursor, statements.FIND_ORDER, key):
+                of_key = tables.orders.c.client_order_id == key
+                fold.orders[key] = rows.order_of(self._rows(connection, tables.orders, of_key)[0])
+
+    def _fetch_key(self, cursor: DBAPICursor, find: str, key: str, known: dict[str, None]) -> None:
+        if key not in known and self._holds(cursor, find, key):
+            known[key] = None
+
+    def _holds(self, cursor: DBAPICursor, find: str, key: str) -> bool:
+        cursor.execute(find, {"account_id": self.account_id, "key": key})
+        return cursor.fetchone() is not None
+
+    def _writings(self, changes: Changes) -> Iterator[Writing]:
+        """Yield each statement with its rows; most have none."""
+        fold, account = self.fold, self.account_id
+        new = changes.new_orders
+        yield statements.INSERT_ORDER, [rows.order_row(account, fold.orders[key]) for key in new]
+        yield (
+            statements.MOVE_ORDER,
+            [rows.moved_order_row(account, fold.orders[key]) for key in changes.moved_orders if key not in new],
+        )
+        yield statements.INSERT_FILL, [rows.fill_row(account, fill) for fill in changes.fills]
+        yield statements.INSERT_FUNDING, [rows.funding_row(account, paid) for paid in changes.funding]
+        yield statements.INSERT_ENTRY, [rows.entry_row(account, entry) for entry in changes.entries]
+        yield statements.PUT_POSITION, [rows.position_row(account, fold.positions[key]) for key in changes.positions]
+        yield statements.PUT_TOTAL, [rows.total_row(account, key, fold.totals[key]) for key in changes.totals]
+        if changes.reasons:
+            yield from self._reason_writings(changes)
+        yield statements.PUT_STATE, [rows.state_row(account, *saved) for saved in changes.states.values()]
+        yield statements.PUT_DAY, [rows.day_row(account, *closed) for closed in changes.days.values()]
+
+    def _reason_writings(self, changes: Changes) -> Iterator[Writing]:
+        account, seqs = self.account_id, self.fold.reason_seqs
+        held = {(reason.owner, reason.code): reason for reason in self.fold.reasons.reasons}
+        yield (
+            statements.PUT_REASON,
+            [rows.reason_row(account, held[key], seqs[key]) for key in changes.reasons if key in held],
+        )
+        yield statements.DROP_REASON, [rows.reason_key_row(account, key) for key in changes.reasons if key not in held]
+
+    def _rows(
+        self, connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]
+    ) -> Sequence[sa.Row[Any]]:
+        """Return the account's rows: in the journal's order where they have a place in it, else by their key."""
+        order = [table.c.seq] if "seq" in table.c else list(table.primary_key.columns)
+        return connection.execute(
+            sa.select(table).where(table.c.account_id == self.account_id, *where).order_by(*order)
+        ).all()
+
+    def _recent(self, connection: sa.Connection, key: sa.Column[Any], count: int) -> list[str]:
+        """Return the latest ``count`` keys, oldest first."""
+        found = rows.latest(key.table, self.account_id, count).with_only_columns(key)
+        return list(connection.execute(found).scalars())[::-1]

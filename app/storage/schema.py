@@ -1,0 +1,62 @@
+"""Brings the schema of a database up to what this code knows."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from app.storage.errors import JournalTooNew, JournalTooOld, JournalUnreadable
+
+REVISIONS = ("0001",)
+"""All migrations, oldest first; a test keeps them equal to the files in ``migrations/versions``."""
+HEAD = REVISIONS[-1]
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def bring_to_head(connection: sa.Connection, path: Path) -> None:
+    """Migrate the database if it is not at head. A start with nothing to do never imports alembic (0.1 s).
+
+    Raises:
+        JournalTooNew: A newer version wrote it.
+        JournalUnreadable: It is the database of something else.
+    """
+    with connection.begin():
+        found = _revision(connection, path)
+        if found != HEAD:
+            migrate(connection)
+
+
+def check_at_head(connection: sa.Connection, path: Path) -> None:
+    """Refuse a database that this code cannot read as it is.
+
+    Raises:
+        JournalTooNew: A newer version wrote it.
+        JournalTooOld: An older version wrote it, and a reader migrates nothing.
+        JournalUnreadable: It is the database of something else.
+    """
+    found = _revision(connection, path)
+    if found != HEAD:
+        raise JournalTooOld(path, found or "none", HEAD)
+
+
+def migrate(connection: sa.Connection, revision: str = "head") -> None:
+    """Run the migrations up to ``revision`` in the connection's transaction: all of them, or none."""
+    from alembic import command  # noqa: PLC0415 - 0.1 s that only a start with a migration to run should pay
+    from alembic.config import Config  # noqa: PLC0415 - as above
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _revision(connection: sa.Connection, path: Path) -> str | None:
+    """Return the revision the database is at; None when it is empty."""
+    names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
+    if not names:
+        return None
+    if "alembic_version" not in names:
+        raise JournalUnreadable(path, "it is the database of another program")
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if found is not None and found not in REVISIONS:
+        raise JournalTooNew(path, str(found), HEAD)
+    return found

@@ -1,0 +1,17 @@
+from app.strategies.catalogue import BUILT_IN, StrategyRefused, create, strategy_class
+from app.strategies.sizing import Sizing, sizing_from
+from app.strategies.strategy import BarParams, Feed, Strategy, StrategyParams, Subscription
+
+__all__ = [
+    "BUILT_IN",
+    "BarParams",
+    "Feed",
+    "Sizing",
+    "Strategy",
+    "StrategyParams",
+    "StrategyRefused",
+    "Subscription",
+    "create",
+    "sizing_from",
+    "strategy_class",
+]

@@ -1,0 +1,132 @@
+"""Brings each event to the strategies that asked for it. Pure."""
+
+from collections.abc import Callable, Sequence
+
+from app.domain.events import Fill, StreamEvent, Timer
+from app.domain.market import Bar, FundingRate, MarkPrice, Quote, Trade
+from app.domain.target import Target
+from app.ports.strategy_view import StrategyView
+from app.strategies.bar_feed import BarFeed
+from app.strategies.strategy import Feed, Strategy
+
+NOTHING: tuple[Target, ...] = ()
+EVENT_TYPES: dict[Feed, type] = {
+    Feed.QUOTES: Quote,
+    Feed.TRADES: Trade,
+    Feed.MARKS: MarkPrice,
+    Feed.FUNDING: FundingRate,
+}
+
+Ask = Callable[[StreamEvent], Target | None]
+
+
+class BarSubscription:
+    """A bar feed, and the strategies that see its bars."""
+
+    def __init__(self, feed: BarFeed) -> None:
+        self.feed = feed
+        self.strategies: list[Strategy] = []
+        self.asks: list[Ask] = []
+
+
+class StrategyRouter:
+    """Routes events to strategies. One strategy that raises is set aside; the others go on."""
+
+    def __init__(
+        self, strategies: Sequence[Strategy], view: StrategyView, on_failure: Callable[[Strategy, str], None]
+    ) -> None:
+        self._view = view
+        self._on_failure = on_failure
+        self._failed: dict[Strategy, str] = {}
+        self._asks: dict[type, dict[str, list[Ask]]] = {}
+        self._bars: dict[str, list[BarSubscription]] = {}
+        for strategy in strategies:
+            self._subscribe(strategy)
+
+    @property
+    def failed(self) -> dict[Strategy, str]:
+        """The strategies that were set aside, and why."""
+        return dict(self._failed)
+
+    @property
+    def bar_subscriptions(self) -> tuple[BarSubscription, ...]:
+        """All bar feeds."""
+        return tuple(subscription for of_symbol in self._bars.values() for subscription in of_symbol)
+
+    def route(self, event: StreamEvent) -> Sequence[Target]:
+        """Return the targets that an event changed; empty for most."""
+        kind = type(event)
+        if kind is Bar:
+            return self._on_bar(event)  # type: ignore[arg-type] # the line above says so
+        if kind is Trade or kind is Timer:
+            return (*self._on_time(event), *self._ask(kind, event))
+        return self._ask(kind, event)
+
+    def set_aside(self, strategy: Strategy, error: Exception) -> None:
+        """Ask a strategy no more; its positions keep their protection."""
+        self._failed[strategy] = f"{type(error).__name__}: {error}"
+        self._on_failure(strategy, self._failed[strategy])
+
+    def _on_bar(self, bar: Bar) -> Sequence[Target]:
+        targets: list[Target] = []
+        for subscription in self._bars.get(bar.symbol, ()):
+            closed = subscription.feed.on_bar(bar)
+            if closed is not None:
+                targets += [target for ask in subscription.asks if (target := ask(closed)) is not None]
+        return targets
+
+    def _on_time(self, event: StreamEvent) -> Sequence[Target]:
+        """Close bars that are built from trades: a trade closes its own symbol's, a timer all that are due."""
+        targets: list[Target] = []
+        of_trade = isinstance(event, Trade)
+        subscriptions = self._bars.get(event.symbol, ()) if isinstance(event, Trade) else self.bar_subscriptions
+        for subscription in subscriptions:
+            feed = subscription.feed
+            closed = feed.on_trade(event) if of_trade else feed.on_time(event.time_ns)  # type: ignore[arg-type] # a Trade
+            if closed is not None:
+                targets += [target for ask in subscription.asks if (target := ask(closed)) is not None]
+        return targets
+
+    def _ask(self, kind: type, event: StreamEvent) -> Sequence[Target]:
+        by_symbol = self._asks.get(kind)
+        if by_symbol is None:
+            return NOTHING
+        listeners = by_symbol.get(event.symbol, ())  # type: ignore[union-attr] # only types with a symbol are listened to
+        return [target for ask in listeners if (target := ask(event)) is not None]
+
+    def _subscribe(self, strategy: Strategy) -> None:
+        market = self._guarded(strategy, strategy.on_event)
+        for subscription in strategy.subscriptions():
+            symbol = subscription.symbol or strategy.symbol
+            if subscription.feed is Feed.BARS:
+                bars = self._bar_subscription(symbol, subscription.interval_s)
+                bars.strategies.append(strategy)
+                bars.asks.append(market)
+            else:
+                self._listen(EVENT_TYPES[subscription.feed], symbol, market)
+        self._listen(Fill, strategy.symbol, self._guarded(strategy, strategy.on_fill))
+
+    def _bar_subscription(self, symbol: str, interval_s: int) -> BarSubscription:
+        of_symbol = self._bars.setdefault(symbol, [])
+        for known in of_symbol:
+            if known.feed.interval_s == interval_s:
+                return known
+        of_symbol.append(BarSubscription(BarFeed(symbol, interval_s)))
+        return of_symbol[-1]
+
+    def _listen(self, kind: type, symbol: str, ask: Ask) -> None:
+        self._asks.setdefault(kind, {}).setdefault(symbol, []).append(ask)
+
+    def _guarded(self, strategy: Strategy, call: Callable[..., Target | None]) -> Ask:
+        view, failed = self._view, self._failed
+
+        def ask(event: StreamEvent) -> Target | None:
+            if strategy in failed:
+                return None
+            try:
+                return call(event, view)
+            except Exception as error:  # noqa: BLE001 - somebody else's code: whatever it raises is contained
+                self.set_aside(strategy, error)
+                return None
+
+        return ask

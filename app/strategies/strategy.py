@@ -1,0 +1,228 @@
+"""What a strategy is: a pure, deterministic function of the stream, with a memory.
+
+One instance trades one symbol. A subclass gives its ``Params``, its ``warmup_bars`` and ``on_bar`` (or another
+``on_…``), and says what it wants with ``self.target(...)``; everything else has a default that fits.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from app.domain.events import Fill
+from app.domain.market import Bar, FundingRate, MarketEvent, MarkPrice, Quote, Trade
+from app.domain.target import Entry, Target
+from app.ports.strategy_view import StrategyView
+from app.strategies.sizing import Sizing
+
+DEFAULT_ENTRY = Entry()
+
+
+class Feed(StrEnum):
+    """A kind of market data."""
+
+    BARS = "bars"
+    QUOTES = "quotes"
+    TRADES = "trades"
+    MARKS = "marks"
+    FUNDING = "funding"
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """Market data that a strategy wants to see."""
+
+    feed: Feed
+    interval_s: int = 0
+    """Length of the bars; from 1 s."""
+    symbol: str | None = None
+    """None is the symbol that the strategy trades."""
+
+
+class StrategyParams(BaseModel):
+    """Parameters of a strategy; unknown ones are refused, and all are checked before anything starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BarParams(StrategyParams):
+    """Parameters of a strategy on bars."""
+
+    interval_s: int = 60
+
+
+class Strategy:
+    """Base of all strategies."""
+
+    Params: ClassVar[type[StrategyParams]] = BarParams
+    reenters: ClassVar[bool] = False
+    """Whether it may take the same side again after a stop, a take-profit or a liquidation has closed its position."""
+
+    def __init__(self, strategy_id: str, symbol: str, params: Any, sizing: Sizing) -> None:  # noqa: ANN401 - the subclass's own Params
+        self.strategy_id = strategy_id
+        self.symbol = symbol
+        self.params = params
+        self._sizing = sizing
+        self._wanted: int | None = None
+        self._sequence = 0
+        self._bars_seen = 0
+        self._warming = False
+        self._handlers: dict[type, Callable[[Any, StrategyView], Target | None]] = {
+            Bar: self._take_bar,
+            Quote: self.on_quote,
+            Trade: self.on_trade,
+            MarkPrice: self.on_mark,
+            FundingRate: self.on_funding,
+        }
+        self.setup()
+
+    # -- what a subclass gives -----------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        """Create indicators. They, and plain numbers and texts set here, are saved and restored by themselves."""
+
+    @property
+    def warmup_bars(self) -> int:
+        """Bars that must have been seen before the strategy acts."""
+        return 0
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the market data that it wants to see; bars of ``params.interval_s`` unless overridden."""
+        return (Subscription(Feed.BARS, interval_s=self.params.interval_s),)
+
+    def on_bar(self, bar: Bar, view: StrategyView) -> Target | None:
+        """Take a closed bar in; return a target when it changes."""
+
+    def on_quote(self, quote: Quote, view: StrategyView) -> Target | None:
+        """Take the top of the book in."""
+
+    def on_trade(self, trade: Trade, view: StrategyView) -> Target | None:
+        """Take a public trade in."""
+
+    def on_mark(self, mark: MarkPrice, view: StrategyView) -> Target | None:
+        """Take a mark price in."""
+
+    def on_funding(self, funding: FundingRate, view: StrategyView) -> Target | None:
+        """Take a funding rate in."""
+
+    def on_fill(self, fill: Fill, view: StrategyView) -> Target | None:
+        """Take notice of a fill in its symbol: its own, or a stop's, or a liquidation's."""
+        closes = self._wanted is not None and fill.signed_contracts * self._wanted < 0
+        if self.reenters and closes and view.position(self.symbol).is_flat:
+            self.forget()
+        return None
+
+    # -- what a subclass calls -----------------------------------------------------------------------------------
+
+    def target(
+        self,
+        view: StrategyView,
+        side: int,
+        time_ns: int,
+        price: Decimal,
+        *,
+        entry: Entry = DEFAULT_ENTRY,
+        stop: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        trailing: Decimal | None = None,
+        reason: str = "",
+    ) -> Target | None:
+        """Return a sized target when ``side`` differs from what was wanted last; else None.
+
+        None also while the strategy warms up, so that ``on_bar`` need not know whether it sees history.
+
+        Args:
+            view: What the strategy was called with.
+            side: +1 long, -1 short, 0 flat.
+            time_ns: Time of the event it decides on.
+            price: Price that the size is computed at, quote currency.
+            entry: How to open.
+            stop: Price of the stop-loss, cut to the tick.
+            take_profit: Price at which to take the profit, cut to the tick.
+            trailing: Distance of a trailing stop.
+            reason: Why, for the trace of decisions.
+        """
+        if self._warming or self._bars_seen < self.warmup_bars or side == self._wanted:
+            return None
+        self._wanted = side
+        self._sequence += 1
+        instrument = view.instrument(self.symbol)
+        contracts = side * self._sizing.contracts(instrument, price, view.equity) if side else Decimal(0)
+        return Target(
+            strategy_id=self.strategy_id,
+            symbol=self.symbol,
+            contracts=contracts,
+            sequence=self._sequence,
+            time_ns=time_ns,
+            entry=entry,
+            stop=None if stop is None else instrument.round_price(stop),
+            take_profit=None if take_profit is None else instrument.round_price(take_profit),
+            trailing=None if trailing is None else instrument.round_price(trailing),
+            reason=reason,
+        )
+
+    def forget(self) -> None:
+        """Want nothing in particular: the next ``target`` counts as new, whatever its side."""
+        self._wanted = None
+
+    @property
+    def wanted(self) -> int | None:
+        """The side asked for last: +1, -1, 0; None when none was."""
+        return self._wanted
+
+    # -- what the strategy coordinator calls ---------------------------------------------------------------------
+
+    def on_event(self, event: MarketEvent, view: StrategyView) -> Target | None:
+        """Take a market event in; return a target when it changes."""
+        return self._handlers[type(event)](event, view)
+
+    def on_history(self, bars: Iterable[Bar], view: StrategyView) -> None:
+        """Take bars in that are past: at the start, and after a gap. They change indicators, never the target."""
+        self._warming = True
+        try:
+            for bar in bars:
+                self._take_bar(bar, view)
+        finally:
+            self._warming = False
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether enough bars have been seen to act."""
+        return self._bars_seen >= self.warmup_bars
+
+    def snapshot(self) -> bytes:
+        """Return the memory of the strategy: what ``setup`` created, what it wants, and its sequence."""
+        state = {name: getattr(self, name) for name in self._remembered()}
+        return msgspec.json.encode(state)
+
+    def restore(self, payload: bytes) -> None:
+        """Take over what ``snapshot`` returned, into attributes of the types that ``setup`` gave them.
+
+        Raises:
+            msgspec.ValidationError: The memory is of another kind than this strategy's; nothing was taken over.
+        """
+        state = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+        types = {"_wanted": int | None, "_sequence": int, "_bars_seen": int}
+        restored = {
+            name: msgspec.json.decode(state[name], type=types.get(name) or _type_of(getattr(self, name)))
+            for name in self._remembered()
+            if name in state
+        }
+        for name, value in restored.items():
+            setattr(self, name, value)
+
+    def _take_bar(self, bar: Bar, view: StrategyView) -> Target | None:
+        self._bars_seen += 1
+        self._sizing.observe(bar)
+        return self.on_bar(bar, view)
+
+    def _remembered(self) -> list[str]:
+        services = {"strategy_id", "symbol", "params", "_sizing", "_warming", "_handlers"}
+        return [name for name in vars(self) if name not in services]
+
+
+def _type_of(value: object) -> Any:  # noqa: ANN401 - a type expression for msgspec
+    """Return what an attribute may hold: its own type, or None beside it (a float that is not known yet)."""
+    return float | None if value is None else type(value) | None

@@ -1,0 +1,39 @@
+"""Trend following: long while the fast average is above the slow one, else short."""
+
+from pydantic import Field
+
+from app.domain.market import Bar
+from app.domain.target import Target
+from app.indicators.ema import Ema
+from app.ports.strategy_view import StrategyView
+from app.strategies.strategy import BarParams, Strategy
+
+
+class TrendParams(BarParams):
+    """Periods in bars."""
+
+    fast: int = Field(10, ge=1)
+    slow: int = Field(20, ge=2)
+
+
+class Trend(Strategy):
+    """EMA cross, always in the market."""
+
+    Params = TrendParams
+    params: TrendParams
+
+    def setup(self) -> None:
+        """Two averages."""
+        self.fast = Ema(self.params.fast)
+        self.slow = Ema(self.params.slow)
+
+    @property
+    def warmup_bars(self) -> int:
+        """The slow average's period."""
+        return self.params.slow
+
+    def on_bar(self, bar: Bar, view: StrategyView) -> Target | None:
+        """Flip when the averages cross."""
+        close = float(bar.close)
+        side = 1 if self.fast.update(close) >= self.slow.update(close) else -1
+        return self.target(view, side, bar.time_ns, bar.close, reason="fast average crossed the slow one")

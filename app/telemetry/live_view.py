@@ -1,0 +1,165 @@
+"""The live view of a terminal: what the bot does, at a glance."""
+
+from collections import deque
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from app.domain.money import plain
+from app.domain.times import iso
+from app.lifecycle import CoordinatorContext, HealthReport
+from app.telemetry.run_figures import RunFigures
+from app.telemetry.status import BotStatus, bot_status
+
+LOG_LINES_KEPT_MAX = 6
+COLOURS = {
+    "healthy": "green",
+    "starting": "yellow",
+    "degraded": "yellow",
+    "unhealthy": "bold red",
+    "stopped": "dim",
+    "active": "bold green",
+    "reduce_only": "bold yellow",
+    "halted": "bold red",
+}
+
+
+class LiveView:
+    """A status surface on a terminal. It also shows the last log lines: it is a sink of the log."""
+
+    name = "live_view"
+
+    def __init__(self, console: Console, every_s: float, figures: RunFigures) -> None:
+        self.every_s = every_s
+        self._figures = figures
+        self._live = Live(console=console, screen=True, auto_refresh=False, transient=True)
+        self._log_lines: deque[str] = deque(maxlen=LOG_LINES_KEPT_MAX)
+
+    def open(self) -> None:
+        """Take the screen over."""
+        self._live.start()
+
+    def show(self, context: CoordinatorContext, report: HealthReport) -> None:
+        """Draw a picture."""
+        status = bot_status(context, report, self._figures)
+        self._live.update(picture(status, self._figures, tuple(self._log_lines)), refresh=True)
+
+    def close(self) -> None:
+        """Give the screen back."""
+        self._live.stop()
+
+    def write(self, line: str) -> None:
+        """Take a log line in."""
+        self._log_lines.append(line.rstrip("\n"))
+
+    def flush(self) -> None:
+        """Do nothing: lines are shown with the next picture."""
+
+
+def picture(status: BotStatus, figures: RunFigures, log_lines: tuple[str, ...]) -> RenderableType:
+    """Return the view as something that Rich can draw."""
+    columns = Table.grid(expand=True, padding=(0, 1))
+    columns.add_column(ratio=3)
+    columns.add_column(ratio=2)
+    columns.add_row(
+        Group(_header(status), _positions(status), _orders(figures), _fills(figures)),
+        Group(_account(status), _health(status), _guards(status)),
+    )
+    log = Panel(Text("\n".join(log_lines) or "nothing yet", style="dim", no_wrap=True), title="log", title_align="left")
+    return Group(columns, log, Text("Ctrl-C stops cleanly; a second one aborts.", style="dim"))
+
+
+def _header(status: BotStatus) -> Panel:
+    line = Text()
+    line.append(f"{status.time or 'no event yet'}  ", style="bold")
+    line.append(f"{status.speed:,.0f}x  ")
+    line.append(status.trading, style=COLOURS.get(status.trading, ""))
+    for reason in status.reasons:
+        line.append(f"\n{reason}", style="yellow")
+    line.append("\n" + "  ".join(f"{symbol} {mark or 'unknown'}" for symbol, mark in status.marks.items()))
+    return Panel(line, title=f"perps-bot · {status.profile} · {status.adapter}", title_align="left")
+
+
+def _account(status: BotStatus) -> Panel:
+    table = Table.grid(expand=True)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, amount in (
+        ("equity", status.equity),
+        ("balance", status.balance),
+        ("realized", status.realized_pnl),
+        ("unrealized", status.unrealized_pnl),
+        ("fees", status.fees),
+        ("funding", status.funding),
+    ):
+        table.add_row(name, Text(_money(amount), style="red" if amount.startswith("-") else ""))
+    return Panel(table, title=f"account · {status.currency}", title_align="left")
+
+
+def _money(text: str) -> str:
+    whole, _, part = text.partition(".")
+    return f"{int(whole or 0):,}.{(part + '00')[:2]}" if whole not in {"-0", "-"} else f"{whole}.{(part + '00')[:2]}"
+
+
+def _positions(status: BotStatus) -> Panel:
+    table = _table("symbol", "contracts", "average", "mark", "PnL", "liquidation")
+    for position in status.positions:
+        pnl = Text(position.unrealized, style="red" if position.unrealized.startswith("-") else "green")
+        table.add_row(
+            position.symbol,
+            position.contracts,
+            position.average_price,
+            position.mark or "unknown",
+            pnl,
+            position.liquidation_price or "-",
+        )
+    return Panel(table, title="positions", title_align="left")
+
+
+def _orders(figures: RunFigures) -> Panel:
+    table = _table("time", "symbol", "side", "contracts", "type", "purpose")
+    for intended in reversed(figures.latest_orders):
+        order = intended.order
+        table.add_row(
+            iso(intended.time_ns)[11:19], order.symbol, order.side, plain(order.contracts), order.type, order.purpose
+        )
+    return Panel(table, title=f"last orders · {figures.orders} in all, {figures.denied} denied", title_align="left")
+
+
+def _fills(figures: RunFigures) -> Panel:
+    table = _table("time", "symbol", "side", "contracts", "price", "fee")
+    for fill in reversed(figures.latest_fills):
+        table.add_row(
+            iso(fill.time_ns)[11:19], fill.symbol, fill.side, plain(fill.contracts), plain(fill.price), plain(fill.fee)
+        )
+    return Panel(table, title=f"last fills · {figures.fills} in all", title_align="left")
+
+
+def _health(status: BotStatus) -> Panel:
+    table = Table.grid(expand=True)
+    table.add_column()
+    table.add_column(justify="right")
+    for component in status.health["components"]:
+        table.add_row(component["component"], Text(component["state"], style=COLOURS.get(component["state"], "")))
+        if component.get("error"):
+            table.add_row(Text(f"  {component['error']}", style="yellow"), "")
+    return Panel(table, title=f"health · {'ready' if status.ready else status.phase}", title_align="left")
+
+
+def _guards(status: BotStatus) -> Panel:
+    table = Table.grid(expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for name, figure in status.guards.items():
+        table.add_row(f"{name} ", Text(figure, style="dim"))
+    return Panel(table, title="guards", title_align="left")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(expand=True, box=None, padding=(0, 1))
+    for column in columns:
+        table.add_column(column, justify="left" if column in {"time", "symbol", "side", "type"} else "right")
+    return table

@@ -1,0 +1,83 @@
+"""Counts what happens in a run."""
+
+from collections import deque
+from time import perf_counter
+
+from app.domain.events import Fill, FundingPaid, StreamEvent
+from app.domain.market import Bar
+from app.domain.money import ZERO
+from app.domain.records import OrderDenied, OrderIntended
+
+UNMARKED_KEPT_MAX = 10_000
+LATEST_KEPT_MAX = 8
+"""Orders and fills kept for the live view and the health file."""
+
+
+class RunFigures:
+    """Figures since the start of the run, from the stream and from facts."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.bars = 0
+        self.orders = 0
+        self.fills = 0
+        self.denied = 0
+        self.liquidations = 0
+        self.fees = ZERO
+        self.funding = ZERO
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
+        self.unmarked_settlements: list[int] = []
+        """Times of settlements at which the last price stood in for a mark."""
+        self.latest_orders: deque[OrderIntended] = deque(maxlen=LATEST_KEPT_MAX)
+        self.latest_fills: deque[Fill] = deque(maxlen=LATEST_KEPT_MAX)
+        self._first_wall: float | None = None
+        self._last_wall = 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Wall time from the first event to the last reading of the figures."""
+        return 0.0 if self._first_wall is None else max(1e-9, (self._last_wall or perf_counter()) - self._first_wall)
+
+    @property
+    def bars_per_second(self) -> float:
+        """Bars a second of wall time."""
+        return self.bars / self.elapsed_s if self.bars else 0.0
+
+    @property
+    def speed(self) -> float:
+        """Virtual seconds a second of wall time."""
+        if self.first_ns is None or self.last_ns is None:
+            return 0.0
+        return (self.last_ns - self.first_ns) / 1e9 / self.elapsed_s
+
+    def observe(self, event: StreamEvent) -> None:
+        """Count an event of the stream."""
+        self.events += 1
+        if type(event) is Bar:
+            self.bars += 1
+        self.last_ns = event.time_ns
+        if self._first_wall is None:
+            self._first_wall = perf_counter()
+            self.first_ns = event.time_ns
+
+    def freeze(self) -> None:
+        """Let the clock of these figures stand: the stream is over."""
+        self._last_wall = self._last_wall or perf_counter()
+
+    def on_fact(self, fact: object) -> None:
+        """Count a fact."""
+        if isinstance(fact, Fill):
+            self.fills += 1
+            self.liquidations += fact.liquidation
+            self.fees += fact.fee
+            self.latest_fills.append(fact)
+        elif isinstance(fact, OrderIntended):
+            self.orders += 1
+            self.latest_orders.append(fact)
+        elif isinstance(fact, OrderDenied):
+            self.denied += 1
+        elif isinstance(fact, FundingPaid):
+            self.funding += fact.amount
+            if not fact.mark_known and len(self.unmarked_settlements) < UNMARKED_KEPT_MAX:
+                self.unmarked_settlements.append(fact.time_ns)

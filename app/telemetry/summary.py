@@ -1,0 +1,81 @@
+"""The figures of a run at its end, for people and as a document."""
+
+from typing import Any
+
+from app.domain.money import plain
+from app.domain.times import iso
+from app.lifecycle import CoordinatorContext, HealthReport, RunResult
+from app.telemetry.run_figures import RunFigures
+
+UNMARKED_SHOWN_MAX = 5
+
+
+class RunSummary:
+    """Takes the final figures while the context is still there, and tells them when the run is over."""
+
+    def __init__(self) -> None:
+        self._figures: dict[str, Any] = {}
+        self._unmarked: tuple[int, ...] = ()
+
+    def take(self, context: CoordinatorContext, report: HealthReport, figures: RunFigures) -> None:
+        """Take the figures of a bot whose stream has come to its end."""
+        figures.freeze()
+        portfolio = context.portfolio
+        self._unmarked = tuple(figures.unmarked_settlements)
+        self._figures = {
+            "time_first": None if figures.first_ns is None else iso(figures.first_ns),
+            "time_last": None if figures.last_ns is None else iso(figures.last_ns),
+            "events": figures.events,
+            "bars": figures.bars,
+            "bars_per_second": round(figures.bars_per_second, 1),
+            "orders": figures.orders,
+            "orders_denied": figures.denied,
+            "fills": figures.fills,
+            "liquidations": figures.liquidations,
+            "run_fees": plain(figures.fees),
+            "run_funding": plain(figures.funding),
+            "fees": plain(portfolio.ledger.fees),
+            "funding": plain(portfolio.ledger.funding),
+            "settlements_without_mark": [iso(time_ns) for time_ns in self._unmarked],
+            "realized_pnl": plain(portfolio.ledger.realized),
+            "unrealized_pnl": plain(portfolio.unrealized),
+            "balance": plain(portfolio.balance),
+            "equity": plain(portfolio.equity),
+            "currency": portfolio.currency,
+            "positions": {position.symbol: plain(position.contracts) for position in portfolio.positions},
+            "trading": str(context.trading_state.current.level),
+            "orders_digest": context.journal.digest(),
+            "coordinators": {item.component: str(item.state) for item in report.components},
+        }
+
+    def document(self, result: RunResult) -> dict[str, Any]:
+        """Return the run as one document. Money is exact text."""
+        return {
+            "exit_code": int(result.exit_code),
+            "exit_reason": result.reason,
+            "errors": list(result.errors),
+            **self._figures,
+        }
+
+    def lines(self, result: RunResult) -> list[str]:
+        """Return the run as lines for people."""
+        figures = self._figures
+        if not figures:
+            return [f"stopped: {result.reason} (exit code {int(result.exit_code)})"]
+        lines = [
+            f"stopped: {result.reason} (exit code {int(result.exit_code)})",
+            f"market {figures['time_first']} to {figures['time_last']}: {figures['events']} events, {figures['bars']} bars"
+            f" at {figures['bars_per_second']:,.0f} bars/s",
+            f"{figures['orders']} orders, {figures['orders_denied']} denied, {figures['fills']} fills,"
+            f" {figures['liquidations']} liquidations",
+            f"balance {figures['balance']}, unrealized {figures['unrealized_pnl']}, equity {figures['equity']}"
+            f" {figures['currency']}",
+            f"realized {figures['realized_pnl']}, fees {figures['fees']}, funding {figures['funding']}",
+        ]
+        if self._unmarked:
+            shown = ", ".join(iso(time_ns) for time_ns in self._unmarked[:UNMARKED_SHOWN_MAX])
+            more = " …" if len(self._unmarked) > UNMARKED_SHOWN_MAX else ""
+            lines.append(
+                f"{len(self._unmarked)} funding settlements had no mark price, the last price stood in: {shown}{more}"
+            )
+        return lines

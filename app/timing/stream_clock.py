@@ -1,0 +1,26 @@
+"""The clock of simulation and replay: the stream moves it."""
+
+
+class StreamClock:
+    """The time of the latest event that the pump has handed on. Never runs backwards.
+
+    >>> clock = StreamClock(5)
+    >>> clock.advance_to(9), clock.advance_to(7), clock.now_ns
+    (None, None, 9)
+    """
+
+    __slots__ = ("_now_ns",)
+
+    def __init__(self, start_ns: int = 0) -> None:
+        self._now_ns = start_ns
+
+    @property
+    def now_ns(self) -> int:
+        """The current time, in nanoseconds since the epoch."""
+        return self._now_ns
+
+    def advance_to(self, time_ns: int) -> None:
+        """Move on to ``time_ns``; an event from before now (another venue's, a late one) moves nothing."""
+        if time_ns <= self._now_ns:
+            return
+        self._now_ns = time_ns

@@ -1,0 +1,63 @@
+"""An event loop whose sleeps cost no wall time, for tests and fault simulation."""
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class VirtualDeadlock(RuntimeError):
+    """Every task waits, and no timer is set that could ever wake one of them."""
+
+    def __init__(self, now_s: float) -> None:
+        self.now_s = now_s
+        super().__init__(
+            f"at {now_s:.6f} s of virtual time every task waits and no timer is set: "
+            "something awaits an event that nobody will send, or a thread, which virtual time does not know"
+        )
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Asks for I/O without waiting; where the loop would have waited, its time jumps instead."""
+
+    now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready. When nothing is, ``timeout`` has passed on return."""
+        ready = super().select(0)
+        if not ready:
+            if timeout is None:
+                raise VirtualDeadlock(self.now_s)
+            self.now_s += max(0.0, timeout)
+        return ready
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """Runs what is ready; when nothing is, jumps to the next timer. Its time starts at zero.
+
+    A day of timers takes milliseconds, and takes the same steps each time. Threads and sockets live outside virtual
+    time: what they bring comes at an arbitrary moment, so the ports that need them have fakes.
+    """
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        """Return the virtual seconds since the loop was made."""
+        return self._jumping.now_s
+
+
+def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run ``coroutine`` to its end in a fresh loop of virtual time, and return its result.
+
+    >>> run_virtual(asyncio.sleep(86_400, "a day later"))
+    'a day later'
+
+    Raises:
+        VirtualDeadlock: It would never have ended.
+    """
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(coroutine)

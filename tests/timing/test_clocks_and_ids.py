@@ -1,0 +1,61 @@
+"""Clocks and ids."""
+
+import re
+import time
+
+import pytest
+
+from app.timing import SequentialIds, StreamClock, WallClock
+from app.timing.sequential_ids import EPOCH_MAX
+
+
+def test_wall_clock_tells_utc_and_ignores_the_stream():
+    clock = WallClock()
+    before = time.time_ns()
+    clock.advance_to(1)
+    assert before <= clock.now_ns <= time.time_ns()
+
+
+def test_stream_clock_never_runs_backwards():
+    clock = StreamClock(10)
+    assert clock.now_ns == 10
+    clock.advance_to(20)
+    clock.advance_to(15)
+    assert clock.now_ns == 20
+
+
+def test_ids_are_account_epoch_and_sequence_and_the_same_in_a_second_run():
+    first, second = SequentialIds("main", 3), SequentialIds("main", 3)
+    ids = [first.next_client_order_id() for _ in range(17)]
+    assert ids[-1] == "main-3-000017"
+    assert ids == [second.next_client_order_id() for _ in range(17)]
+
+
+def test_ids_of_another_start_are_others():
+    """The epoch reserves the ids of a start: none of them was ever used."""
+    assert SequentialIds("main", 1).next_client_order_id() != SequentialIds("main", 2).next_client_order_id()
+
+
+@pytest.mark.parametrize("account", ["main", "a_b", "x" * 32, "hedge-fund_of_my-grandmother_1", "a" * 18])
+def test_ids_fit_every_venue(account):
+    """36 characters of letters, digits and hyphen, even in the last start and after a billion orders."""
+    ids = SequentialIds(account, EPOCH_MAX)
+    ids._sequence = 9_999_999_998
+    assert re.fullmatch(r"[a-zA-Z0-9-]{1,36}", ids.next_client_order_id())
+
+
+def test_accounts_whose_names_had_to_be_cut_keep_apart():
+    names = ["a_b", "a-b", "a" * 19, "a" * 20]
+    assert len({SequentialIds(name, 1).next_client_order_id() for name in names}) == len(names)
+
+
+def test_sequence_goes_on_past_its_padding():
+    ids = SequentialIds("main", 1)
+    ids._sequence = 999_999
+    assert ids.next_client_order_id() == "main-1-1000000"
+
+
+@pytest.mark.parametrize("epoch", [-1, EPOCH_MAX + 1])
+def test_an_epoch_out_of_range_is_refused(epoch):
+    with pytest.raises(ValueError, match="new state folder"):
+        SequentialIds("main", epoch)
