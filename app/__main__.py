@@ -1,3 +1,5 @@
+"""Entry point of ``python -m app``."""
+
 from app.cli import main
 
 main()

@@ -38,7 +38,7 @@ from app.settings import LoadedSettings, Settings, SettingsRefused
 from app.settings.load import verdict_on
 from app.storage import MemoryJournal, open_journal
 from app.strategies import Strategy, create
-from app.telemetry import FactBus, FactLog, HealthFile, LiveView, MetricStore, RunFigures, RunSummary
+from app.telemetry import FactBus, FactLog, HealthFile, LiveView, LogTail, MetricStore, RunFigures, RunSummary
 from app.timing import SequentialIds, StreamClock, WallClock
 
 
@@ -117,13 +117,15 @@ def chosen(exchange: Any) -> Any:  # noqa: ANN401 - as above
     return exchange
 
 
-def surfaces_of(settings: Settings, folder: Path | None, console: Console | None, figures: RunFigures) -> list[Any]:
+def surfaces_of(
+    settings: Settings, folder: Path | None, console: Console | None, figures: RunFigures, log: LogTail
+) -> list[Any]:
     """Return where the status is shown: the health file where there is a state folder, the view on a terminal."""
     surfaces: list[Any] = []
     if folder is not None and settings.storage.backend != "memory":
         surfaces.append(HealthFile(folder, settings.telemetry.health_every_s, figures))
     if console is not None:
-        surfaces.append(LiveView(console, settings.telemetry.view_every_s, figures))
+        surfaces.append(LiveView(console, settings.telemetry.view_every_s, figures, log))
     return surfaces
 
 
@@ -144,6 +146,7 @@ class Container(containers.DeclarativeContainer):
     deadlines = Callable_(lambda given: Deadlines(**given.model_dump()), settings.provided.lifecycle)
     figures = Resource(RunFigures)
     summary = Singleton(RunSummary)
+    log_tail = Singleton(LogTail)
     journal = Resource(journal_of, settings, folder)
     clock = Singleton(clock_of, settings)
     ids = Factory(ids_of, settings, journal)
@@ -176,7 +179,7 @@ class Container(containers.DeclarativeContainer):
         facts=Factory(FactBus),
         metrics=Factory(MetricStore),
         figures=figures,
-        surfaces=Callable_(surfaces_of, settings, folder, console, figures),
+        surfaces=Callable_(surfaces_of, settings, folder, console, figures, log_tail),
         subscribers=providers.List(Factory(FactLog, orders=settings.provided.telemetry.log_orders)),
         health=health_probe,
         on_end=Callable_(lambda taken, counted: partial(taken.take, figures=counted), summary, figures),

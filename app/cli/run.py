@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, NoReturn
 from loguru import logger
 from rich.console import Console
 
+from app.bot import PerpsBot
 from app.cli.build import build_container
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
 from app.container import Container
 from app.lifecycle import RunResult, Transition
 from app.telemetry import RunSummary, configure_logs
+
+LOG_FILE = "bot.log"
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -41,15 +44,27 @@ def run_bot(
         raise UsageRefused(
             f"--for-virtual needs the simulated exchange, and exchange.adapter is {settings.exchange.adapter}"
         )
-    configure_logs(settings.telemetry.log_level, as_json=settings.telemetry.log_json)
     container.strategies()  # refused strategies are refused before anything is touched
+    _open_log(container, live=live)
     container.observe(_log_transition)
     result = asyncio.run(_run(container, wall_s))
+    if live:
+        configure_logs(settings.telemetry.log_level, as_json=settings.telemetry.log_json)
     return _report(result, container.summary(), as_json=as_json)
 
 
+def _open_log(container: Container, *, live: bool) -> None:
+    """Log to stderr; while the live view has the screen, into the view and into a file of the state folder."""
+    telemetry, folder = container.settings().telemetry, container.folder()
+    if not live:
+        configure_logs(telemetry.log_level, as_json=telemetry.log_json)
+        return
+    file = None if folder is None else folder / LOG_FILE
+    configure_logs(telemetry.log_level, as_json=False, sink=container.log_tail(), file=file)
+
+
 async def _run(container: Container, wall_s: float | None) -> RunResult:
-    bot = container.bot()
+    bot: PerpsBot = container.bot()
     loop = asyncio.get_running_loop()
 
     def on_ready() -> None:
@@ -73,7 +88,8 @@ def _log_transition(transition: Transition) -> None:
     if transition.error is None:
         bound.debug(f"{transition.phase} done")
     else:
-        bound.bind(error=transition.error).error(f"{transition.phase} failed")
+        # The sentence for people comes at the end, once; this is for whoever looks closer.
+        bound.bind(error=transition.error).debug(f"{transition.phase} failed")
 
 
 def _report(result: RunResult, summary: RunSummary, *, as_json: bool) -> int:

@@ -44,7 +44,6 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
-DRAIN_POLL_S = 0.01
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -58,6 +57,8 @@ class ExecutionCoordinator(BaseCoordinator):
         self._make_send_point = make_send_point
         self._risk = risk
         self._pursuits: dict[str, Pursuit] = {}
+        self._progress = asyncio.Event()
+        """Set with each fact of the account: what a drain waits for."""
         self._marked_by_feed: set[str] = set()
         self._handlers: dict[type, Callable[..., None]] = {
             Bar: self._on_bar,
@@ -148,7 +149,8 @@ class ExecutionCoordinator(BaseCoordinator):
             if policy == "flatten":
                 self.flatten("stop policy flatten")
             while self.left_over():
-                await asyncio.sleep(DRAIN_POLL_S)
+                self._progress.clear()
+                await self._progress.wait()
         finally:
             self._save_state()
 
@@ -267,6 +269,7 @@ class ExecutionCoordinator(BaseCoordinator):
         tracked = self._tracker.apply(event)
         self._record(event)
         self._publish(event)
+        self._progress.set()
         if tracked is None:
             return
         if tracked.status in TERMINAL:
@@ -300,6 +303,7 @@ class ExecutionCoordinator(BaseCoordinator):
             pursuit.void = True
         self._save_state()
         self._work(fill.symbol)
+        self._progress.set()
 
     def _on_funding(self, paid: FundingPaid) -> None:
         entry = self._portfolio.apply_funding(paid)

@@ -63,8 +63,9 @@ class RuntimeCoordinator(BaseCoordinator):
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Connect, and load the instruments that the strategies trade."""
         journal = context.journal
-        trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)
         await self._connection.connect()
+        context.clock.advance_to(self._connection.now_ns)
+        trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)
         instruments = {instrument.symbol: instrument for instrument in await self._market_data.instruments()}
         return context.evolve(
             self.name,

@@ -32,7 +32,7 @@ class BarAggregator:
         closed = self.advance(bar.open_ns)
         end = -(-bar.time_ns // self._interval_ns) * self._interval_ns
         self._extend(end, bar.open, bar.high, bar.low, bar.close, bar.volume)
-        # A bar can close at most one: it either begins a new interval or ends its own.
+        # After a gap a bar may both follow an interval and end its own: then its own is closed by the next bar.
         return closed if closed is not None else self.advance(bar.time_ns)
 
     def advance(self, time_ns: int) -> Bar | None:

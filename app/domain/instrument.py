@@ -62,8 +62,10 @@ class Instrument(msgspec.Struct, frozen=True):
 
     def contracts_for(self, notional: Decimal, price: Decimal) -> Decimal:
         """Return the contracts worth at most ``notional`` (settlement currency) at ``price``, cut to the lot."""
-        per_contract = self.contract_size / price if self.inverse else self.contract_size * price
-        return self.round_contracts(notional / per_contract)
+        if self.inverse:
+            # Multiplied first: the value of one contract is an endless quotient, which would cost a lot.
+            return self.round_contracts(notional * price / self.contract_size)
+        return self.round_contracts(notional / (self.contract_size * price))
 
     def round_price(self, price: Decimal) -> Decimal:
         """Return ``price`` rounded half-even to the tick."""
@@ -75,7 +77,7 @@ class Instrument(msgspec.Struct, frozen=True):
 
     def tier(self, notional: Decimal) -> MarginTier:
         """Return the margin tier of a position worth ``notional`` (unsigned, settlement currency)."""
-        for tier in self.margin_tiers:
+        for tier in self.margin_tiers[:-1]:
             if tier.notional_max is None or notional <= tier.notional_max:
                 return tier
         return self.margin_tiers[-1]

@@ -1,7 +1,7 @@
 """Initial and maintenance margin, and the price at which a position is liquidated.
 
-Formulas: Binance USD-M "Liquidation Price" and "Leverage and Margin" pages (read 2025-10), generalised to a signed cost so
-that long, short, linear and inverse contracts share one.
+Formulas: Binance USD-M "Liquidation Price" and "Leverage and Margin" pages (read 2025-10), generalised to a signed cost
+so that long, short, linear and inverse contracts share one.
 """
 
 from decimal import Decimal
@@ -20,14 +20,15 @@ class MarginMode(StrEnum):
 
 
 def initial_margin(notional: Decimal, leverage: Decimal) -> Decimal:
-    """Return the collateral that opening ``notional`` (unsigned) at ``leverage`` needs, rounded to the ledger quantum."""
+    """Return the collateral that opening ``notional`` (unsigned) at ``leverage`` needs, to the ledger quantum."""
     return to_ledger(notional / leverage)
 
 
 def maintenance_margin(instrument: Instrument, notional: Decimal) -> Decimal:
     """Return the collateral below which a position worth ``notional`` (unsigned) is liquidated; never negative."""
     tier = instrument.tier(notional)
-    return max(ZERO, notional * tier.maintenance_rate - tier.maintenance_deduction)
+    margin = notional * tier.maintenance_rate - tier.maintenance_deduction
+    return margin if margin > 0 else ZERO
 
 
 def liquidation_price(instrument: Instrument, position: Position, collateral: Decimal) -> Decimal | None:

@@ -13,7 +13,7 @@ from app.domain.position import Position
 
 
 class Portfolio:
-    """Positions and ledger of one account in one settlement currency. It has one writer; others see a read-only view."""
+    """Positions and ledger of one account in one currency. It has one writer; others see a read-only view."""
 
     def __init__(
         self,
@@ -33,9 +33,15 @@ class Portfolio:
         self._instruments = instruments
         self._ledger = Ledger(currency)
         self._positions: dict[str, Position] = {}
+        self._open: tuple[Position, ...] = ()
+        self._liquidation_prices: dict[str, Decimal | None] = {}
         self._marks: dict[str, Decimal] = {}
+        self._values: dict[str, Decimal] = {}
         self._unrealized: dict[str, Decimal] = {}
         self._unrealized_total = ZERO
+        self._maintenance: dict[str, Decimal] = {}
+        self._maintenance_total = ZERO
+        self._unvalued: set[str] = set()
         self._seen_trades: dict[str, None] = {}
         self._seen_funding: dict[str, None] = {}
 
@@ -54,17 +60,21 @@ class Portfolio:
     @property
     def unrealized(self) -> Decimal:
         """Profit of closing everything at the marks, before fees."""
+        if self._unvalued:
+            self._revalue()
         return self._unrealized_total
 
     @property
     def equity(self) -> Decimal:
         """Balance plus unrealized PnL."""
+        if self._unvalued:
+            self._revalue()
         return self._ledger.balance + self._unrealized_total
 
     @property
     def positions(self) -> tuple[Position, ...]:
         """All that are not flat, in the order in which their symbols were first traded."""
-        return tuple(position for position in self._positions.values() if position.contracts)
+        return self._open
 
     def position(self, symbol: str) -> Position:
         """Return the position in ``symbol``; flat when there is none."""
@@ -76,13 +86,10 @@ class Portfolio:
 
     def notional(self, symbol: str) -> Decimal:
         """Return the unsigned value of the position at its mark; at its cost when there is no mark yet."""
-        position = self.position(symbol)
-        if position.is_flat:
-            return ZERO
-        mark = self._marks.get(symbol)
-        if mark is None:
-            return abs(position.cost)
-        return self._instrument(symbol).notional(position.contracts, mark)
+        if self._unvalued:
+            self._revalue()
+        value = self._values.get(symbol)
+        return abs(self.position(symbol).cost if value is None else value)
 
     @property
     def isolated(self) -> bool:
@@ -92,7 +99,7 @@ class Portfolio:
     @property
     def margin_used(self) -> Decimal:
         """Initial margin that the positions bind."""
-        return sum((self._margin_of(position) for position in self.positions), ZERO)
+        return sum([self._margin_of(position) for position in self._open], ZERO)
 
     @property
     def margin_available(self) -> Decimal:
@@ -102,11 +109,15 @@ class Portfolio:
     @property
     def maintenance_margin(self) -> Decimal:
         """Sum of the positions' maintenance margins, at the marks."""
-        return sum((self.maintenance_of(position.symbol) for position in self.positions), ZERO)
+        if self._unvalued:
+            self._revalue()
+        return self._maintenance_total
 
     def maintenance_of(self, symbol: str) -> Decimal:
         """Return the maintenance margin of one position, at its mark."""
-        return maintenance_margin(self._instrument(symbol), self.notional(symbol))
+        if self._unvalued:
+            self._revalue()
+        return self._maintenance.get(symbol, ZERO)
 
     def collateral_of(self, symbol: str) -> Decimal:
         """Return what stands for a position: its isolated margin, or the rest of the account under cross margin."""
@@ -114,19 +125,23 @@ class Portfolio:
         if own.isolated_margin is not None:
             return own.isolated_margin
         collateral = self._ledger.balance
-        for other in self.positions:
+        for other in self._open:
             if other.isolated_margin is not None:
                 collateral -= other.isolated_margin
             elif other.symbol != symbol:
-                collateral += self._unrealized.get(other.symbol, ZERO) - self.maintenance_of(other.symbol)
+                maintenance = self.maintenance_of(other.symbol)
+                collateral += self._unrealized.get(other.symbol, ZERO) - maintenance
         return collateral
 
     def liquidation_price(self, symbol: str) -> Decimal | None:
         """Return the mark at which the position in ``symbol`` is liquidated; None when flat or out of reach."""
-        position = self.position(symbol)
-        if position.is_flat:
-            return None
-        return liquidation_price(self._instrument(symbol), position, self.collateral_of(symbol))
+        # With collateral of its own, or alone in the account, it does not depend on any mark: a new mark, which comes
+        # far more often than a fill, costs no new calculation.
+        if not self.isolated and len(self._open) > 1:
+            return self._calculate_liquidation_price(symbol)
+        if symbol not in self._liquidation_prices:
+            self._liquidation_prices[symbol] = self._calculate_liquidation_price(symbol)
+        return self._liquidation_prices[symbol]
 
     # -- writing (the owner only) --------------------------------------------------------------------------------
 
@@ -134,6 +149,7 @@ class Portfolio:
         """Pay money in (or out, when negative)."""
         entry = deposit(reference, amount, self.currency, time_ns)
         self._ledger.post(entry)
+        self._changed()
         return entry
 
     def apply(self, fill: Fill) -> LedgerEntry | None:
@@ -156,15 +172,20 @@ class Portfolio:
         self._positions[fill.symbol] = after
         entry = settlement(fill.trade_id, realized, fill.fee, self.currency, fill.time_ns)
         self._ledger.post(entry)
-        self._revalue(fill.symbol, self._marks.get(fill.symbol) or fill.price)
+        # Without a mark, the price of the fill is the best that is known of what the position is worth.
+        self._marks.setdefault(fill.symbol, fill.price)
+        self._changed()
+        self._unvalued.add(fill.symbol)
         return entry
 
     def apply_funding(self, paid: FundingPaid) -> LedgerEntry | None:
         """Apply a funding settlement; None when it was applied before.
 
         Raises:
+            UnknownInstrument: Its symbol is not listed.
             CurrencyMismatch: It is in another currency.
         """
+        self._instrument(paid.symbol)
         if paid.currency != self.currency:
             raise CurrencyMismatch(self.currency, paid.currency)
         reference = paid.reference
@@ -175,13 +196,13 @@ class Portfolio:
         self._ledger.post(entry)
         position = self.position(paid.symbol)
         self._positions[paid.symbol] = position.with_margin(paid.amount)
+        self._changed()
         return entry
 
     def set_mark(self, symbol: str, price: Decimal) -> None:
         """Value the position in ``symbol`` at ``price``."""
         self._marks[symbol] = price
-        if symbol in self._positions:
-            self._revalue(symbol, price)
+        self._unvalued.add(symbol)
 
     def restore(
         self,
@@ -197,11 +218,13 @@ class Portfolio:
         self._seen_trades = dict.fromkeys(seen_trades)
         self._seen_funding = dict.fromkeys(seen_funding)
         self._marks = dict(marks)
+        self._changed()
+        self._values.clear()
         self._unrealized.clear()
         self._unrealized_total = ZERO
-        for symbol in self._positions:
-            if symbol in self._marks:
-                self._revalue(symbol, self._marks[symbol])
+        self._maintenance.clear()
+        self._maintenance_total = ZERO
+        self._unvalued = set(self._positions)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -211,10 +234,34 @@ class Portfolio:
         except KeyError:
             raise UnknownInstrument(symbol, self._instruments) from None
 
-    def _revalue(self, symbol: str, price: Decimal) -> None:
-        value = self._positions[symbol].unrealized(self._instruments[symbol], price)
-        self._unrealized_total += value - self._unrealized.get(symbol, ZERO)
-        self._unrealized[symbol] = value
+    def _calculate_liquidation_price(self, symbol: str) -> Decimal | None:
+        position = self.position(symbol)
+        if position.is_flat:
+            return None
+        return liquidation_price(self._instrument(symbol), position, self.collateral_of(symbol))
+
+    def _changed(self) -> None:
+        """Bring what is derived from positions and ledger up to date."""
+        self._open = tuple([position for position in self._positions.values() if position.contracts])
+        self._liquidation_prices.clear()
+
+    def _revalue(self) -> None:
+        """Value the positions whose mark or size has changed since they were valued last."""
+        for symbol in self._unvalued:
+            position = self._positions.get(symbol)
+            mark = self._marks.get(symbol)
+            if position is None or mark is None:
+                continue
+            instrument = self._instruments[symbol]
+            value = instrument.value(position.contracts, mark)
+            unrealized = value - position.cost
+            maintenance = maintenance_margin(instrument, abs(value))
+            self._unrealized_total += unrealized - self._unrealized.get(symbol, ZERO)
+            self._maintenance_total += maintenance - self._maintenance.get(symbol, ZERO)
+            self._unrealized[symbol] = unrealized
+            self._maintenance[symbol] = maintenance
+            self._values[symbol] = value
+        self._unvalued.clear()
 
     def _margin_for(self, instrument: Instrument, before: Position, fill: Fill) -> Decimal | None:
         if not self.isolated:

@@ -15,7 +15,7 @@ class Position(msgspec.Struct, frozen=True):
     contracts: Decimal = ZERO
     """Signed; negative is short."""
     cost: Decimal = ZERO
-    """Signed value at which it was entered, in the settlement currency; ``value(mark) - cost`` is the unrealized PnL."""
+    """Signed value at which it was entered, settlement currency; ``value(mark) - cost`` is the unrealized PnL."""
     isolated_margin: Decimal | None = None
     """Collateral set aside for this position; None when the whole account stands for it (cross margin)."""
 
@@ -68,8 +68,8 @@ class Position(msgspec.Struct, frozen=True):
         return rest, realized
 
     def with_margin(self, change: Decimal) -> "Position":
-        """Return the position with ``change`` added to its isolated margin; a cross position is returned as it is."""
-        if self.isolated_margin is None:
+        """Return the position with ``change`` added to its isolated margin; a cross or a flat one as it is."""
+        if self.isolated_margin is None or not self.contracts:
             return self
         return msgspec.structs.replace(self, isolated_margin=self.isolated_margin + change)
 

@@ -36,7 +36,7 @@ class TradingState(msgspec.Struct, frozen=True):
     def after(self, change: ReasonRaised | ReasonCleared) -> "TradingState":
         """Return the state after a reason was raised or cleared; the same object when that changes nothing.
 
-        Raising a reason again that is already held keeps the first one, unless the severity differs: it says since when.
+        Raising a reason again that is held already keeps the first, which says since when, unless the severity differs.
         """
         others = tuple(r for r in self.reasons if (r.owner, r.code) != (change.owner, change.code))
         if isinstance(change, ReasonCleared):

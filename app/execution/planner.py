@@ -37,10 +37,10 @@ class Pursuit(msgspec.Struct):
 
 
 class Plan(msgspec.Struct):
-    """What to do now, in this order: cancel, then send."""
+    """What to do now, in this order: send, then cancel, so that a position is never without its protection."""
 
-    cancel: list[tuple[WorkingOrder, str]] = []
     send: list[Order] = []
+    cancel: list[tuple[WorkingOrder, str]] = []
 
 
 def plan(

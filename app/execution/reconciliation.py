@@ -9,6 +9,9 @@ from app.domain.order import OrderStatus
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderRecord
 
+CONFIRMED = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
+"""The exchange has had the order: it cannot have rejected it."""
+
 
 def compare_positions(ours: Iterable[Position], theirs: Iterable[Position], time_ns: int) -> list[Mismatch]:
     """Return a mismatch for each symbol whose size differs."""
@@ -74,6 +77,8 @@ def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> Orde
     """
     order = ours.order
     ids = (order.client_order_id, order.symbol, time_ns)
+    if theirs is None and ours.status in CONFIRMED:
+        return OrderCanceled(*ids, "the exchange does not know it any more")
     if theirs is None:
         return OrderRejected(*ids, "the exchange never received it")
     if theirs.status is ours.status:

@@ -84,9 +84,8 @@ class SendPoint:
         try:
             ticket = self._journal.append(intent)
         except JournalFailed as error:
-            self._store_failed(error)
             self._publish(intent)
-            self._release(tracked)
+            self.store_failed(error)
             return tracked
         self._publish(intent)
         if ticket.durable:
@@ -106,6 +105,20 @@ class SendPoint:
             return
         self._order_entry.cancel(order, reason)
         self._record(CancelIntended(order.client_order_id, self._books.now_ns, reason))
+
+    def store_failed(self, error: JournalFailed) -> None:
+        """Restrict trading, and let go of the orders that wait for the store: it will not call back any more.
+
+        What reduces goes out all the same, and reconciliation adopts it; what grows is withdrawn.
+        """
+        self._restrict(error)
+        for tracked in self._books.tracker.all_working():
+            if tracked.status is not OrderStatus.INTENDED:
+                continue
+            if tracked.order.reduce_only:
+                self._release(tracked)
+            else:
+                self._withdraw(tracked, f"its intent could not be recorded: {error}")
 
     async def configure(self, symbol: str, margin_mode: MarginMode, leverage: Decimal) -> None:
         """Set margin mode and leverage of a symbol at the exchange."""
@@ -141,7 +154,7 @@ class SendPoint:
         try:
             self._journal.append(record)
         except JournalFailed as error:
-            self._store_failed(error)
+            self._restrict(error)
 
-    def _store_failed(self, error: JournalFailed) -> None:
+    def _restrict(self, error: JournalFailed) -> None:
         self._trading_state.raise_reason(OWNER, STORE_FAILED, Severity.REDUCE_ONLY, str(error))

@@ -133,6 +133,8 @@ class OrderTracker:
         if isinstance(event, OrderAccepted):
             tracked.venue_order_id = event.venue_order_id
         wanted = NEXT_STATUS[type(event)]
+        if tracked.status is OrderStatus.UNKNOWN and wanted is OrderStatus.OPEN and tracked.filled:
+            wanted = OrderStatus.PARTIALLY_FILLED
         if wanted not in TRANSITIONS[tracked.status]:
             return None
         if isinstance(event, OrderRejected | OrderUnknown | OrderCanceled | OrderExpired):

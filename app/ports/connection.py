@@ -28,6 +28,10 @@ class Connection(Protocol):
     def capabilities(self) -> Capabilities:
         """What the adapter can do."""
 
+    @property
+    def now_ns(self) -> int:
+        """The exchange's time once connected: of its clock, or of where its data begins."""
+
     async def connect(self) -> None:
         """Open the connection and load what the other calls need."""
 

@@ -62,6 +62,7 @@ class RiskEngine:
         )
         self._fill_watchers: tuple[WatchesFills, ...] = (losses,)
         self._funding_watchers: tuple[WatchesFunding, ...] = (funding,)
+        self._looks = tuple((guard.name, guard.look) for guard in self._guards)
         self._held: dict[str, Severity] = {}
 
     def check(self, order: Order, books: Books) -> Denial | None:
@@ -77,13 +78,14 @@ class RiskEngine:
         """Evaluate all guards; return the changes of reasons. A guard that fails restricts trading by itself."""
         equity, now_ns = books.portfolio.equity, books.now_ns
         changes: list[ReasonRaised | ReasonCleared] = []
-        for guard in self._guards:
+        held = self._held
+        for name, look in self._looks:
             try:
-                breach = guard.look(books, equity, now_ns)
+                breach = look(books, equity, now_ns)
             except Exception as error:  # noqa: BLE001 - one guard that fails must not stop the others
                 breach = Breach(Severity.REDUCE_ONLY, f"guard failed: {type(error).__name__}: {error}", "a verdict")
-            if breach is not None or guard.name in self._held:
-                self._compare(guard.name, breach, now_ns, changes)
+            if breach is not None or (held and name in held):
+                self._compare(name, breach, now_ns, changes)
         return changes
 
     def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:

@@ -50,14 +50,16 @@ class DailyLoss:
         return f"{plain(self._equity - self._start)} today, {self._limit_text()}"
 
     def snapshot(self) -> dict[str, str]:
-        """The day and the equity that it began with."""
-        return {} if self._day is None else {"day": str(self._day), "start": str(self._start)}
+        """The day, the equity that it began with, and the latest: where the next day begins."""
+        if self._day is None:
+            return {}
+        return {"day": str(self._day), "start": str(self._start), "equity": str(self._equity)}
 
     def restore(self, memory: dict[str, str]) -> None:
         """Go on within the same day."""
         if memory:
             self._day, self._start = int(memory["day"]), Decimal(memory["start"])
-            self._equity = self._start
+            self._equity = Decimal(memory["equity"])
             self._set_floor()
 
     def _begin(self, day: int, equity: Decimal, now_ns: int) -> None:
@@ -197,6 +199,9 @@ class FundingCost:
         """Add a settlement."""
         del books
         day = paid.time_ns // DAY_NS
+        if self._day is not None and day < self._day:
+            # Told late, after a reconnect: it is no cost of today.
+            return
         self._paid = (self._paid if day == self._day else ZERO) - paid.amount
         self._day = day
 

@@ -7,7 +7,6 @@ from math import log, sqrt
 from app.domain.events import Severity
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
-from app.domain.position import Position
 from app.ports.books import Books
 from app.risk.guards import Breach
 
@@ -33,7 +32,7 @@ class MarkStaleness(_WithoutMemory):
     def __init__(self, age_s_max: float) -> None:
         self._age_s_max = age_s_max
         self._age_ns_max = int(age_s_max * SECOND_NS)
-        self._oldest_s: float | None = None
+        self._age_ns: int | None = None
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Find the oldest mark. A position whose mark was never seen is as bad as a stale one."""
@@ -44,15 +43,14 @@ class MarkStaleness(_WithoutMemory):
             if at is None:
                 return Breach(Severity.REDUCE_ONLY, f"no trusted mark of {position.symbol}", f"{self._age_s_max} s")
             oldest = min(oldest, at)
-        age_ns = now_ns - oldest
-        self._oldest_s = age_ns / SECOND_NS
+        self._age_ns = age_ns = now_ns - oldest
         if age_ns <= self._age_ns_max:
             return None
-        return Breach(Severity.REDUCE_ONLY, f"a mark is {self._oldest_s:.1f} s old", f"{self._age_s_max} s")
+        return Breach(Severity.REDUCE_ONLY, f"a mark is {age_ns / SECOND_NS:.1f} s old", f"{self._age_s_max} s")
 
     def figure(self) -> str:
         """Age of the oldest mark of a position, and the limit."""
-        age = "unknown" if self._oldest_s is None else f"{self._oldest_s:.1f} s"
+        age = "unknown" if self._age_ns is None else f"{self._age_ns / SECOND_NS:.1f} s"
         return f"{age}, limit {self._age_s_max} s"
 
 
@@ -75,14 +73,17 @@ class VolatilityBreaker(_WithoutMemory):
         limit = self._ratio_max
         if limit is None:
             return None
+        wildest = None
+        last = self._last
         for symbol in books.instruments:
             at = books.mark_ns(symbol)
-            if at is not None and (symbol not in self._last or at > self._last[symbol][0]):
+            if at is not None and (symbol not in last or at > last[symbol][0]):
                 self._take(symbol, at, float(books.portfolio.mark(symbol) or 0))
-        for symbol, yearly in self._yearly.items():
-            if yearly > limit:
-                return Breach(Severity.REDUCE_ONLY, f"{symbol} moves {yearly:.2f} a year", f"{limit:g}")
-        return None
+            if self._yearly.get(symbol, 0.0) > limit:
+                wildest = symbol
+        if wildest is None:
+            return None
+        return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {self._yearly[wildest]:.2f} a year", f"{limit:g}")
 
     def figure(self) -> str:
         """The highest volatility, and the limit."""
@@ -114,49 +115,41 @@ class LiquidationBuffer(_WithoutMemory):
 
     def __init__(self, ratio_min: Decimal | None) -> None:
         self._ratio_min = ratio_min
-        self._nearest: Decimal | None = None
-        self._known: dict[str, tuple[Position, Decimal, Decimal | None]] = {}
+        self._books: Books | None = None
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
-        """Find the position nearest to its liquidation."""
+        """Find a position whose mark is too near to its liquidation price."""
         del equity, now_ns
+        self._books = books
         least, portfolio = self._ratio_min, books.portfolio
-        self._nearest = None
         if least is None:
             return None
-        positions = portfolio.positions
-        for position in positions:
-            mark = portfolio.mark(position.symbol)
-            at = self._liquidation_price(books, position, alone=len(positions) == 1)
+        for position in portfolio.positions:
+            mark, at = portfolio.mark(position.symbol), portfolio.liquidation_price(position.symbol)
             if mark is None or at is None:
                 continue
-            distance = (mark - at) / mark if position.contracts > 0 else (at - mark) / mark
-            if self._nearest is None or distance < self._nearest:
-                self._nearest = distance
-        if self._nearest is None or self._nearest >= least:
-            return None
-        return Breach(Severity.REDUCE_ONLY, f"{self._nearest:.4f} of the mark", plain(least))
+            # |mark - at| / mark < least, without a division at every mark.
+            if (mark - at if position.contracts > 0 else at - mark) < least * mark:
+                return Breach(
+                    Severity.REDUCE_ONLY, f"{position.symbol} at {plain(mark)}, liquidated at {at:.8g}", plain(least)
+                )
+        return None
 
     def figure(self) -> str:
         """Distance of the nearest, and the limit."""
-        nearest = "no position" if self._nearest is None else f"{self._nearest:.4f} of the mark"
+        distances = [] if self._books is None else _liquidation_distances(self._books)
+        nearest = f"{min(distances):.4f} of the mark" if distances else "no position"
         return f"{nearest}, limit {self._ratio_min or 'none'}"
 
-    def _liquidation_price(self, books: Books, position: Position, *, alone: bool) -> Decimal | None:
-        """Return it, from memory while nothing that it depends on has changed.
 
-        Alone, it depends on the position and the balance only, not on the mark; so a new mark costs no new calculation.
-        """
-        balance = books.portfolio.balance
-        known = self._known.get(position.symbol)
-        if alone and known is not None and known[0] is position and known[1] == balance:
-            return known[2]
-        price = books.portfolio.liquidation_price(position.symbol)
-        if alone:
-            self._known[position.symbol] = (position, balance, price)
-        else:
-            self._known.clear()
-        return price
+def _liquidation_distances(books: Books) -> list[Decimal]:
+    """Return the distance of each position's mark to its liquidation price, as a part of the mark."""
+    portfolio, distances = books.portfolio, []
+    for position in portfolio.positions:
+        mark, at = portfolio.mark(position.symbol), portfolio.liquidation_price(position.symbol)
+        if mark is not None and at is not None:
+            distances.append(abs(mark - at) / mark)
+    return distances
 
 
 class MarginRatio(_WithoutMemory):

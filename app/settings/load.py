@@ -6,6 +6,7 @@ Layers, each over the one before: defaults < profile < .env < environment < secr
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -154,9 +155,11 @@ def _from_command_line(overrides: Sequence[str]) -> Layer:
 def _literal(text: str) -> object:
     """Return a TOML value, or the text itself where it is none: a path needs no quotes."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    # Times are written as text in the settings; on a command line nobody quotes them.
+    return text if isinstance(value, date | time) else value
 
 
 def _merge(low: Layer, high: Layer) -> Layer:

@@ -80,7 +80,7 @@ class Changes(msgspec.Struct):
     positions: dict[str, None] = {}
     totals: dict[TotalKey, None] = {}
     reasons: dict[ReasonKey, None] = {}
-    states: dict[str, tuple[int, StateSaved]] = {}
+    states: dict[str, StateSaved] = {}
     days: dict[str, tuple[int, DayClosed]] = {}
 
 
@@ -231,8 +231,8 @@ class Fold:
             del self.reason_seqs[key]
         self.changes.reasons[key] = None
 
-    def _save(self, seq: int, saved: StateSaved) -> None:
-        self.changes.states[saved.owner] = (seq, saved)
+    def _save(self, _: int, saved: StateSaved) -> None:
+        self.changes.states[saved.owner] = saved
 
     def _close_day(self, seq: int, closed: DayClosed) -> None:
         self.changes.days[closed.day] = (seq, closed)

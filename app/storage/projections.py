@@ -100,7 +100,7 @@ class Projections:
         yield statements.PUT_TOTAL, [rows.total_row(account, key, fold.totals[key]) for key in changes.totals]
         if changes.reasons:
             yield from self._reason_writings(changes)
-        yield statements.PUT_STATE, [rows.state_row(account, *saved) for saved in changes.states.values()]
+        yield statements.PUT_STATE, [rows.state_row(account, saved) for saved in changes.states.values()]
         yield statements.PUT_DAY, [rows.day_row(account, *closed) for closed in changes.days.values()]
 
     def _reason_writings(self, changes: Changes) -> Iterator[Writing]:

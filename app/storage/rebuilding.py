@@ -1,4 +1,4 @@
-"""Throws the projections away and makes them again from the journal."""
+"""Throws the projections away and makes them again from the journal; saved memories are no projection, and stay."""
 
 from pathlib import Path
 from typing import Any

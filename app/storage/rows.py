@@ -198,14 +198,13 @@ def reason_of(row: sa.Row[Any]) -> ReasonRaised:
     )
 
 
-def state_row(account_id: str, seq: int, saved: StateSaved) -> Row:
+def state_row(account_id: str, saved: StateSaved) -> Row:
     """Return the row of a part's saved state."""
     return {
         "account_id": account_id,
         "owner": saved.owner,
         "payload": saved.payload,
         "time_ns": saved.time_ns,
-        "seq": seq,
     }
 
 

@@ -53,7 +53,7 @@ DROP_REASON = _text(
     .where(tables.reasons.c.owner == sa.bindparam("of_owner"))
     .where(tables.reasons.c.code == sa.bindparam("of_code"))
 )
-PUT_STATE = _upsert(tables.states, "payload", "time_ns", "seq")
+PUT_STATE = _upsert(tables.states, "payload", "time_ns")
 PUT_DAY = _upsert(tables.days, "equity_start", "equity_end", "time_ns", "seq")
 
 FIND_ORDER = _find(tables.orders, tables.orders.c.client_order_id)

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.domain.order import SCHEMA_VERSION
-from app.domain.records import OrderDenied, OrderIntended
+from app.domain.records import OrderDenied, OrderIntended, StateSaved
 from app.ports.journal import JournalFailed
 from app.storage.diagnosis import diagnose
 from app.storage.fold import Numbered
@@ -70,9 +70,10 @@ class JournalStore:
                     "payload": encoded.payload.decode(),
                 }
                 for encoded, (strategy_id, instrument_version) in zip(batch, origins, strict=True)
+                # A part's memory only replaces what it saved before: kept in full, it would be most of the journal.
+                if not isinstance(encoded.numbered.record, StateSaved)
             ],
         )
-
         self._projections.write_changes(self._connection)
 
 

@@ -171,8 +171,9 @@ states = sa.Table(
     _key("owner"),
     _required("payload", sa.LargeBinary),
     _required("time_ns", sa.BigInteger),
-    _from_record(),
 )
+"""What parts remember. Each memory replaces the one before, and has no row in the journal: kept in full, the memories
+would be most of it."""
 
 days = sa.Table(
     "days",
@@ -193,5 +194,5 @@ meta = sa.Table(
     _required("value", sa.Text),
 )
 
-PROJECTIONS = (orders, fills, funding, positions, ledger_entries, ledger_totals, reasons, states, days)
+PROJECTIONS = (orders, fills, funding, positions, ledger_entries, ledger_totals, reasons, days)
 """What can be thrown away and rebuilt from the journal."""

@@ -13,14 +13,14 @@ class BarFeed:
         self._aggregator = BarAggregator(symbol, interval_s)
         self._has_bars = False
         self.too_coarse_s: int | None = None
-        """Length of the exchange's bars when they are longer than asked for: no such bar can be built."""
+        """Length of the exchange's bars when they are longer than asked for, or do not divide it: none can be built."""
 
     def on_bar(self, bar: Bar) -> Bar | None:
         """Take a bar in; return the bar of our length that is now closed, if any."""
         self._has_bars = True
         if bar.interval_s == self.interval_s:
             return bar
-        if bar.interval_s > self.interval_s:
+        if self.interval_s % bar.interval_s:
             self.too_coarse_s = bar.interval_s
             return None
         return self._aggregator.on_bar(bar)

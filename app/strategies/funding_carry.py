@@ -38,6 +38,7 @@ class FundingCarry(Strategy):
         if abs(funding.rate) >= self.params.enter_rate:
             stop = mark * (1 - side * self.params.stop_ratio)
             return self.target(view, side, funding.time_ns, mark, stop=stop, reason=f"funding rate {funding.rate}")
-        if abs(funding.rate) <= self.params.leave_rate and self.wanted:
+        # What the held side is paid; negative when the rate has turned against it.
+        if self.wanted and -self.wanted * funding.rate <= self.params.leave_rate:
             return self.target(view, 0, funding.time_ns, mark, reason="funding is not worth it any more")
         return None

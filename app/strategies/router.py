@@ -72,7 +72,10 @@ class StrategyRouter:
         for subscription in self._bars.get(bar.symbol, ()):
             closed = subscription.feed.on_bar(bar)
             if closed is not None:
-                targets += [target for ask in subscription.asks if (target := ask(closed)) is not None]
+                for ask in subscription.asks:
+                    target = ask(closed)
+                    if target is not None:
+                        targets.append(target)
         return targets
 
     def _on_time(self, event: StreamEvent) -> Sequence[Target]:
@@ -101,7 +104,7 @@ class StrategyRouter:
             if subscription.feed is Feed.BARS:
                 bars = self._bar_subscription(symbol, subscription.interval_s)
                 bars.strategies.append(strategy)
-                bars.asks.append(market)
+                bars.asks.append(self._guarded(strategy, strategy.take_bar))
             else:
                 self._listen(EVENT_TYPES[subscription.feed], symbol, market)
         self._listen(Fill, strategy.symbol, self._guarded(strategy, strategy.on_fill))

@@ -70,7 +70,7 @@ class Strategy:
         self._bars_seen = 0
         self._warming = False
         self._handlers: dict[type, Callable[[Any, StrategyView], Target | None]] = {
-            Bar: self._take_bar,
+            Bar: self.take_bar,
             Quote: self.on_quote,
             Trade: self.on_trade,
             MarkPrice: self.on_mark,
@@ -183,7 +183,7 @@ class Strategy:
         self._warming = True
         try:
             for bar in bars:
-                self._take_bar(bar, view)
+                self.take_bar(bar, view)
         finally:
             self._warming = False
 
@@ -213,7 +213,8 @@ class Strategy:
         for name, value in restored.items():
             setattr(self, name, value)
 
-    def _take_bar(self, bar: Bar, view: StrategyView) -> Target | None:
+    def take_bar(self, bar: Bar, view: StrategyView) -> Target | None:
+        """Count a closed bar, let the sizing see it, and ask ``on_bar``."""
         self._bars_seen += 1
         self._sizing.observe(bar)
         return self.on_bar(bar, view)

@@ -6,7 +6,7 @@ from loguru import logger
 
 
 class FactBus:
-    """Implements ``Facts``. A subscriber that fails harms no other; its first failure is logged, the rest are counted."""
+    """Implements ``Facts``. A subscriber that fails harms no other; its first failure is logged, all are counted."""
 
     def __init__(self) -> None:
         self._subscribers: list[Callable[[object], None]] = []

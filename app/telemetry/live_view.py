@@ -27,16 +27,30 @@ COLOURS = {
 }
 
 
+class LogTail:
+    """A sink of the log that keeps the last lines, for the view."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=LOG_LINES_KEPT_MAX)
+
+    def write(self, line: str) -> None:
+        """Take a log line in."""
+        self.lines.append(line.rstrip("\n"))
+
+    def flush(self) -> None:
+        """Do nothing: lines are shown with the next picture."""
+
+
 class LiveView:
-    """A status surface on a terminal. It also shows the last log lines: it is a sink of the log."""
+    """A status surface on a terminal."""
 
     name = "live_view"
 
-    def __init__(self, console: Console, every_s: float, figures: RunFigures) -> None:
+    def __init__(self, console: Console, every_s: float, figures: RunFigures, log: LogTail) -> None:
         self.every_s = every_s
         self._figures = figures
         self._live = Live(console=console, screen=True, auto_refresh=False, transient=True)
-        self._log_lines: deque[str] = deque(maxlen=LOG_LINES_KEPT_MAX)
+        self._log = log
 
     def open(self) -> None:
         """Take the screen over."""
@@ -45,18 +59,11 @@ class LiveView:
     def show(self, context: CoordinatorContext, report: HealthReport) -> None:
         """Draw a picture."""
         status = bot_status(context, report, self._figures)
-        self._live.update(picture(status, self._figures, tuple(self._log_lines)), refresh=True)
+        self._live.update(picture(status, self._figures, tuple(self._log.lines)), refresh=True)
 
     def close(self) -> None:
         """Give the screen back."""
         self._live.stop()
-
-    def write(self, line: str) -> None:
-        """Take a log line in."""
-        self._log_lines.append(line.rstrip("\n"))
-
-    def flush(self) -> None:
-        """Do nothing: lines are shown with the next picture."""
 
 
 def picture(status: BotStatus, figures: RunFigures, log_lines: tuple[str, ...]) -> RenderableType:
@@ -146,7 +153,7 @@ def _health(status: BotStatus) -> Panel:
         table.add_row(component["component"], Text(component["state"], style=COLOURS.get(component["state"], "")))
         if component.get("error"):
             table.add_row(Text(f"  {component['error']}", style="yellow"), "")
-    return Panel(table, title=f"health · {'ready' if status.ready else status.phase}", title_align="left")
+    return Panel(table, title=f"health · {'ready' if status.ready else 'not ready'}", title_align="left")
 
 
 def _guards(status: BotStatus) -> Panel:

@@ -2,32 +2,39 @@
 
 import re
 import sys
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
 if TYPE_CHECKING:
-    from loguru import Record
+    from loguru import Record, Writable
 
 SECRET_NAMES = re.compile(r"(?i)(secret|password|passphrase|token|api_?key|private_?key)")
 SECRET_IN_TEXT = re.compile(r"(?i)\b(secret|password|passphrase|token|api_?key|private_?key)(\s*[=:]\s*)(\S+)")
 REDACTED = "***"
+FILE_BYTES_MAX = 10_000_000
+FILES_KEPT = 3
 
 
-def configure_logs(level: str, *, as_json: bool, sink: TextIO | None = None) -> None:
-    """Send log lines to ``sink`` (stderr unless given), as text or as one JSON object a line."""
+def configure_logs(level: str, *, as_json: bool, sink: "Writable | None" = None, file: Path | None = None) -> None:
+    """Send log lines to ``sink`` (stderr unless given), as text or as one JSON object a line.
+
+    Args:
+        level: Lines below it are not written.
+        as_json: For machines.
+        sink: Where to.
+        file: A second copy, kept within bounds.
+    """
     logger.remove()
     logger.configure(patcher=_redact)
-    logger.add(
-        sink or sys.stderr,
-        level=level,
-        format=_text_line,
-        serialize=as_json,
-        # Local variables may hold keys; and a queue would cost more on the trading path than writing does.
-        diagnose=False,
-        backtrace=False,
-        enqueue=False,
-    )
+    # Local variables may hold keys; and a queue would cost more on the trading path than writing does.
+    form: dict[str, Any] = {
+        "level": level, "format": _text_line, "serialize": as_json, "diagnose": False, "backtrace": False, "enqueue": False
+    }  # fmt: skip
+    logger.add(sink or sys.stderr, **form)
+    if file is not None:
+        logger.add(file, rotation=FILE_BYTES_MAX, retention=FILES_KEPT, **form)
 
 
 def _redact(record: "Record") -> None:
@@ -39,4 +46,4 @@ def _redact(record: "Record") -> None:
 
 def _text_line(record: "Record") -> str:
     fields = " ".join(f"{name}={{extra[{name}]}}" for name in record["extra"])
-    return f"{{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}}Z {{level: <7}} {{message}}{' ' + fields if fields else ''}\n{{exception}}"
+    return f"{{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}}Z {{level: <7}} {{message}} {fields}".rstrip() + "\n{exception}"

@@ -60,18 +60,20 @@ class RunSummary:
     def lines(self, result: RunResult) -> list[str]:
         """Return the run as lines for people."""
         figures = self._figures
+        stopped = f"stopped: {result.reason} (exit code {int(result.exit_code)})"
         if not figures:
-            return [f"stopped: {result.reason} (exit code {int(result.exit_code)})"]
+            return [] if result.errors else [stopped]
         lines = [
-            f"stopped: {result.reason} (exit code {int(result.exit_code)})",
-            f"market {figures['time_first']} to {figures['time_last']}: {figures['events']} events, {figures['bars']} bars"
-            f" at {figures['bars_per_second']:,.0f} bars/s",
-            f"{figures['orders']} orders, {figures['orders_denied']} denied, {figures['fills']} fills,"
-            f" {figures['liquidations']} liquidations",
-            f"balance {figures['balance']}, unrealized {figures['unrealized_pnl']}, equity {figures['equity']}"
-            f" {figures['currency']}",
+            stopped,
+            f"market {figures['time_first']} to {figures['time_last']}",
+            f"{figures['events']} events, {figures['bars']} bars at {figures['bars_per_second']:,.0f} bars/s",
+            f"{figures['orders']} orders, {figures['orders_denied']} denied, {figures['fills']} fills",
+            f"balance {figures['balance']}, unrealized {figures['unrealized_pnl']} {figures['currency']}",
+            f"equity {figures['equity']} {figures['currency']}",
             f"realized {figures['realized_pnl']}, fees {figures['fees']}, funding {figures['funding']}",
         ]
+        if figures["liquidations"]:
+            lines.append(f"{figures['liquidations']} liquidations")
         if self._unmarked:
             shown = ", ".join(iso(time_ns) for time_ns in self._unmarked[:UNMARKED_SHOWN_MAX])
             more = " …" if len(self._unmarked) > UNMARKED_SHOWN_MAX else ""

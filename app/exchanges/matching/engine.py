@@ -58,7 +58,7 @@ class MatchingEngine:
         self._sequence = 0
         self._resting: dict[str, RestingOrder] = {}
         self._pending: list[PendingRequest] = []
-        self._last: dict[str, PriceRange] = {}
+        self._last: dict[str, Decimal] = {}
         self._quotes: dict[str, tuple[Decimal, Decimal]] = {}
         self._marked: set[str] = set()
         self._estimated: set[str] = set()
@@ -162,21 +162,24 @@ class MatchingEngine:
 
     def _on_bar(self, bar: Bar) -> None:
         symbol = bar.symbol
+        marked = symbol in self._marked
         if self._resting or self._books.positions:
             prices = PriceRange(bar.open, bar.high, bar.low, bar.close)
-            self._match(symbol, prices, bar.volume)
-            self._trigger(symbol, prices, TriggerPrice.LAST)
-            if symbol not in self._marked:
-                self._trigger(symbol, prices, TriggerPrice.MARK)
+            if self._resting:
+                self._match(symbol, prices, bar.volume)
+                self._trigger(symbol, prices, TriggerPrice.LAST)
+                if not marked:
+                    self._trigger(symbol, prices, TriggerPrice.MARK)
+            if not marked and self._books.positions and self._in_danger(symbol, bar.low, bar.high):
                 self._liquidate(symbol, prices)
-        self._last[symbol] = PriceRange.at(bar.close)
-        if symbol not in self._marked:
+        self._last[symbol] = bar.close
+        if not marked:
             self._books.set_mark(symbol, bar.close)
 
     def _on_trade(self, trade: Trade) -> None:
-        prices = PriceRange.at(trade.price)
-        self._last[trade.symbol] = prices
+        self._last[trade.symbol] = trade.price
         if self._resting:
+            prices = PriceRange.at(trade.price)
             self._match(trade.symbol, prices, trade.contracts)
             self._trigger(trade.symbol, prices, TriggerPrice.LAST)
         if trade.symbol not in self._marked:
@@ -194,10 +197,9 @@ class MatchingEngine:
         self._mark(mark.symbol, mark.price)
 
     def _mark(self, symbol: str, price: Decimal) -> None:
-        prices = PriceRange.at(price)
-        if self._resting:
+        if self._resting or self._books.positions:
+            prices = PriceRange.at(price)
             self._trigger(symbol, prices, TriggerPrice.MARK)
-        if self._books.positions:
             self._liquidate(symbol, prices)
         self._books.set_mark(symbol, price)
 
@@ -244,7 +246,7 @@ class MatchingEngine:
         self._resting[order.client_order_id] = resting
         self._tell(OrderAccepted(order.client_order_id, resting.venue_order_id, order.symbol, self._time_ns))
         if self._rules.fill_at_signal and order.type is OrderType.MARKET and order.symbol in self._last:
-            self._execute(resting, self._last[order.symbol].close, order.contracts, Liquidity.TAKER)
+            self._execute(resting, self._last[order.symbol], order.contracts, Liquidity.TAKER)
 
     def _refusal(self, order: Order) -> str | None:
         """Return why the venue refuses an order, or None."""
@@ -292,14 +294,14 @@ class MatchingEngine:
         mark = self._books.mark(order.symbol)
         if order.trigger_by is TriggerPrice.MARK and mark is not None and order.type is OrderType.TRAILING_STOP:
             return mark
-        return last.close if last is not None else mark
+        return last if last is not None else mark
 
     def _book(self, symbol: str, price: Decimal) -> tuple[Decimal, Decimal]:
         quote = self._quotes.get(symbol)
         if quote is not None:
             return quote
         last = self._last.get(symbol)
-        return best_prices(self.instruments[symbol], last.close if last is not None else price, self._rules)
+        return best_prices(self.instruments[symbol], last if last is not None else price, self._rules)
 
     def _cancel(self, order: Order, reason: str) -> None:
         resting = self._resting.get(order.client_order_id)
@@ -480,6 +482,14 @@ class MatchingEngine:
             self._tell(OrderCanceled(order.client_order_id, order.symbol, self._time_ns, reason))
         elif status is OrderStatus.EXPIRED:
             self._tell(OrderExpired(order.client_order_id, order.symbol, self._time_ns, reason))
+
+    def _in_danger(self, symbol: str, low: Decimal, high: Decimal) -> bool:
+        """Whether marks between ``low`` and ``high`` may call for a liquidation. Cheap: it is asked at every bar."""
+        books = self._books
+        if len(books.positions) > 1 and not books.isolated:
+            return True
+        at = books.liquidation_price(symbol)
+        return at is not None and (low <= at if books.position(symbol).contracts > 0 else high >= at)
 
     def _liquidate(self, symbol: str, prices: PriceRange) -> None:
         """Close positions whose collateral is used up, at the price at which it was, or at the open beyond it."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from app.domain.instrument import Instrument
-from app.domain.margin import bankruptcy_price, liquidation_price
+from app.domain.margin import bankruptcy_price
 from app.domain.money import ZERO, to_ledger
 from app.domain.portfolio import Portfolio
 from app.domain.position import Position
@@ -35,7 +35,7 @@ def due_liquidations(
     """
     own = books.position(symbol)
     if not own.is_flat:
-        price = _met_price(books, instruments[symbol], own, marks)
+        price = _met_price(books, own, marks)
         if price is not None:
             yield _closing(books, instruments[symbol], own, price)
     if books.isolated:
@@ -47,9 +47,9 @@ def due_liquidations(
         yield _closing(books, instruments[worst.symbol], worst, mark)
 
 
-def _met_price(books: Portfolio, instrument: Instrument, position: Position, marks: PriceRange) -> Decimal | None:
+def _met_price(books: Portfolio, position: Position, marks: PriceRange) -> Decimal | None:
     """Return the mark at which the position is liquidated within ``marks``: there, or at an open beyond it."""
-    at = liquidation_price(instrument, position, books.collateral_of(position.symbol))
+    at = books.liquidation_price(position.symbol)
     if at is None:
         return None
     if position.contracts > 0:

@@ -9,7 +9,7 @@ from app.domain.ledger import Account
 from app.domain.order import Order
 from app.domain.position import Position
 from app.domain.records import OrderRecord
-from app.exchanges.matching.resting import PriceRange, RestingOrder
+from app.exchanges.matching.resting import RestingOrder
 
 
 class PendingRequest(msgspec.Struct):
@@ -37,7 +37,7 @@ class VenueState(msgspec.Struct, kw_only=True):
     marks: dict[str, Decimal]
     marked: set[str]
     estimated: set[str]
-    last: dict[str, PriceRange]
+    last: dict[str, Decimal]
     quotes: dict[str, tuple[Decimal, Decimal]]
     funding: dict[str, FundingTerms]
     resting: dict[str, RestingOrder]

@@ -66,6 +66,7 @@ class SimulatedExchange:
         self._end_ns: int | None = None
         self._waiting: MarketEvent | None = None
         self._used_up = False
+        self._paced = settings.speed > 0 or settings.duration_s is not None
         self._ready: deque[StreamEvent] = deque()
         self._saved_ns = 0
         self._anchor: tuple[float, int] | None = None
@@ -83,6 +84,11 @@ class SimulatedExchange:
     def ended(self) -> bool:
         """Whether the data is used up, and everything that came of it has been handed out."""
         return self._used_up and not self._engine.outcomes and not self._ready
+
+    @property
+    def now_ns(self) -> int:
+        """Time of the last market event, or before the first the time at which the data begins."""
+        return self._engine.time_ns or self._start_ns()
 
     async def connect(self) -> None:
         """Open the data, and go on where the journal says that we were.
@@ -120,7 +126,7 @@ class SimulatedExchange:
         if event is None:
             self._end()
             return self.next_event()
-        if not self._is_due(event.time_ns):
+        if (self._paced or self._anchor is None) and not self._is_due(event.time_ns):
             self._waiting = event
             return None
         self._waiting = None

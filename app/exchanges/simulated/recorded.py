@@ -24,7 +24,7 @@ from app.exchanges.simulated.errors import BadDataFile
 if TYPE_CHECKING:
     import polars as pl
 
-CHUNK_ROWS = 10_000
+CHUNK_ROWS = 10000
 """Rows that are events at once: enough to spread the cost of a slice, few enough to keep memory flat."""
 
 

@@ -186,8 +186,6 @@ def _create_control() -> None:
         _text("owner"),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         _time(),
-        _number("seq"),
-        _from_journal("states"),
         _key("states", "account_id", "owner"),
     )
     op.create_table(

@@ -1,0 +1,109 @@
+"""Prints what a bot does now, or what a stopped one left."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.cli.failures import UsageRefused
+from app.container import state_folder
+from app.domain.money import plain
+from app.domain.times import iso
+from app.lifecycle.exit_codes import ExitCode
+from app.settings import load_settings
+from app.storage import Summary, read_holder, read_summary
+from app.telemetry.health_file import FILE_NAME
+
+
+def print_status(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
+    """Print the status; the journal tells it, and a running bot's health file."""
+    settings = load_settings(profile, overrides).settings
+    folder = state_folder(settings)
+    if folder is None or settings.storage.backend == "memory":
+        raise UsageRefused(f"profile {settings.profile} keeps no state: there is nothing to show")
+    health = _health(folder)
+    document = _document(folder, read_summary(folder, settings.account.id), health)
+    print(json.dumps(document, indent=2) if as_json else "\n".join(_lines(document)))
+    return ExitCode.CLEAN
+
+
+def _health(folder: Path) -> dict[str, Any] | None:
+    """Return the health file of a bot that runs; None when none does, whatever file a killed one left behind."""
+    holder = read_holder(folder)
+    if holder is None or not _is_alive(holder.pid):
+        return None
+    try:
+        document: dict[str, Any] = json.loads((folder / FILE_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    age = datetime.now(UTC) - datetime.fromisoformat(document["written_at"])
+    document["age_s"] = round(age.total_seconds(), 1)
+    return document if document["pid"] == holder.pid else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _document(folder: Path, summary: Summary, health: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "running": health is not None,
+        "state_folder": str(folder),
+        "account": summary.account_id,
+        "starts": summary.epoch,
+        "last_record": None if summary.last_time_ns is None else iso(summary.last_time_ns),
+        "ledger": {
+            currency: {account: plain(amount if account == "wallet" else -amount) for account, amount in totals.items()}
+            for currency, totals in summary.ledger_totals.items()
+        },
+        "positions": {position.symbol: plain(position.contracts) for position in summary.positions},
+        "working_orders": [
+            {
+                "id": record.order.client_order_id,
+                "symbol": record.order.symbol,
+                "side": record.order.side,
+                "contracts": plain(record.order.contracts - record.filled),
+                "type": record.order.type,
+                "purpose": record.order.purpose,
+                "status": record.status,
+            }
+            for record in summary.working_orders
+        ],
+        "reasons": [
+            {"owner": r.owner, "code": r.code, "severity": r.severity, "detail": r.detail, "since": iso(r.time_ns)}
+            for r in summary.reasons
+        ],
+        "days": {day.day: plain(day.equity_end - day.equity_start) for day in summary.days},
+        "health": health,
+    }
+
+
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    health = document["health"]
+    if health is None:
+        yield f"no bot runs; its journal in {document['state_folder']} says:"
+    else:
+        ready = "ready" if health["ready"] else "not ready"
+        yield f"a bot runs with pid {health['pid']}, {ready}, seen {health['age_s']} s ago"
+        for part in health["health"]["components"]:
+            yield f"  {part['component']:<15} {part['state']}{'  ' + part['error'] if part['error'] else ''}"
+        yield f"equity {health['equity']} {health['currency']}, trading {health['trading']}"
+    yield f"account {document['account']}, started {document['starts']} times, last record {document['last_record']}"
+    for currency, totals in document["ledger"].items():
+        yield f"{currency}: " + ", ".join(f"{name} {amount}" for name, amount in totals.items())
+    yield "positions: " + (", ".join(f"{s} {c}" for s, c in document["positions"].items()) or "none")
+    for order in document["working_orders"]:
+        what = f"{order['side']} {order['contracts']} {order['symbol']} {order['type']}"
+        yield f"order {order['id']}: {what} ({order['status']})"
+    for reason in document["reasons"]:
+        yield f"trading {reason['severity']}: {reason['owner']}:{reason['code']}, {reason['detail']}"
+    for day, change in document["days"].items():
+        yield f"{day}: {change}"

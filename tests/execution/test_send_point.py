@@ -1,0 +1,261 @@
+"""The one send point: judged, recorded durably, and only then sent."""
+
+from decimal import Decimal
+
+import pytest
+
+from app.domain.denial import Denial
+from app.domain.events import OrderCanceled, Severity
+from app.domain.margin import MarginMode
+from app.domain.order import OrderStatus, Side
+from app.domain.portfolio import Portfolio
+from app.domain.records import CancelIntended, OrderDenied, OrderIntended, OrderSent
+from app.execution import AccountBooks, OrderTracker, SendPoint, clamp_to_position
+from app.execution.send_point import NothingToReduce
+from app.ports.journal import JournalFailed
+from app.timing import SequentialIds
+from tests.builders import BTC, START_NS, fill, instrument, order
+from tests.fakes.clock import FakeClock
+from tests.fakes.journal import FakeJournal
+from tests.fakes.order_entry import FakeOrderEntry
+from tests.fakes.trading_state import FakeTradingState
+
+FIRST = "main-1-000001"
+SECOND = "main-1-000002"
+
+
+class Judge:
+    """Risk that says what the test wants, and notes how many orders worked when it was asked."""
+
+    def __init__(self):
+        self.verdict = None
+        self.working = []
+
+    def check(self, order, books):
+        self.working.append(books.open_orders)
+        return self.verdict
+
+
+class Desk:
+    """A send point with everything around it."""
+
+    def __init__(self, *, delayed=False):
+        instruments = {BTC: instrument()}
+        self.journal = FakeJournal(delayed=delayed)
+        self.exchange = FakeOrderEntry()
+        self.trading = FakeTradingState()
+        self.risk = Judge()
+        self.facts = []
+        self.portfolio = Portfolio("main", "USDT", instruments)
+        self.tracker = OrderTracker()
+        self.books = AccountBooks(self.portfolio, self.tracker, instruments, self.trading, FakeClock(START_NS))
+        self.point = SendPoint(
+            self.exchange,
+            self.journal,
+            self.risk,
+            self.books,
+            SequentialIds("main", 1),
+            self.trading,
+            self.facts.append,
+        )
+
+    @property
+    def sent(self):
+        return [each.client_order_id for each in self.exchange.submitted]
+
+    def recorded(self):
+        return [type(record) for record in self.journal.records]
+
+    def hold(self, contracts):
+        side = Side.BUY if contracts > 0 else Side.SELL
+        self.portfolio.apply(fill("opening", side, contracts=abs(contracts), client_order_id=None))
+
+    def halt(self, severity=Severity.HALTED):
+        self.trading.raise_reason("operator", "halt", severity, "by hand")
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.fixture
+def slow():
+    """A desk whose store takes its time."""
+    return Desk(delayed=True)
+
+
+def exit_order(contracts="1", side=Side.SELL):
+    return order("", side, contracts, reduce_only=True)
+
+
+def test_the_intent_is_recorded_before_the_order_is_handed_over(desk):
+    tracked = desk.point.send(order(""))
+    assert desk.recorded() == [OrderIntended, OrderSent]
+    assert desk.journal.records[0].order == tracked.order == desk.exchange.submitted[0]
+    assert tracked.order.client_order_id == FIRST
+    assert tracked.status is OrderStatus.SENT
+    assert [type(fact) for fact in desk.facts] == [OrderIntended]
+
+
+def test_nothing_leaves_until_the_intent_is_durable(slow):
+    tracked = slow.point.send(order(""))
+    assert (slow.sent, tracked.status) == ([], OrderStatus.INTENDED)
+    assert slow.books.working(BTC) == (tracked,)
+    slow.journal.commit()
+    assert (slow.sent, tracked.status) == ([FIRST], OrderStatus.SENT)
+
+
+def test_an_order_that_waits_for_the_store_counts_for_the_next(slow):
+    slow.point.send(order(""))
+    slow.point.send(order("", contracts="2"))
+    assert slow.risk.working == [0, 1]
+    assert slow.books.orders_since(START_NS) == 2
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_a_growing_order_is_withdrawn_when_trading_was_restricted_while_it_waited(slow, severity):
+    tracked = slow.point.send(order(""))
+    slow.halt(severity)
+    slow.journal.commit()
+    assert (slow.sent, tracked.status) == ([], OrderStatus.CANCELED)
+    assert tracked.reason == f"trading became {severity} before it was sent"
+    assert slow.recorded() == [OrderIntended, OrderCanceled]
+    assert isinstance(slow.facts[-1], OrderCanceled)
+
+
+def test_a_reducing_order_goes_out_although_trading_was_halted_while_it_waited(slow):
+    slow.hold(Decimal(1))
+    slow.point.send(exit_order())
+    slow.halt()
+    slow.journal.commit()
+    assert slow.sent == [FIRST]
+
+
+def test_a_denied_order_is_recorded_with_the_rule_the_value_and_the_limit(desk):
+    desk.risk.verdict = Denial("order_notional", "120", "100")
+    assert desk.point.send(order("")) == Denial("order_notional", "120", "100")
+    (record,) = desk.journal.of(OrderDenied)
+    assert (record.order.client_order_id, record.rule, record.value, record.limit) == (
+        FIRST,
+        "order_notional",
+        "120",
+        "100",
+    )
+    assert desk.facts == [record]
+    assert (desk.sent, desk.tracker.open_orders, desk.books.orders_since(0)) == ([], 0, 0)
+
+
+def test_a_denial_stands_although_the_store_fails(desk):
+    desk.risk.verdict = Denial("order_notional", "120", "100")
+    desk.journal.fail()
+    assert desk.point.send(order("")) == Denial("order_notional", "120", "100")
+    assert desk.trading.current.holds("execution", "store_failed")
+
+
+def test_a_growing_order_does_not_leave_when_the_store_fails(desk):
+    desk.journal.fail("the disk is full")
+    tracked = desk.point.send(order(""))
+    assert (desk.sent, tracked.status) == ([], OrderStatus.CANCELED)
+    assert tracked.reason == "its intent could not be recorded: the disk is full"
+    assert desk.trading.current.holds("execution", "store_failed")
+    assert desk.tracker.open_orders == 0
+
+
+def test_a_reducing_order_leaves_although_the_store_fails(desk):
+    desk.hold(Decimal(1))
+    desk.journal.fail()
+    tracked = desk.point.send(exit_order())
+    assert (desk.sent, tracked.status) == ([FIRST], OrderStatus.SENT)
+    assert desk.trading.current.holds("execution", "store_failed")
+
+
+def test_orders_that_wait_for_a_store_that_fails_do_not_wait_for_ever(slow):
+    """It will not call back: what reduces goes out, what grows is withdrawn, what was sent stays sent."""
+    slow.hold(Decimal(1))
+    before = slow.point.send(order(""))
+    slow.journal.commit()
+    growing, reducing = slow.point.send(order("", contracts="2")), slow.point.send(exit_order())
+    slow.journal.fail("the disk is full")
+    slow.point.store_failed(JournalFailed("the disk is full"))
+    assert slow.sent == [FIRST, "main-1-000003"]
+    assert [each.status for each in (before, growing, reducing)] == [
+        OrderStatus.SENT,
+        OrderStatus.CANCELED,
+        OrderStatus.SENT,
+    ]
+
+
+def test_a_reducing_order_is_cut_to_the_position_before_risk_sees_it(desk):
+    desk.hold(Decimal(2))
+    assert desk.point.send(exit_order("5")).order.contracts == Decimal(2)
+
+
+@pytest.mark.parametrize("held", [0, -1])
+def test_a_reducing_order_without_a_position_on_the_other_side_is_denied(desk, held):
+    if held:
+        desk.hold(Decimal(held))
+    denial = desk.point.send(exit_order())
+    assert (denial.rule, denial.value) == ("reduce_only", f"there is no {BTC} position that a sell could reduce")
+    assert desk.risk.working == []
+
+
+def test_an_order_is_canceled_once(desk):
+    tracked = desk.point.send(order(""))
+    desk.point.cancel(tracked, "target changed")
+    desk.point.cancel(tracked, "target changed again")
+    assert desk.exchange.canceled == [(FIRST, "target changed")]
+    assert [record.reason for record in desk.journal.of(CancelIntended)] == ["target changed"]
+
+
+def test_an_order_that_never_left_is_canceled_without_the_exchange(slow):
+    tracked = slow.point.send(order(""))
+    slow.point.cancel(tracked, "target changed")
+    slow.journal.commit()
+    assert (slow.sent, slow.exchange.canceled) == ([], [])
+    assert (tracked.status, tracked.reason) == (OrderStatus.CANCELED, "target changed")
+    assert slow.journal.of(OrderSent) == []
+
+
+def test_an_order_that_ended_is_not_canceled(desk):
+    tracked = desk.point.send(order(""))
+    desk.tracker.fill(fill(client_order_id=FIRST))
+    desk.point.cancel(tracked, "too late")
+    assert desk.exchange.canceled == []
+
+
+def test_a_cancel_does_not_wait_for_the_store(desk):
+    tracked = desk.point.send(order(""))
+    desk.journal.fail()
+    desk.point.cancel(tracked, "halted")
+    assert desk.exchange.canceled == [(FIRST, "halted")]
+
+
+async def test_margin_mode_and_leverage_are_set_at_the_exchange(desk):
+    await desk.point.configure(BTC, MarginMode.ISOLATED, Decimal(5))
+    assert desk.exchange.configured == [(BTC, MarginMode.ISOLATED, Decimal(5))]
+
+
+def test_ids_are_never_used_twice_not_even_by_denied_orders(desk):
+    desk.risk.verdict = Denial("a", "b", "c")
+    desk.point.send(order(""))
+    desk.risk.verdict = None
+    assert desk.point.send(order("")).order.client_order_id == SECOND
+
+
+def test_a_growing_order_is_never_cut():
+    growing = order(contracts="5")
+    assert clamp_to_position(growing, Decimal(1)) is growing
+
+
+@pytest.mark.parametrize(("held", "side"), [("2", Side.SELL), ("-2", Side.BUY)])
+def test_a_reducing_order_is_cut_to_what_is_held(held, side):
+    assert clamp_to_position(exit_order("5", side), Decimal(held)).contracts == Decimal(2)
+    fitting = exit_order("1.5", side)
+    assert clamp_to_position(fitting, Decimal(held)) is fitting
+
+
+@pytest.mark.parametrize(("held", "side"), [("2", Side.BUY), ("-2", Side.SELL), ("0", Side.BUY)])
+def test_there_is_nothing_to_reduce_on_the_same_side(held, side):
+    with pytest.raises(NothingToReduce):
+        clamp_to_position(exit_order("1", side), Decimal(held))
