@@ -69,7 +69,8 @@ class Reconciler:
             ReconciliationFailed: They do not agree after everything that was missed has been taken in.
         """
         account = self._context.account
-        if self._last_ns is None:
+        if not self._context.journal.recovered().ledger_totals:
+            # Nothing was ever posted: not by a first start, nor by one that failed before it came to this.
             self._open_books(await account.balance())
         await self._catch_up()
         for tracked in self._tracker.all_working():

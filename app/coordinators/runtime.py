@@ -18,6 +18,8 @@ BREATH_S = 0.01
 """Wall time after which the pump lets the event loop run: signals, the live view, deadlines."""
 EVENTS_BETWEEN_LOOKS = 64
 """Reading the wall clock at every event would cost more than most events do."""
+TICK_S = 1.0
+"""Between timer events where the wall is the clock."""
 INBOX_MAX = 10_000
 """Control events waiting for the pump. More than a handful means that the pump is stuck."""
 
@@ -97,7 +99,7 @@ class RuntimeCoordinator(BaseCoordinator):
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(TICK_S)
             self.post(Timer(self.context.clock.now_ns))
 
     async def _pump(self) -> None:

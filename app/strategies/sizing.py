@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 from app.domain.instrument import Instrument
 from app.domain.market import Bar
 from app.domain.money import ZERO
@@ -21,15 +23,35 @@ class Sizing(Protocol):
     def contracts(self, instrument: Instrument, price: Decimal, equity: Decimal) -> Decimal:
         """Return the unsigned size, cut to the lot; zero when it would be below one lot."""
 
+    def snapshot(self) -> Volatility | None:
+        """Return what was measured; None when nothing is."""
 
-class FixedQuantity:
+    def restore(self, payload: bytes) -> None:
+        """Take over what ``snapshot`` returned, encoded as JSON.
+
+        Raises:
+            msgspec.ValidationError: It is of another kind.
+        """
+
+
+class _WithoutMemory:
+    """A model that goes by what it is told alone."""
+
+    def observe(self, bar: Bar) -> None:
+        """Take no notice."""
+
+    def snapshot(self) -> None:
+        """Nothing."""
+
+    def restore(self, payload: bytes) -> None:
+        """Take nothing over."""
+
+
+class FixedQuantity(_WithoutMemory):
     """Always the same quantity of base currency."""
 
     def __init__(self, quantity: Decimal) -> None:
         self._quantity = quantity
-
-    def observe(self, bar: Bar) -> None:
-        """Take no notice."""
 
     def contracts(self, instrument: Instrument, price: Decimal, equity: Decimal) -> Decimal:
         """Return the contracts that are worth the quantity."""
@@ -39,14 +61,11 @@ class FixedQuantity:
         return instrument.round_contracts(self._quantity / instrument.contract_size)
 
 
-class FixedNotional:
+class FixedNotional(_WithoutMemory):
     """Always the same value in settlement currency."""
 
     def __init__(self, notional: Decimal) -> None:
         self._notional = notional
-
-    def observe(self, bar: Bar) -> None:
-        """Take no notice."""
 
     def contracts(self, instrument: Instrument, price: Decimal, equity: Decimal) -> Decimal:
         """Return the contracts worth at most the notional."""
@@ -54,14 +73,11 @@ class FixedNotional:
         return instrument.contracts_for(self._notional, price)
 
 
-class EquityFraction:
+class EquityFraction(_WithoutMemory):
     """A part of the equity; nothing when there is none."""
 
     def __init__(self, fraction: Decimal) -> None:
         self._fraction = fraction
-
-    def observe(self, bar: Bar) -> None:
-        """Take no notice."""
 
     def contracts(self, instrument: Instrument, price: Decimal, equity: Decimal) -> Decimal:
         """Return the contracts worth at most the part."""
@@ -81,6 +97,14 @@ class VolatilityTarget:
         if self._volatility is None:
             self._volatility = Volatility(window=VOLATILITY_WINDOW_BARS, interval_s=bar.interval_s)
         self._volatility.update(bar.close)
+
+    def snapshot(self) -> Volatility | None:
+        """The volatility."""
+        return self._volatility
+
+    def restore(self, payload: bytes) -> None:
+        """Go on measuring."""
+        self._volatility = msgspec.json.decode(payload, type=Volatility | None)
 
     def contracts(self, instrument: Instrument, price: Decimal, equity: Decimal) -> Decimal:
         """Return the contracts; none while the volatility is not known."""

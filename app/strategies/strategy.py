@@ -64,6 +64,7 @@ class Strategy:
         self.strategy_id = strategy_id
         self.symbol = symbol
         self.params = params
+        self._params_json: str = params.model_dump_json()
         self._sizing = sizing
         self._wanted: int | None = None
         self._sequence = 0
@@ -131,7 +132,8 @@ class Strategy:
     ) -> Target | None:
         """Return a sized target when ``side`` differs from what was wanted last; else None.
 
-        None also while the strategy warms up, so that ``on_bar`` need not know whether it sees history.
+        None also while the strategy warms up, so that ``on_bar`` need not know whether it sees history; and when the
+        size comes to nothing, so that it enters as soon as it comes to something.
 
         Args:
             view: What the strategy was called with.
@@ -146,10 +148,15 @@ class Strategy:
         """
         if self._warming or self._bars_seen < self.warmup_bars or side == self._wanted:
             return None
-        self._wanted = side
-        self._sequence += 1
         instrument = view.instrument(self.symbol)
         contracts = side * self._sizing.contracts(instrument, price, view.equity) if side else Decimal(0)
+        if side and not contracts:
+            # Too little for one lot, or the sizing does not know yet: what is held is given up, and asked for again.
+            if not self._wanted:
+                return None
+            side = 0
+        self._wanted = side
+        self._sequence += 1
         return Target(
             strategy_id=self.strategy_id,
             symbol=self.symbol,
@@ -193,23 +200,28 @@ class Strategy:
         return self._bars_seen >= self.warmup_bars
 
     def snapshot(self) -> bytes:
-        """Return the memory of the strategy: what ``setup`` created, what it wants, and its sequence."""
+        """Return the memory of the strategy: what ``setup`` created, what it wants, its sequence, and its sizing."""
         state = {name: getattr(self, name) for name in self._remembered()}
-        return msgspec.json.encode(state)
+        return msgspec.json.encode(state | {"params": self._params_json, "sizing": self._sizing.snapshot()})
 
     def restore(self, payload: bytes) -> None:
         """Take over what ``snapshot`` returned, into attributes of the types that ``setup`` gave them.
 
         Raises:
-            msgspec.ValidationError: The memory is of another kind than this strategy's; nothing was taken over.
+            msgspec.ValidationError: The memory is of another kind than this strategy's, or of other parameters. Only
+                the sequence was taken over: targets of a lower one than the last would be ignored.
         """
         state = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+        self._sequence = msgspec.json.decode(state.get("_sequence", b"0"), type=int)
+        if msgspec.json.decode(state.get("params", b'""')) != self._params_json:
+            raise msgspec.ValidationError("the parameters have changed")
         types = {"_wanted": int | None, "_sequence": int, "_bars_seen": int}
         restored = {
             name: msgspec.json.decode(state[name], type=types.get(name) or _type_of(getattr(self, name)))
             for name in self._remembered()
             if name in state
         }
+        self._sizing.restore(bytes(state.get("sizing", b"null")))
         for name, value in restored.items():
             setattr(self, name, value)
 
@@ -220,7 +232,7 @@ class Strategy:
         return self.on_bar(bar, view)
 
     def _remembered(self) -> list[str]:
-        services = {"strategy_id", "symbol", "params", "_sizing", "_warming", "_handlers"}
+        services = {"strategy_id", "symbol", "params", "_params_json", "_sizing", "_warming", "_handlers"}
         return [name for name in vars(self) if name not in services]
 
 

@@ -169,6 +169,16 @@ def test_margins_add_up_over_the_positions():
     assert books.margin_available == 1000 - 27
 
 
+def test_the_maintenance_margin_follows_the_mark():
+    """2 BTC at 110 are 220: 1 % is 2.20; marked at 120 it is 2.40."""
+    books = portfolio()
+    books.apply(fill(contracts="2", price="110"))
+    assert books.maintenance_of(BTC) == Decimal("2.20")
+    books.set_mark(BTC, Decimal(120))
+    assert books.maintenance_margin == books.maintenance_of(BTC) == Decimal("2.40")
+    assert (books.unrealized, books.unrealized) == (20, 20)
+
+
 def test_a_flat_symbol_has_no_liquidation_price():
     assert portfolio().liquidation_price(BTC) is None
     assert portfolio().mark(BTC) is None

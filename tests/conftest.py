@@ -1,0 +1,64 @@
+"""One container fixture, overridden by each test as it needs."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from dependency_injector import providers
+from hypothesis import settings as hypothesis_settings
+
+from app.container import Container
+from app.lifecycle import Deadlines
+from app.settings import load_settings
+from tests.fakes.exchange import FakeExchange
+from tests.fakes.journal import FakeJournal
+
+hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("repeatable")
+
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    """No test reads this machine's settings, nor writes into its home."""
+    for name in ("APP_PROFILE", "APP_SECRETS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def exchange():
+    return FakeExchange()
+
+
+@pytest.fixture
+def journal():
+    return FakeJournal()
+
+
+@pytest.fixture
+def container(exchange, journal):
+    """The real container, on a scripted exchange and a journal in memory; no strategy unless a test adds one."""
+    made = Container(loaded=load_settings("benchmark", ["storage.backend=sqlite", "account.leverage=5"]))
+    made.exchange.override(providers.Object(exchange))
+    made.journal.override(providers.Object(journal))
+    made.strategies.override(providers.Object(()))
+    made.folder.override(providers.Object(None))
+    # Nobody answers on a scripted exchange unless the test does: a stop must not wait for it.
+    made.deadlines.override(providers.Object(Deadlines(drain_s=0.05)))
+    return made
+
+
+@pytest.fixture
+async def bot(container):
+    """A started bot; stopped at the end, whatever the test did."""
+    await container.init_resources()
+    yield container.bot()
+    with suppress(ExceptionGroup):
+        await container.shutdown_resources()
+
+
+async def settle(rounds=20):
+    """Let the pump take in what the exchange was told to say."""
+    for _ in range(rounds):
+        await asyncio.sleep(0)

@@ -1,0 +1,345 @@
+"""What the execution coordinator does with targets, facts, restrictions and stops."""
+
+from decimal import Decimal
+
+import pytest
+from dependency_injector import providers
+
+from app.coordinators.reconciler import ReconciliationFailed
+from app.domain.events import (
+    BookStale,
+    CancelRejected,
+    OrderAccepted,
+    OrderCanceled,
+    OrderRejected,
+    OrderUnknown,
+    ReasonCleared,
+    Severity,
+    StreamReset,
+    Timer,
+)
+from app.domain.market import Quote
+from app.domain.order import OrderStatus, OrderType, Purpose, Side
+from app.domain.position import Position
+from app.domain.records import Mismatch, OrderIntended, StateSaved
+from app.domain.trading_state import TradingLevel
+from app.lifecycle import HealthState, StartFailed
+from tests.builders import BTC, START_NS, bar, fill, funding_paid, mark, order, order_record, target
+from tests.conftest import settle
+
+LONG = Decimal("0.5")
+
+
+@pytest.fixture
+async def ready(bot, exchange):
+    """A bot that knows the mark of BTC: 100."""
+    exchange.tell(mark("100"))
+    await settle()
+    return bot
+
+
+async def open_long(bot, exchange):
+    """Have the bot hold 0.5 BTC, bought at 100."""
+    bot.execution.pursue([target(LONG, stop=Decimal(90))])
+    exchange.tell(filled_of(exchange.submitted[-1], "t1"))
+    await settle()
+
+
+def filled_of(sent, trade_id, price="100", contracts=None, **changes):
+    return fill(trade_id, sent.side, contracts or sent.contracts, price, "0", client_order_id=sent.client_order_id, **changes)
+
+
+async def test_a_target_becomes_a_journalled_order(ready, exchange, journal):
+    """0.5 wanted, nothing held: one market buy of 0.5, whose intent was on record before it was sent."""
+    ready.execution.pursue([target(LONG)])
+
+    [sent] = exchange.submitted
+    assert (sent.side, sent.contracts, sent.type) == (Side.BUY, LONG, OrderType.MARKET)
+    assert [record.order for record in journal.of(OrderIntended)] == [sent]
+
+
+async def test_an_older_target_changes_nothing(ready, exchange):
+    ready.execution.pursue([target(LONG, sequence=2), target(-LONG, sequence=1)])
+
+    assert [sent.side for sent in exchange.submitted] == [Side.BUY]
+
+
+async def test_a_held_position_is_protected_by_a_stop_of_its_size(ready, exchange):
+    await open_long(ready, exchange)
+
+    stop = exchange.submitted[-1]
+    assert (stop.purpose, stop.contracts, stop.trigger_price, stop.reduce_only) == (
+        Purpose.STOP_LOSS,
+        LONG,
+        Decimal(90),
+        True,
+    )
+
+
+async def test_a_flip_closes_first_and_opens_after_the_closing_fill(ready, exchange):
+    await open_long(ready, exchange)
+    exchange.submitted.clear()
+
+    ready.execution.pursue([target(-LONG, sequence=2)])
+    [close] = exchange.submitted
+    assert (close.side, close.contracts, close.reduce_only) == (Side.SELL, LONG, True)
+
+    exchange.tell(filled_of(close, "t2"))
+    await settle()
+    opened = exchange.submitted[-1]
+    assert (opened.side, opened.contracts, opened.reduce_only) == (Side.SELL, LONG, False)
+
+
+async def test_a_stop_voids_the_target(ready, exchange):
+    """After the stop has closed the position, the same target does not open it again."""
+    await open_long(ready, exchange)
+    stop = exchange.submitted[-1]
+    exchange.tell(filled_of(stop, "t2", "90"), mark("100"))
+    await settle()
+
+    assert exchange.submitted[-1] is stop
+
+
+async def test_a_liquidation_moves_the_position_and_voids_the_target(ready, exchange, container):
+    await open_long(ready, exchange)
+    exchange.tell(fill("t9", Side.SELL, LONG, "80", "1", client_order_id=None, liquidation=True))
+    await settle()
+
+    portfolio = container.registry.context.portfolio
+    assert portfolio.position(BTC).is_flat
+    assert portfolio.balance == Decimal("10000") - Decimal("0.5") * 20 - 1
+
+
+async def test_a_refused_exit_is_tried_again_at_the_next_price(ready, exchange):
+    await open_long(ready, exchange)
+    stop = exchange.submitted[-1]
+    exchange.tell(OrderCanceled(stop.client_order_id, BTC, START_NS, "test"))
+    ready.execution.pursue([target(0, sequence=2)])
+    first = exchange.submitted[-1]
+    exchange.tell(OrderRejected(first.client_order_id, BTC, START_NS, "busy"))
+    await settle()
+    assert exchange.submitted[-1] is first
+
+    exchange.tell(mark("99"))
+    await settle()
+    again = exchange.submitted[-1]
+    assert (again.contracts, again.reduce_only) == (LONG, True)
+    assert again is not first
+
+
+async def test_an_unknown_outcome_restricts_growth_until_it_is_resolved(ready, exchange, container):
+    ready.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    trading = container.registry.context.trading_state
+    exchange.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "timed out"))
+    await settle()
+    assert trading.current.holds("execution", "unknown_orders")
+    assert (await ready.execution.health_check()).state is HealthState.DEGRADED
+
+    exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
+    await ready.execution._reconciler.resolve_unknown()
+    assert not trading.current.holds("execution", "unknown_orders")
+
+
+async def test_an_exchange_that_cannot_be_asked_leaves_an_unknown_order_unknown(ready, exchange, container):
+    ready.execution.pursue([target(LONG)])
+    exchange.tell(OrderUnknown(exchange.submitted[0].client_order_id, BTC, START_NS, "timed out"))
+    await settle()
+    exchange.down = True
+
+    with pytest.raises(Exception, match="the fake is down"):
+        await ready.execution._reconciler.resolve_unknown()
+
+    assert container.registry.context.trading_state.current.holds("execution", "unknown_orders")
+
+
+async def test_a_halt_cancels_what_grows_and_keeps_what_protects(ready, exchange, container):
+    await open_long(ready, exchange)
+    ready.execution.pursue([target(Decimal("0.9"), sequence=2, stop=Decimal(90))])
+    entry, stop = exchange.submitted[-2:]
+    assert (entry.purpose, stop.purpose) == (Purpose.ENTRY, Purpose.STOP_LOSS)
+
+    container.registry.context.trading_state.raise_reason("operator", "halt", Severity.HALTED, "by hand", latched=True)
+    await settle()
+
+    assert entry.client_order_id in exchange.canceled
+    assert stop.client_order_id not in exchange.canceled
+
+
+async def test_a_reset_stream_blocks_growth_until_the_books_agree(ready, exchange, container, journal):
+    """Restricted with the reset, free again only after the exchange has been compared."""
+    exchange.tell(StreamReset(START_NS, "socket closed"))
+    await settle(60)
+
+    reset, raised, cleared = journal.records[-3:]
+    assert isinstance(reset, StreamReset)
+    assert (raised.code, raised.detail, raised.severity) == ("reconciling", "socket closed", Severity.REDUCE_ONLY)
+    assert (cleared.code, type(cleared)) == ("reconciling", ReasonCleared)
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
+
+
+async def test_a_reset_stream_stays_blocked_while_the_exchange_cannot_be_read(ready, exchange, container):
+    exchange.down = True
+    exchange.tell(StreamReset(START_NS, "socket closed"))
+    await settle(60)
+    assert container.registry.context.trading_state.current.holds("execution", "reconciling")
+
+
+async def test_a_stale_book_blocks_growth_until_the_next_mark(ready, exchange):
+    exchange.tell(BookStale(BTC, START_NS, "gap"))
+    await settle()
+    ready.execution.pursue([target(LONG)])
+    assert not exchange.submitted
+
+
+async def test_a_rejected_cancel_may_be_asked_again(ready, exchange, container):
+    ready.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    halt = container.registry.context.trading_state
+    halt.raise_reason("operator", "halt", Severity.HALTED, "by hand")
+    await settle()
+    exchange.tell(CancelRejected(sent.client_order_id, BTC, START_NS, "busy"))
+    await settle()
+    halt.raise_reason("operator", "again", Severity.HALTED, "by hand")
+    await settle()
+    assert exchange.canceled == [sent.client_order_id] * 2
+
+
+async def test_funding_reaches_the_books_once(ready, exchange, container):
+    await open_long(ready, exchange)
+    exchange.tell(funding_paid("-1.5"), funding_paid("-1.5"))
+    await settle()
+    assert container.registry.context.portfolio.ledger.funding == Decimal("-1.5")
+
+
+async def test_quotes_and_timers_are_taken_in(ready, exchange):
+    exchange.tell(Quote(BTC, START_NS, Decimal(99), Decimal(1), Decimal(101), Decimal(1)), Timer(START_NS))
+    await settle()
+    assert ready.execution._books.spread(BTC) == (Decimal(99), Decimal(101))
+
+
+async def test_a_bar_marks_until_a_mark_feed_does(bot, exchange, container):
+    portfolio = container.registry.context.portfolio
+    exchange.tell(bar("50"))
+    await settle()
+    assert portfolio.mark(BTC) == Decimal(50)
+    exchange.tell(mark("60"), bar("70", 1))
+    await settle()
+    assert portfolio.mark(BTC) == Decimal(60)
+
+
+async def test_the_state_of_pursuits_and_guards_is_saved(ready, exchange, journal):
+    await open_long(ready, exchange)
+    assert {record.owner for record in journal.of(StateSaved)} >= {"execution", "risk"}
+
+
+# -- start ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_start_takes_the_balance_for_the_opening_deposit(bot, container):
+    portfolio = container.registry.context.portfolio
+    assert (portfolio.ledger.deposited, portfolio.balance) == (Decimal(10000), Decimal(10000))
+
+
+async def test_a_restart_finds_orders_and_positions_and_takes_in_what_was_missed(container, exchange, journal):
+    """The first run ends with 0.5 long and a stop. The stop fills while no bot runs: the second run learns of it."""
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    await open_long(container.bot(), exchange)
+    stop = exchange.submitted[-1]
+    exchange.held = (Position(BTC, LONG, Decimal(50)),)
+    exchange.working = (order_record(stop, OrderStatus.OPEN),)
+    await container.shutdown_resources()
+
+    exchange.held, exchange.working, exchange.money = (), (), Decimal(9995)
+    exchange.filled = (filled_of(stop, "t2", "90"),)
+    exchange.known[stop.client_order_id] = order_record(stop, OrderStatus.FILLED, filled=LONG)
+    container.journal.override(providers.Object(journal.crashed()))
+    await container.init_resources()
+
+    context = container.registry.context
+    assert context.portfolio.position(BTC).is_flat
+    assert context.portfolio.balance == Decimal(9995)
+    assert context.trading_state.current.level is TradingLevel.ACTIVE
+    await container.shutdown_resources()
+
+
+async def test_a_foreign_position_refuses_the_start(container, exchange, journal):
+    exchange.held = (Position(BTC, Decimal(1), Decimal(100)),)
+
+    with pytest.raises(StartFailed, match=r"position BTC/USDT:USDT: ours 0, theirs 1"):
+        await container.init_resources()
+
+    assert [mismatch.kind for mismatch in journal.of(Mismatch)] == ["position"]
+    assert exchange.connections == 0
+
+
+async def test_a_foreign_order_refuses_the_start(container, exchange):
+    exchange.working = (order_record(order("stranger"), OrderStatus.OPEN),)
+
+    with pytest.raises(StartFailed, match="foreign_order") as refused:
+        await container.init_resources()
+
+    assert isinstance(refused.value.cause, ReconciliationFailed)
+
+
+async def test_an_exchange_that_cannot_be_read_is_not_an_empty_account(container, exchange):
+    exchange.down = True
+    with pytest.raises(StartFailed, match="the fake is down"):
+        await container.init_resources()
+
+
+# -- comparing while it runs ------------------------------------------------------------------------------------
+
+
+async def test_a_difference_that_lasts_restricts_trading(bot, exchange, container, mocker):
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    exchange.held = (Position(BTC, Decimal(1), Decimal(100)),)
+
+    assert not await bot.execution._reconciler.compare()
+
+
+async def test_a_difference_that_was_on_its_way_is_none(bot, exchange, mocker):
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    reads = [(Position(BTC, Decimal(1), Decimal(100)),), ()]
+    mocker.patch.object(exchange, "positions", side_effect=reads)
+
+    assert await bot.execution._reconciler.compare()
+
+
+# -- stop -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_stop_cancels_entries_and_waits_for_the_exchange(container, exchange):
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    container.bot().execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    exchange.tell(OrderAccepted(sent.client_order_id, "V1", BTC, START_NS))
+    canceled = OrderCanceled(sent.client_order_id, BTC, START_NS, "asked")
+    cancel = exchange.cancel
+
+    def confirm(order, reason):
+        cancel(order, reason)
+        exchange.tell(canceled)
+
+    exchange.cancel = confirm
+    await container.shutdown_resources()
+    assert exchange.canceled == [sent.client_order_id]
+    assert exchange.connections == 0
+
+
+async def test_a_cancel_that_is_never_confirmed_makes_the_stop_unclean(container, exchange):
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    container.bot().execution.pursue([target(LONG)])
+
+    with pytest.raises(ExceptionGroup) as unclean:
+        await container.shutdown_resources()
+
+    assert "execution (drain)" in str(unclean.value.exceptions[0])
+    assert exchange.connections == 0
+

@@ -1,0 +1,149 @@
+"""What the strategy coordinator does: warm-up, memory, failures, halts."""
+
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+from dependency_injector import providers
+
+from app.coordinators.strategy import UnknownSymbol
+from app.domain.events import Severity
+from app.domain.records import StateSaved
+from app.lifecycle import HealthState, StartFailed
+from app.settings.models import SizingSettings, StrategySettings
+from app.strategies import create
+from tests.builders import BTC, ETH, bar, instrument
+from tests.conftest import settle
+from tests.fakes.exchange import FakeExchange
+
+ONE = SizingSettings(model="fixed_quantity", quantity=Decimal(1))
+
+
+def trend(symbol=BTC, **params):
+    settings = StrategySettings(strategy="trend", symbols=(symbol,), params={"fast": 1, "slow": 2} | params, sizing=ONE)
+    return create("trend", settings)
+
+
+def bars(*closes):
+    return tuple(bar(close, index) for index, close in enumerate(closes))
+
+
+@pytest.fixture
+async def strategies(container):
+    """Give the container strategies; stop it at the end, on an exchange that confirms nothing."""
+
+    def use(*chosen):
+        container.strategies.override(providers.Object(chosen))
+        return chosen
+
+    yield use
+    await _stop(container)
+
+
+async def test_history_warms_up_and_never_trades(container, exchange, strategies):
+    """Two bars of history are enough to act on the first live bar, and nothing was ordered for history."""
+    strategies(*trend())
+    exchange.bars = bars("100", "101")
+    await container.init_resources()
+    assert not exchange.submitted
+    assert (await container.bot().strategy.health_check()).details["warm"] == "1"
+
+    exchange.tell(bar("102", 2))
+    await settle()
+    assert [order.contracts for order in exchange.submitted] == [Decimal(1)]
+
+
+async def test_a_strategy_that_raises_is_set_aside_and_the_others_go_on(container, exchange, strategies, mocker):
+    [broken], [sound] = trend(), trend(ETH)
+    mocker.patch.object(broken, "on_bar", side_effect=ZeroDivisionError("mine"))
+    two = FakeExchange(instrument(), instrument(ETH))
+    container.exchange.override(providers.Object(two))
+    strategies(broken, sound)
+    await container.init_resources()
+    two.tell(*bars("100", "101", "102"), *(bar(c, i, symbol=ETH) for i, c in enumerate(("1", "2", "3"))))
+    await settle(40)
+
+    bot = container.bot()
+    assert sound.is_warm
+    status = await bot.strategy.health_check()
+    assert (status.state, "ZeroDivisionError: mine" in status.error) == (HealthState.DEGRADED, True)
+    assert container.registry.context.trading_state.current.holds("strategy", f"failed:trend:{BTC}")
+
+
+async def test_a_symbol_that_is_not_listed_refuses_the_start(container, strategies):
+    strategies(*trend("DOGE/USDT:USDT"))
+    with pytest.raises(StartFailed, match="which the exchange does not list: use BTC/USDT:USDT") as refused:
+        await container.init_resources()
+    assert isinstance(refused.value.cause, UnknownSymbol)
+
+
+async def test_bars_longer_than_asked_for_degrade(container, exchange, strategies):
+    strategies(*trend(interval_s=60))
+    await container.init_resources()
+    exchange.tell(bar("100", interval_s=3600))
+    await settle()
+    status = await container.bot().strategy.health_check()
+    assert status.state is HealthState.DEGRADED
+    assert "bars of 60 s cannot be built from bars of 3600 s" in status.error
+
+
+async def test_a_restart_goes_on_with_what_was_wanted(container, exchange, journal, strategies):
+    """Long before the stop, long after it: no second entry."""
+    strategies(*trend())
+    exchange.bars = bars("100", "101")
+    await container.init_resources()
+    exchange.tell(bar("102", 2))
+    await settle()
+    assert any(record.owner == f"strategy:trend:{BTC}" for record in journal.of(StateSaved))
+    await _stop(container)
+
+    [again] = strategies(*trend())
+    container.journal.override(providers.Object(journal.crashed()))
+    exchange.known.clear()
+    exchange.bars = bars("100", "101", "102")
+    await container.init_resources()
+    assert again.wanted == 1
+    await _stop(container)
+
+
+async def test_a_memory_of_another_kind_is_forgotten(container, journal, strategies):
+    journal.append(StateSaved(f"strategy:trend:{BTC}", b'{"time_ns": 1, "state": {"fast": "nonsense"}}', 1))
+    [fresh] = strategies(*trend())
+    container.journal.override(providers.Object(journal.crashed()))
+    await container.init_resources()
+    assert fresh.wanted is None
+    await _stop(container)
+
+
+async def test_while_halted_strategies_learn_and_order_nothing(container, exchange, strategies):
+    strategies(*trend())
+    exchange.bars = bars("100", "101")
+    await container.init_resources()
+    trading = container.registry.context.trading_state
+    trading.raise_reason("operator", "halt", Severity.HALTED, "by hand")
+    exchange.tell(bar("102", 2))
+    await settle()
+    assert not exchange.submitted
+
+    trading.clear_reason("operator", "halt")
+    exchange.tell(bar("103", 3))
+    await settle()
+    assert [order.contracts for order in exchange.submitted] == [Decimal(1)]
+    await _stop(container)
+
+
+async def test_a_memory_that_cannot_be_saved_does_not_stop_the_strategies(container, exchange, journal, strategies):
+    strategies(*trend())
+    exchange.bars = bars("100", "101")
+    await container.init_resources()
+    journal.fail("disk full")
+    exchange.tell(bar("102", 2))
+    await settle()
+    assert (await container.bot().strategy.health_check()).state is HealthState.HEALTHY
+    await _stop(container)
+
+
+async def _stop(container):
+    """Stop, on an exchange that confirms nothing."""
+    with suppress(ExceptionGroup):
+        await container.shutdown_resources()
