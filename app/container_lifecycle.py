@@ -1,8 +1,8 @@
 """Makes ``init_resources()`` and ``shutdown_resources()`` of a declarative container the registry's lifecycle.
 
 dependency-injector by itself starts independent resources at once and in an order that changes between processes, rolls
-nothing back, and stops by direct edges only (tests/test_dependency_injector_facts.py). ``instance_type`` is its supported
-hook for a container class of one's own. Here it reads the provider graph, and leaves the running to the registry.
+nothing back, and stops by direct edges only (tests/test_dependency_injector_facts.py). ``instance_type`` is its
+supported hook for a container class of one's own. Here it reads the provider graph, and leaves running to the registry.
 """
 
 import asyncio
@@ -183,13 +183,14 @@ class LifecycleContainer(containers.DynamicContainer):
         return tuple(GraphNode(unit.name, unit.needs, unit.is_coordinator) for unit in self._units())
 
     def _units(self) -> tuple[Unit, ...]:
-        reader = _GraphReader(self.providers)
-        resources = [provider for _, provider in self.providers.items() if isinstance(provider, providers.Resource)]
+        named: dict[str, providers.Provider[Any]] = self.providers
+        reader = _GraphReader(named)
         found: dict[str, Unit] = {}
-        for resource in resources:
-            for reached in (*reader.resources_below(resource), resource):
-                unit = reader.unit(reached)
-                found.setdefault(unit.name, unit)
+        for provider in named.values():
+            if isinstance(provider, providers.Resource):
+                for resource in reader.resources_of(provider):
+                    unit = reader.unit(resource)
+                    found.setdefault(unit.name, unit)
         return start_order(tuple(found.values()))
 
     async def _first_context(self) -> CoordinatorContext:
@@ -208,7 +209,11 @@ class _GraphReader:
     """Reads units and their needs from providers: overrides followed, unchosen branches of selectors left out."""
 
     def __init__(self, named: dict[str, providers.Provider[Any]]) -> None:
-        self._names = {id(provider): name for name, provider in named.items()}
+        self._names: dict[int, str] = {}
+        for name, provider in named.items():
+            self._names[id(provider)] = name
+            if provider.overridden:
+                self._names[id(provider.overridden[-1])] = name
         self._below: dict[int, tuple[providers.Resource[Any], ...]] = {}
 
     def unit(self, resource: providers.Resource[Any]) -> Unit:
@@ -217,47 +222,36 @@ class _GraphReader:
             name=self._name(resource),
             up=lambda: _up(resource),
             down=lambda: _down(resource),
-            needs=tuple(self._name(need) for need in self.resources_below(resource)),
+            needs=tuple(self._name(need) for need in self._below[id(resource)]),
             is_coordinator=isinstance(resource, CoordinatorResource),
         )
 
-    def resources_below(self, resource: providers.Resource[Any]) -> tuple[providers.Resource[Any], ...]:
-        """Return the resources that one needs, directly or through any other providers, nearest of each path only."""
-        if id(resource) not in self._below:
-            found: dict[int, providers.Resource[Any]] = {}
-            for edge in self._edges(resource):
-                self._collect(edge, found, (resource,))
-            self._below[id(resource)] = tuple(found.values())
-        return self._below[id(resource)]
+    def resources_of(self, provider: providers.Resource[Any]) -> tuple[providers.Resource[Any], ...]:
+        """Return a resource, or what overrides it, after everything that it needs."""
+        reached: dict[int, providers.Resource[Any]] = {}
+        self._collect(provider, {}, reached, ())
+        return tuple(reached.values())
 
     def _collect(
         self,
         provider: providers.Provider[Any],
-        found: dict[int, providers.Resource[Any]],
+        needed: dict[int, providers.Resource[Any]],
+        reached: dict[int, providers.Resource[Any]],
         path: tuple[providers.Provider[Any], ...],
     ) -> None:
+        """Follow a provider's edges down: ``needed`` gets the nearest resources, ``reached`` all, deepest first."""
         if any(provider is passed for passed in path):
             raise DependencyCycle([self._name(passed) for passed in (*path, provider)])
-        if isinstance(provider, providers.Resource) and not provider.overridden:
-            # Look further down for cycles and undefined dependencies, but the edge ends here.
-            self.resources_below_checked(provider, path)
-            found[id(provider)] = provider
-            return
         if isinstance(provider, providers.Dependency) and not provider.is_defined:
             raise UndefinedDependency(self._name(provider))
+        ends_here = isinstance(provider, providers.Resource) and not provider.overridden
+        below: dict[int, providers.Resource[Any]] = {} if ends_here else needed
         for edge in self._edges(provider):
-            self._collect(edge, found, (*path, provider))
-
-    def resources_below_checked(
-        self, resource: providers.Resource[Any], path: tuple[providers.Provider[Any], ...]
-    ) -> None:
-        """Visit what a resource needs, with the path that led to it, so that a cycle through it is found."""
-        if id(resource) in self._below:
-            return
-        found: dict[int, providers.Resource[Any]] = {}
-        for edge in self._edges(resource):
-            self._collect(edge, found, (*path, resource))
-        self._below[id(resource)] = tuple(found.values())
+            self._collect(edge, below, reached, (*path, provider))
+        if isinstance(provider, providers.Resource) and ends_here:
+            self._below[id(provider)] = tuple(below.values())
+            needed[id(provider)] = provider
+            reached[id(provider)] = provider
 
     @staticmethod
     def _edges(provider: providers.Provider[Any]) -> Iterator[providers.Provider[Any]]:

@@ -17,7 +17,6 @@ hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis_settings.load_profile("repeatable")
 
 
-
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
     """No test reads this machine's settings, nor writes into its home."""

@@ -35,7 +35,7 @@ from app.domain.records import PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, plan
-from app.execution.send_point import OWNER, STORE_FAILED
+from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
 from app.ports.journal import JournalFailed
@@ -397,7 +397,7 @@ class ExecutionCoordinator(BaseCoordinator):
         try:
             self._journal.append(*records)
         except JournalFailed as error:
-            self._trading_state.raise_reason(OWNER, STORE_FAILED, Severity.REDUCE_ONLY, str(error))
+            self._send_point.store_failed(error)
 
     def _save_state(self) -> None:
         if not self._keep_state:

@@ -40,7 +40,7 @@ LATER: Any = _Later()
 OWN_FIELDS = frozenset({"version", "owners"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CoordinatorContext:
     """Shared dependencies: immutable values and ports. A change is a new snapshot with a higher version.
 

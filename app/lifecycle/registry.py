@@ -121,9 +121,7 @@ class CoordinatorRegistry:
                     await self._step(name, "start_background_tasks", start, budget)
             except BaseException as error:
                 # The name of the step is in the failure already; a cancellation goes through as it is.
-                leftovers = await finish(self._take_down())
-                self._enter(Phase.FAILED)
-                self._tell(Transition(BOT, Phase.FAILED, monotonic() - began, repr(error)))
+                leftovers = await finish(self._undo(began, error))
                 if isinstance(error, StartFailed):
                     raise StartFailed(error.unit, error.phase, error.cause, leftovers) from error.cause
                 for leftover in leftovers:
@@ -173,20 +171,27 @@ class CoordinatorRegistry:
         async with self._lock:
             if self._phase in {Phase.NEW, Phase.STOPPED, Phase.FAILED}:
                 return
-            began = monotonic()
             self._enter(Phase.STOPPING)
             errors = await finish(self._drain_and_take_down())
-            self._enter(Phase.STOPPED)
-            self._tell(Transition(BOT, Phase.STOPPED, monotonic() - began))
         if errors:
             raise ExceptionGroup("the bot did not stop cleanly", errors)
 
     async def _drain_and_take_down(self) -> list[Exception]:
         """Let every coordinator bring its work to an end, all at once, while everything still runs; then stop."""
-        seconds = self._deadlines.drain_s
+        began, seconds = monotonic(), self._deadlines.drain_s
         drains = [self._end(name, "drain", item.drain, seconds) for name, item in self._coordinators.items()]
         drained = await asyncio.gather(*drains)
-        return [error for error in drained if error is not None] + await self._take_down()
+        errors = [error for error in drained if error is not None] + await self._take_down()
+        self._enter(Phase.STOPPED)
+        self._tell(Transition(BOT, Phase.STOPPED, monotonic() - began))
+        return errors
+
+    async def _undo(self, began: float, error: BaseException) -> list[Exception]:
+        """Take down what a failed start had brought up."""
+        leftovers = await self._take_down()
+        self._enter(Phase.FAILED)
+        self._tell(Transition(BOT, Phase.FAILED, monotonic() - began, repr(error)))
+        return leftovers
 
     async def _take_down(self) -> list[Exception]:
         """Stop background tasks, then units, in the reverse of what came up; return everything that went wrong."""

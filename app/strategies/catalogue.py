@@ -55,6 +55,6 @@ def create(strategy_id: str, settings: StrategySettings) -> tuple[Strategy, ...]
         params = found.Params.model_validate(settings.params)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise StrategyRefused(strategy_id, f"params.{where}: {first['msg']}") from error
+        where = ".".join(("params", *map(str, first["loc"])))
+        raise StrategyRefused(strategy_id, f"{where}: {first['msg']}") from error
     return tuple(found(strategy_id, symbol, params, sizing_from(settings.sizing)) for symbol in settings.symbols)

@@ -46,7 +46,9 @@ async def open_long(bot, exchange):
 
 
 def filled_of(sent, trade_id, price="100", contracts=None, **changes):
-    return fill(trade_id, sent.side, contracts or sent.contracts, price, "0", client_order_id=sent.client_order_id, **changes)
+    return fill(
+        trade_id, sent.side, contracts or sent.contracts, price, "0", client_order_id=sent.client_order_id, **changes
+    )
 
 
 async def test_a_target_becomes_a_journalled_order(ready, exchange, journal):
@@ -342,4 +344,3 @@ async def test_a_cancel_that_is_never_confirmed_makes_the_stop_unclean(container
 
     assert "execution (drain)" in str(unclean.value.exceptions[0])
     assert exchange.connections == 0
-

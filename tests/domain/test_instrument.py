@@ -45,7 +45,7 @@ def test_sizes_are_cut_towards_zero(size, cut):
 
 @pytest.mark.parametrize("price", ["0", "-0.1", "0.05", "100.01"])
 def test_a_price_off_the_tick_is_refused(price):
-    with pytest.raises(InvalidOrder, match="is not a positive multiple of 0.1") as caught:
+    with pytest.raises(InvalidOrder, match=r"is not a positive multiple of 0\.1") as caught:
         instrument().check_price(Decimal(price))
     assert caught.value.rule == "tick_size"
 

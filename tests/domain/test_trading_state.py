@@ -26,7 +26,9 @@ def test_without_a_reason_trading_is_active():
     assert TradingState().level is TradingLevel.ACTIVE
 
 
-@pytest.mark.parametrize("severities", [(Severity.HALTED, Severity.REDUCE_ONLY), (Severity.REDUCE_ONLY, Severity.HALTED)])
+@pytest.mark.parametrize(
+    "severities", [(Severity.HALTED, Severity.REDUCE_ONLY), (Severity.REDUCE_ONLY, Severity.HALTED)]
+)
 def test_the_most_severe_reason_wins(severities):
     assert state(raised("a", severities[0]), raised("b", severities[1])).level is TradingLevel.HALTED
 

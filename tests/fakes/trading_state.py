@@ -11,9 +11,7 @@ class FakeTradingState:
         self.current = TradingState()
 
     def raise_reason(self, owner: str, code: str, severity: Severity, detail: str, *, latched: bool = False) -> None:
-        raised = ReasonRaised(
-            time_ns=0, owner=owner, code=code, severity=severity, detail=detail, latched=latched
-        )
+        raised = ReasonRaised(time_ns=0, owner=owner, code=code, severity=severity, detail=detail, latched=latched)
         self.current = self.current.after(raised)
 
     def clear_reason(self, owner: str, code: str) -> None:

@@ -1,5 +1,6 @@
 """Indicators against their textbook formulas, computed anew from all prices."""
 
+from itertools import pairwise
 from math import log, sqrt
 from statistics import fmean, pstdev
 
@@ -83,7 +84,7 @@ def test_atr(candles, period):
 @BRIEF
 @given(prices=prices, period=periods)
 def test_rsi(prices, period):
-    changes = [after - before for before, after in zip(prices, prices[1:], strict=False)]
+    changes = [after - before for before, after in pairwise(prices)]
     gain = wilder([max(change, 0) for change in changes], period)
     loss = wilder([max(-change, 0) for change in changes], period)
     value = last(Rsi(period), prices)
@@ -98,7 +99,7 @@ def test_rsi(prices, period):
 @BRIEF
 @given(prices=prices, window=periods)
 def test_volatility(prices, window):
-    returns = [log(after / before) for before, after in zip(prices, prices[1:], strict=False)]
+    returns = [log(after / before) for before, after in pairwise(prices)]
     value = last(Volatility(window, 60), [number(price) for price in prices])
     if len(returns) < window:
         assert value is None

@@ -111,9 +111,7 @@ def test_a_breach_is_raised_once_and_cleared_once(account):
     account.clock.pass_s(1)
     assert engine.look(account.books) == []
     account.mark("100")
-    assert engine.look(account.books) == [
-        ReasonCleared(time_ns=account.clock.now_ns, owner="risk", code="mark_stale")
-    ]
+    assert engine.look(account.books) == [ReasonCleared(time_ns=account.clock.now_ns, owner="risk", code="mark_stale")]
     assert engine.look(account.books) == []
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.domain.order import Side
+from app.strategies import Feed, Subscription
 from app.strategies.breakout import Breakout
 from app.strategies.funding_carry import FundingCarry
 from app.strategies.mean_reversion import MeanReversion
@@ -161,6 +162,9 @@ class TestFundingCarry:
         targets(carry, view, [funding_rate("0.0002")])
         stopped(carry, view, -1)
         assert sides(targets(carry, view, [funding_rate("0.0002")])) == [-1]
+
+    def test_it_asks_for_funding_rates_alone(self, carry):
+        assert carry.subscriptions() == (Subscription(Feed.FUNDING),)
 
     def test_without_a_mark_it_waits(self, carry, view):
         view.marks.clear()

@@ -1,0 +1,215 @@
+"""Every coordinator fails, hangs or is cancelled in every phase; and the start is cancelled at every tick."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from app.lifecycle import DeadlineExceeded, ExitCode, LifecycleManager, Phase, StartFailed
+from tests.lifecycle.parts import NAMES, START_PHASES, Planned, alive, parts
+
+
+def initialized(notes):
+    return [event.partition(".")[0] for event in notes.events if event.endswith(".initialize")]
+
+
+@pytest.mark.parametrize("phase", START_PHASES)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("how", ["fail", "hang", "cancelled"])
+async def test_a_start_that_goes_wrong_takes_down_what_was_up(name, phase, how):
+    """The failure names coordinator and phase; what was initialized is shut down in reverse; nothing leaks."""
+    container, notes = parts(**{f"{name}__{phase}": how})
+
+    with pytest.raises((StartFailed, asyncio.CancelledError)) as failed:
+        await container.init_resources()
+
+    if how != "cancelled":
+        assert (failed.value.unit, failed.value.phase) == (name, phase)
+        assert isinstance(failed.value.cause, Planned if how == "fail" else DeadlineExceeded)
+    assert notes.stopped() == initialized(notes)[::-1]
+    assert notes.events[-1] == "file.close"
+    assert container.registry.phase is Phase.FAILED
+    await let_hanging_end()
+    assert not alive()
+
+
+@pytest.mark.parametrize("phase", ["drain", "shutdown"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("how", ["fail", "hang", "cancelled"])
+async def test_a_stop_that_goes_wrong_goes_on_and_reports(name, phase, how):
+    """Everything else is shut down in the reverse order, and the error comes out at the end."""
+    container, notes = parts(**{f"{name}__{phase}": how})
+    await container.init_resources()
+
+    with pytest.raises(ExceptionGroup) as unclean:
+        await container.shutdown_resources()
+
+    [error] = unclean.value.exceptions
+    said = f"{error} {getattr(error, '__notes__', '')}"
+    assert name in said
+    assert phase in said
+    assert notes.stopped() == list(NAMES[::-1])
+    assert notes.events[-1] == "file.close"
+    assert container.registry.phase is Phase.STOPPED
+    await let_hanging_end()
+    assert not alive()
+
+
+async def test_the_start_cancelled_at_every_tick_leaks_nothing():
+    """However many ticks of the loop the start got, it is undone in reverse, and can be made again."""
+    for ticks in range(1000):
+        container, notes = parts()
+        start = asyncio.ensure_future(container.init_resources())
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        if start.done():
+            break
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+        assert notes.stopped() == initialized(notes)[::-1], ticks
+        assert notes.events.count("file.open") == notes.events.count("file.close"), ticks
+        assert container.registry.phase in {Phase.FAILED, Phase.NEW}, ticks
+        assert not alive(), ticks
+        await container.init_resources()
+        await container.shutdown_resources()
+    assert ticks > 10
+    await start
+    await container.shutdown_resources()
+
+
+async def test_start_stop_start_again():
+    container, notes = parts()
+    for _ in range(2):
+        await container.init_resources()
+        assert container.registry.phase is Phase.READY
+        await container.shutdown_resources()
+    half = len(notes.events) // 2
+    assert notes.events[:half] == notes.events[half:]
+
+
+async def test_two_phases_and_drain_before_anything_stops():
+    container, notes = parts()
+    await container.init_resources()
+    await container.shutdown_resources()
+
+    steps = [event for event in notes.events if not event.startswith("file")]
+    assert steps == [
+        *(f"{name}.initialize" for name in NAMES),
+        *(f"{name}.start_background_tasks" for name in NAMES),
+        *(f"{name}.drain" for name in NAMES),
+        *(f"{name}.shutdown" for name in NAMES[::-1]),
+    ]
+
+
+async def test_stopping_twice_and_stopping_nothing_are_no_errors():
+    container, notes = parts()
+    await container.shutdown_resources()
+    await container.init_resources()
+    await asyncio.gather(container.shutdown_resources(), container.shutdown_resources())
+    assert notes.stopped() == list(NAMES[::-1])
+
+
+async def test_many_cancellations_do_not_cut_the_stop_short():
+    container, notes = parts()
+    await container.init_resources()
+    stop = asyncio.ensure_future(container.shutdown_resources())
+    for _ in range(3):
+        await asyncio.sleep(0)
+        stop.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stop
+    assert notes.stopped() == list(NAMES[::-1])
+    assert container.registry.phase is Phase.STOPPED
+
+
+# -- exit codes -------------------------------------------------------------------------------------------------
+
+
+def manager_of(container, abort=lambda: None):
+    return LifecycleManager(container.init_resources, container.shutdown_resources, container.stop_request(), abort)
+
+
+async def test_a_clean_run_ends_with_0():
+    container, _ = parts()
+    result = await manager_of(container).run(lambda: container.stop_request().request("enough"))
+    assert (result.exit_code, result.reason, result.errors) == (ExitCode.CLEAN, "enough", ())
+
+
+async def test_a_failed_start_ends_with_4_and_names_coordinator_and_phase():
+    container, _ = parts(strategy__initialize="fail")
+    result = await manager_of(container).run()
+    assert result.exit_code is ExitCode.START_FAILED
+    assert result.reason == "strategy failed in initialize: strategy.initialize"
+
+
+async def test_a_failed_critical_part_ends_with_5_even_if_the_stop_is_unclean():
+    container, _ = parts(strategy__shutdown="fail")
+    result = await manager_of(container).run(lambda: container.stop_request().fail("pump", "broken"))
+    assert (result.exit_code, result.reason) == (ExitCode.CRITICAL_FAILURE, "pump failed: broken")
+    assert result.errors == ("Planned: strategy.shutdown (in shutdown of strategy)",)
+
+
+async def test_an_unclean_stop_ends_with_6():
+    container, _ = parts(strategy__drain="fail")
+    result = await manager_of(container).run(lambda: container.stop_request().request("enough"))
+    assert result.exit_code is ExitCode.UNCLEAN_STOP
+
+
+async def test_a_stop_asked_for_during_the_start_undoes_it():
+    container, notes = parts()
+    running = asyncio.ensure_future(manager_of(container).run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    container.stop_request().request("SIGINT")
+    result = await running
+    assert (result.exit_code, result.reason) == (ExitCode.CLEAN, "SIGINT during the start")
+    assert notes.stopped() == initialized(notes)[::-1]
+
+
+async def test_a_run_that_is_cancelled_from_outside_stops_first():
+    container, notes = parts()
+    ready = asyncio.Event()
+    running = asyncio.ensure_future(manager_of(container).run(ready.set))
+    await ready.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert notes.stopped() == list(NAMES[::-1])
+
+
+async def test_an_error_of_the_start_that_is_no_part_s_goes_through():
+    async def broken():
+        raise LookupError("a bug")
+
+    container, _ = parts()
+    manager = LifecycleManager(broken, container.shutdown_resources, container.stop_request(), lambda: None)
+    with pytest.raises(LookupError):
+        await manager.run()
+
+
+async def test_the_first_signal_stops_and_the_second_aborts():
+    container, notes = parts(runtime__drain="hang")
+    aborted = []
+
+    def ready():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    manager = manager_of(container, lambda: aborted.append(len(notes.stopped())))
+    running = asyncio.ensure_future(manager.run(ready))
+    while "runtime.drain" not in notes.events:
+        await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGINT)
+    result = await running
+    assert aborted == [0]
+    assert result.reason == "SIGTERM"
+    await let_hanging_end()
+
+
+async def let_hanging_end():
+    """Let what ignored its cancellation end by itself, so that the next test begins with nothing."""
+    for _ in range(20):
+        for task in alive():
+            task.cancel()
+        await asyncio.sleep(0)

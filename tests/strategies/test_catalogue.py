@@ -1,0 +1,95 @@
+"""Strategies by name: what cannot be used is told in one sentence."""
+
+import pytest
+from pydantic import model_validator
+
+from app.settings.models import StrategySettings
+from app.strategies import BUILT_IN, StrategyRefused, create, strategy_class
+from app.strategies.strategy import Strategy, StrategyParams
+from app.strategies.trend import Trend
+from tests.builders import BTC, ETH
+
+
+def settings(name="trend", **more):
+    return StrategySettings(**({"strategy": name, "symbols": [BTC]} | more))
+
+
+def refusal(name="trend", **more):
+    with pytest.raises(StrategyRefused) as caught:
+        create("mine", settings(name, **more))
+    assert caught.value.strategy_id == "mine"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_strategy_is_created_with_its_defaults(name):
+    (strategy,) = create("mine", settings(name))
+    assert (strategy.strategy_id, strategy.symbol) == ("mine", BTC)
+    assert strategy.params == strategy.Params()
+
+
+def test_each_symbol_gets_an_instance_of_its_own():
+    first, second = create("mine", settings(symbols=[BTC, ETH], params={"fast": 3}))
+    assert (first.symbol, second.symbol, second.params.fast) == (BTC, ETH, 3)
+    assert first.fast is not second.fast
+    assert first._sizing is not second._sizing
+
+
+def test_ones_own_strategy_is_named_by_its_dotted_path():
+    assert strategy_class("mine", "app.strategies.trend.Trend") is Trend
+
+
+def test_an_unknown_name_is_told_what_there_is():
+    assert refusal("tend") == (
+        "strategies.mine: there is no strategy 'tend': use breakout, funding_carry, mean_reversion, trend, "
+        "or a dotted path to a class"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("no_such_module.Thing", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("app.strategies.trend.Tend", "AttributeError: module 'app.strategies.trend' has no attribute 'Tend'"),
+    ],
+)
+def test_a_path_that_does_not_import_is_told_why(path, reason):
+    assert refusal(path) == f"strategies.mine: cannot import {path}: {reason}"
+
+
+def test_a_module_that_raises_while_it_is_imported_is_told(tmp_path, monkeypatch):
+    (tmp_path / "broken_strategy.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert refusal("broken_strategy.Mine") == (
+        "strategies.mine: cannot import broken_strategy.Mine: ZeroDivisionError: division by zero"
+    )
+
+
+@pytest.mark.parametrize("path", ["app.strategies.trend.TrendParams", "app.strategies.catalogue.BUILT_IN"])
+def test_what_is_no_strategy_is_refused(path):
+    assert refusal(path) == f"strategies.mine: {path} is not a subclass of app.strategies.Strategy"
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"fast": 0}, "params.fast: Input should be greater than or equal to 1"),
+        ({"slow": "many"}, "params.slow: Input should be a valid integer, unable to parse string as an integer"),
+        ({"fats": 3}, "params.fats: Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_wrong(params, reason):
+    assert refusal(params=params) == f"strategies.mine: {reason}"
+
+
+def test_parameters_that_do_not_go_together_are_told(monkeypatch):
+    class OddParams(StrategyParams):
+        @model_validator(mode="after")
+        def _refuse(self):
+            raise ValueError("fast is not below slow")
+
+    class Odd(Strategy):
+        Params = OddParams
+
+    monkeypatch.setattr("app.strategies.trend.Trend", Odd)
+    assert refusal() == "strategies.mine: params: Value error, fast is not below slow"
