@@ -49,7 +49,7 @@ class CoordinatorRegistry:
         self._lock = asyncio.Lock()
         self._cell = ContextCell()
         self._phase = Phase.NEW
-        self._supervisor: Supervisor | None = None
+        self._supervisor = Supervisor(on_fatal, jitter)
         self._up: list[Unit] = []
         self._coordinators: dict[str, Coordinator] = {}
 
@@ -90,8 +90,8 @@ class CoordinatorRegistry:
 
     async def health(self) -> HealthReport:
         """Ask every coordinator how it is, all at once, each within its bound."""
-        tasks = () if self._supervisor is None else self._supervisor.statuses()
-        return await inspect(self._phase, tuple(self._coordinators.values()), tasks, self._deadlines.health_check_s)
+        coordinators, tasks = tuple(self._coordinators.values()), self._supervisor.statuses()
+        return await inspect(self._phase, coordinators, tasks, self._deadlines.health_check_s)
 
     # -- start ---------------------------------------------------------------------------------------------------
 
@@ -153,7 +153,8 @@ class CoordinatorRegistry:
         """Run one step of the start within its deadline, and tell how it went."""
         began = monotonic()
         try:
-            result = await bounded(step(), budget.share(self._deadlines.start_unit_s), f"{name} ({phase})")
+            seconds = budget.share(self._deadlines.start_unit_s)
+            result = await bounded(step(), seconds, f"{name} ({phase})")
         except Exception as error:
             self._tell(Transition(name, phase, monotonic() - began, repr(error)))
             raise StartFailed(name, phase, error) from error
@@ -197,8 +198,7 @@ class CoordinatorRegistry:
         """Stop background tasks, then units, in the reverse of what came up; return everything that went wrong."""
         budget = Budget("the stop", self._deadlines.stop_total_s)
         errors: list[Exception] = []
-        if self._supervisor is not None:
-            errors += await self._supervisor.stop(self._stop_share(budget))
+        errors += await self._supervisor.stop(self._stop_share(budget))
         while self._up:
             unit = self._up.pop()
             coordinator = self._coordinators.pop(unit.name, None)

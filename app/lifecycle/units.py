@@ -1,6 +1,6 @@
 """What the registry starts and stops: units, and the order in which they do."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from app.lifecycle.errors import DependencyCycle
@@ -27,9 +27,6 @@ def start_order(units: Sequence[Unit]) -> tuple[Unit, ...]:
 
     Raises:
         DependencyCycle: Units need each other; it names them.
-
-    >>> [unit.name for unit in start_order([_unit("b", "a"), _unit("a"), _unit("c")])]
-    ['a', 'b', 'c']
     """
     by_name = {unit.name: unit for unit in units}
     ordered: dict[str, Unit] = {}
@@ -45,14 +42,3 @@ def start_order(units: Sequence[Unit]) -> tuple[Unit, ...]:
     for unit in units:
         visit(unit.name, ())
     return tuple(ordered.values())
-
-
-def _unit(name: str, *needs: str) -> Unit:
-    async def nothing() -> None: ...
-
-    return Unit(name, nothing, nothing, needs)
-
-
-def names(units: Iterable[Unit]) -> tuple[str, ...]:
-    """Return the names of units."""
-    return tuple(unit.name for unit in units)

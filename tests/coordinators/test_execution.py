@@ -109,7 +109,7 @@ async def test_a_liquidation_moves_the_position_and_voids_the_target(ready, exch
 
     portfolio = container.registry.context.portfolio
     assert portfolio.position(BTC).is_flat
-    assert portfolio.balance == Decimal("10000") - Decimal("0.5") * 20 - 1
+    assert portfolio.balance == Decimal(10000) - Decimal("0.5") * 20 - 1
 
 
 async def test_a_refused_exit_is_tried_again_at_the_next_price(ready, exchange):

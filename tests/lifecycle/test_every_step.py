@@ -5,9 +5,22 @@ import os
 import signal
 
 import pytest
+from dependency_injector import providers
 
-from app.lifecycle import DeadlineExceeded, ExitCode, LifecycleManager, Phase, StartFailed
-from tests.lifecycle.parts import NAMES, START_PHASES, Planned, alive, parts
+from app.lifecycle import (
+    DeadlineExceeded,
+    Deadlines,
+    ExitCode,
+    IllegalPhase,
+    LifecycleManager,
+    OverrideRefused,
+    Phase,
+    RestartPolicy,
+    StartFailed,
+    StopRequest,
+    Supervisor,
+)
+from tests.lifecycle.parts import NAMES, START_PHASES, Planned, alive, parts, stubborn
 
 
 def initialized(notes):
@@ -198,8 +211,9 @@ async def test_the_first_signal_stops_and_the_second_aborts():
 
     manager = manager_of(container, lambda: aborted.append(len(notes.stopped())))
     running = asyncio.ensure_future(manager.run(ready))
-    while "runtime.drain" not in notes.events:
+    for _ in range(100):
         await asyncio.sleep(0)
+    assert "runtime.drain" in notes.events
     os.kill(os.getpid(), signal.SIGINT)
     result = await running
     assert aborted == [0]
@@ -213,3 +227,72 @@ async def let_hanging_end():
         for task in alive():
             task.cancel()
         await asyncio.sleep(0)
+
+
+# -- at the edges -----------------------------------------------------------------------------------------------
+
+
+async def test_starting_a_bot_that_is_up_is_refused_and_leaves_it_up():
+    container, _ = parts()
+    await container.init_resources()
+    with pytest.raises(IllegalPhase, match="a bot that is ready cannot become starting"):
+        await container.init_resources()
+    assert container.registry.phase is Phase.READY
+    with pytest.raises(OverrideRefused):
+        container.file.override(None)
+    await container.shutdown_resources()
+
+
+async def test_the_start_as_a_whole_has_a_deadline():
+    """Each step may take as long as it likes, but nothing is left of the total for the third coordinator."""
+    container, notes = parts()
+    container.deadlines.override(providers.Object(Deadlines(start_total_s=0)))
+    with pytest.raises(StartFailed, match="the start did not end within 0 s"):
+        await container.init_resources()
+    assert notes.events == []
+
+
+async def test_what_goes_wrong_while_a_start_is_undone_is_told_with_its_cause():
+    container, _ = parts(strategy__initialize="fail", runtime__shutdown="fail")
+    with pytest.raises(StartFailed, match="while undoing the start: runtime.shutdown") as failed:
+        await container.init_resources()
+    assert [str(leftover) for leftover in failed.value.leftovers] == ["runtime.shutdown"]
+
+
+async def test_what_goes_wrong_while_a_cancelled_start_is_undone_is_noted():
+    container, _ = parts(strategy__initialize="cancelled", runtime__shutdown="fail")
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await container.init_resources()
+    assert cancelled.value.__notes__ == ["while undoing the start: runtime.shutdown"]
+
+
+async def test_the_first_reason_to_stop_is_kept_and_a_failure_overrules_it():
+    request = StopRequest()
+    request.request("first")
+    request.request("second")
+    assert (request.reason, request.exit_code) == ("first", ExitCode.CLEAN)
+    request.fail("pump", "broken")
+    request.fail("other", "broken too")
+    assert (request.reason, request.exit_code) == ("pump failed: broken", ExitCode.CRITICAL_FAILURE)
+
+
+async def test_a_stop_of_tasks_that_is_itself_cancelled_lets_the_cancellation_through():
+    supervisor = Supervisor(lambda *_: None)
+    policy = RestartPolicy.temporary()
+    supervisor.spawn("stubborn", lambda: stubborn(3), restart=policy, critical=False, owner="part")
+    await asyncio.sleep(0)
+    stopping = asyncio.ensure_future(supervisor.stop(1))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    await let_hanging_end()
+
+
+async def test_overrides_can_be_taken_back_before_the_start():
+    container, notes = parts()
+    container.strategy_factory.override(providers.Object(None))
+    container.strategy_factory.reset_override()
+    await container.init_resources()
+    await container.shutdown_resources()
+    assert notes.stopped() == list(NAMES[::-1])

@@ -15,6 +15,8 @@ from app.lifecycle import (
     NotProvided,
     NotStarted,
     Phase,
+    TaskState,
+    TaskStatus,
 )
 from app.lifecycle.inspection import inspect
 from tests.lifecycle.parts import NAMES, Part, Planned, parts, stubborn
@@ -49,6 +51,20 @@ async def test_a_check_that_raises_or_hangs_is_unhealthy_and_hurts_no_other(kind
 
 async def test_an_unhealthy_optional_part_leaves_the_bot_ready():
     assert (await report_of(Sick("sick", None, critical=False))).ready
+
+
+async def test_a_part_is_as_unhealthy_as_the_worst_of_its_tasks():
+    def task(name, state, *, critical):
+        return TaskStatus(name=name, owner="well", critical=critical, state=state, restarts=1, last_error="e")
+
+    tasks = (
+        task("fine", TaskState.RUNNING, critical=True),
+        task("dead", TaskState.EXHAUSTED, critical=True),
+        task("shaky", TaskState.RESTARTING, critical=False),
+    )
+    report = await inspect(Phase.READY, (Part("well", None),), tasks, 0.02)
+    assert report.components[0].state is HealthState.UNHEALTHY
+    assert report.components[0].error == "dead exhausted after 1 restarts: e; shaky restarting after 1 restarts: e"
 
 
 async def test_only_a_bot_that_is_up_is_ready():

@@ -26,7 +26,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord
 from app.exchanges.matching.liquidation import due_liquidations
 from app.exchanges.matching.resting import PriceRange, RestingOrder, crosses, limit_fills_at, met_at
-from app.exchanges.matching.rules import MatchingRules, best_prices, taker_price, to_tick
+from app.exchanges.matching.rules import MatchingRules, best_prices, taker_price
 from app.exchanges.matching.state import FundingTerms, PendingRequest, VenueState
 
 KEPT_MAX = 200
@@ -497,9 +497,8 @@ class MatchingEngine:
             side = Side.SELL if due.position.contracts > 0 else Side.BUY
             for resting in [item for item in self._resting.values() if item.order.symbol == due.position.symbol]:
                 self._end(resting, OrderStatus.CANCELED, "the position is being liquidated")
-            price = to_tick(self.instruments[due.position.symbol], due.price, side.opposite)
             self._fill(
-                None, None, side, abs(due.position.contracts), price, due.fee, Liquidity.TAKER, due.position.symbol
+                None, None, side, abs(due.position.contracts), due.price, due.fee, Liquidity.TAKER, due.position.symbol
             )
 
     def _settle_due(self, time_ns: int) -> None:
@@ -524,7 +523,9 @@ class MatchingEngine:
             contracts=position.contracts,
             mark_known=symbol in self._marked and symbol not in self._estimated,
         )
-        self._books.apply_funding(paid)
+        if self._books.apply_funding(paid) is None:
+            # Settled already: a rate that is told again for the same moment settles nothing.
+            return
         self._settlements.append(paid)
         self._tell(paid)
 
@@ -557,7 +558,9 @@ class MatchingEngine:
     def restore(self, state: VenueState) -> None:
         """Go on where ``state`` was taken."""
         self._time_ns, self._sequence = state.time_ns, state.sequence
-        self._books.restore(state.positions, state.totals, (), (), state.marks)
+        trades = [fill.trade_id for fill in state.fills]
+        settled = [paid.reference for paid in state.settlements]
+        self._books.restore(state.positions, state.totals, trades, settled, state.marks)
         self._marked, self._estimated = state.marked, state.estimated
         self._last, self._quotes = state.last, state.quotes
         self._funding, self._resting, self._pending = state.funding, state.resting, state.pending

@@ -12,9 +12,11 @@ import msgspec
 from app.domain.instrument import Instrument
 from app.domain.margin import bankruptcy_price
 from app.domain.money import ZERO, to_ledger
+from app.domain.order import Side
 from app.domain.portfolio import Portfolio
 from app.domain.position import Position
 from app.exchanges.matching.resting import PriceRange
+from app.exchanges.matching.rules import to_tick
 
 
 class Liquidation(msgspec.Struct, frozen=True):
@@ -70,6 +72,8 @@ def _closing(books: Portfolio, instrument: Instrument, position: Position, price
     floor = bankruptcy_price(instrument, position, collateral)
     if floor is not None:
         price = max(price, floor) if position.contracts > 0 else min(price, floor)
+    # To the tick in the holder's favour: beyond the bankruptcy price the account would owe.
+    price = to_tick(instrument, price, Side.BUY if position.contracts > 0 else Side.SELL)
     left = collateral + position.unrealized(instrument, price)
     fee = to_ledger(instrument.notional(position.contracts, price) * instrument.liquidation_fee_rate)
     return Liquidation(position, price, max(ZERO, min(fee, to_ledger(left))))

@@ -1,0 +1,88 @@
+"""Nothing is built, tested and never wired: every public part is reached from an entry point."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "app"
+ENTRY_POINTS = ("app.__main__",)
+BY_NAME = {
+    # Imported by name: strategies by the catalogue, migrations by Alembic, the virtual-time loop by whoever simulates.
+    "app.strategies.breakout",
+    "app.strategies.funding_carry",
+    "app.strategies.mean_reversion",
+    "app.strategies.trend",
+    "app.storage.migrations.env",
+    "app.storage.migrations.versions.0001_journal",
+}
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules():
+    return {module_of(path): path for path in APP.rglob("*.py")}
+
+
+def imports_of(path, known):
+    """Return the modules of ours that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    parents = {name.rpartition(".")[0] for name in found}
+    return {name for name in found | parents if name in known}
+
+
+def test_every_module_is_reached_from_the_command_line():
+    known = modules()
+    reached, todo = set(), list(ENTRY_POINTS)
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo += imports_of(known[name], known)
+    unreached = {name for name in known if name not in reached | BY_NAME}
+    assert {name for name in unreached if known[name].stat().st_size} == set()
+
+
+def test_every_built_in_strategy_is_in_the_catalogue():
+    from app.strategies import BUILT_IN
+
+    on_disk = {name for name in BY_NAME if name.startswith("app.strategies.")}
+    assert {path.rpartition(".")[0] for path in BUILT_IN.values()} == on_disk
+
+
+def test_every_public_name_of_a_package_is_used_outside_it_or_by_a_test():
+    """What ``__all__`` offers and nobody takes is dead."""
+    everywhere = {
+        path: path.read_text(encoding="utf-8") for folder in (APP, ROOT / "tests") for path in folder.rglob("*.py")
+    }
+
+
+    def is_used(name, package):
+        return any(name in text for other, text in everywhere.items() if package not in other.parents)
+
+    offered = [(name, path) for path in APP.rglob("__init__.py") for name in public_names(path)]
+    assert [f"{module_of(path)}.{name}" for name, path in offered if not is_used(name, path.parent)] == []
+
+
+def public_names(path):
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return [element.value for element in node.value.elts]
+    return []
+
+
+def test_packages_offer_sorted_names_and_hold_nothing_else():
+    for path in APP.rglob("__init__.py"):
+        names = public_names(path)
+        assert names == sorted(names), path
+        kinds = {type(node) for node in ast.parse(path.read_text(encoding="utf-8")).body}
+        docstring_or_code = kinds - {ast.Import, ast.ImportFrom, ast.Assign}
+        assert docstring_or_code <= {ast.Expr}, path
