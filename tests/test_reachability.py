@@ -64,7 +64,6 @@ def test_every_public_name_of_a_package_is_used_outside_it_or_by_a_test():
         path: path.read_text(encoding="utf-8") for folder in (APP, ROOT / "tests") for path in folder.rglob("*.py")
     }
 
-
     def is_used(name, package):
         return any(name in text for other, text in everywhere.items() if package not in other.parents)
 

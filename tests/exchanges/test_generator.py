@@ -80,7 +80,9 @@ def test_volatility_clusters_and_prices_jump():
 
 
 def test_funding_is_announced_for_the_interval_to_come():
-    rates = [event for event in events(generator(step_s=3600), 200) if isinstance(event, FundingRate) and event.symbol == BTC]
+    rates = [
+        event for event in events(generator(step_s=3600), 200) if isinstance(event, FundingRate) and event.symbol == BTC
+    ]
     assert [event.settles_ns for event in rates[:3]] == [START_NS + hours * 3600 * 10**9 for hours in (8, 16, 24)]
     assert all(abs(event.rate) <= Decimal("0.0075") for event in rates)
 

@@ -181,7 +181,9 @@ def play(venue, actions, start=0):
             held = abs(venue.position())
             told += venue.send(order(name, side, size, reduce_only=True))
             told += venue.bar("100")
-            assert abs(venue.position()) <= held or any(not event.liquidation for event in told if isinstance(event, Fill))
+            assert abs(venue.position()) <= held or any(
+                not event.liquidation for event in told if isinstance(event, Fill)
+            )
         elif what == "limit":
             told += venue.send(limit(name, price=str(size)))
         elif what == "bar":

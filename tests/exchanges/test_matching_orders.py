@@ -205,7 +205,9 @@ def test_a_take_profit_limit_rests_once_triggered(venue):
 
 def test_stop_before_take_profit_when_both_lie_in_one_bar(venue):
     venue.hold("1")
-    venue.send(order("tp", Side.SELL, type=OrderType.TAKE_PROFIT_MARKET, trigger_price="105", reduce_only=True, oco_group="g"))
+    venue.send(
+        order("tp", Side.SELL, type=OrderType.TAKE_PROFIT_MARKET, trigger_price="105", reduce_only=True, oco_group="g")
+    )
     venue.send(stop(reduce_only=True, oco_group="g"))
     told = venue.bar("100", high="110", low="90")
     assert fills(told) == [(D(95), D(1))]

@@ -81,7 +81,9 @@ def test_volume_may_be_missing(write):
 
 
 def test_trades_become_trades(write):
-    table = pl.DataFrame({"ts": [START_NS, START_NS + 1], "price": [100.0, 100.1], "contracts": [1.5, 2.0], "side": ["buy", "sell"]})
+    table = pl.DataFrame(
+        {"ts": [START_NS, START_NS + 1], "price": [100.0, 100.1], "contracts": [1.5, 2.0], "side": ["buy", "sell"]}
+    )
     assert events(market(trades=write("t.parquet", table))) == [
         Trade(BTC, START_NS, Decimal("100.0"), Decimal("1.5"), Side.BUY),
         Trade(BTC, START_NS + 1, Decimal("100.1"), Decimal("2.0"), Side.SELL),

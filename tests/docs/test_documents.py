@@ -1,0 +1,52 @@
+"""What the documents say is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.lifecycle import ExitCode
+from app.settings.profiles import profile_names
+from tests.fakes.exchange import FakeExchange
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_exit_codes_are_all_there():
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert told == {int(code) for code in ExitCode}
+
+
+def test_the_profiles_are_all_there():
+    assert all(f"`{name}`" in README for name in profile_names())
+
+
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda path: path.name
+)
+def test_links_lead_somewhere(document):
+    for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+        assert (document.parent / link).exists(), link
+
+
+def test_the_first_strategy_runs():
+    namespace = {}
+    exec(compile(PYTHON[0], "README.md", "exec"), namespace)  # noqa: S102 - our own README
+    strategy = namespace["AboveAverage"]
+    assert strategy.Params().period == 20
+
+
+async def test_the_override_of_the_readme_works():
+    namespace = {}
+    exec(compile(PYTHON[1], "README.md", "exec"), namespace)  # noqa: S102 - our own README
+    from tests.builders import ETH, instrument
+
+    listed = (instrument(), instrument(ETH), instrument("SOL/USDT:USDT"))
+    assert await namespace["one_bot"](FakeExchange(*listed))
+
+
+def test_adrs_are_numbered_without_a_gap():
+    numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs" / "adr").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))
