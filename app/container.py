@@ -1,6 +1,6 @@
 """The parts list: everything that is wired, in the order in which it starts. The only place where things are wired."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -95,8 +95,8 @@ def adapter_kind(settings: Settings) -> str:
     return settings.exchange.adapter if settings.exchange.adapter == "simulated" else "custom"
 
 
-def custom_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN401 - an adapter implements four ports at once
-    """Return an exchange adapter given by dotted path: a class called with settings and journal.
+def adapter_class(settings: Settings) -> Callable[[Settings, Journal], Any]:
+    """Return the adapter that the settings name by dotted path: a class that is called with settings and journal.
 
     Raises:
         AdapterRefused: It does not import.
@@ -106,10 +106,27 @@ def custom_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN40
     if not module:
         raise AdapterRefused(path, "there is no such adapter: use simulated, or the dotted path of a class")
     try:
-        adapter = getattr(import_module(module), name)
+        adapter: Callable[[Settings, Journal], Any] = getattr(import_module(module), name)
     except Exception as error:
         raise AdapterRefused(path, f"cannot import it: {type(error).__name__}: {error}") from error
+    return adapter
+
+
+def custom_exchange(adapter: Callable[[Settings, Journal], Any], settings: Settings, journal: Journal) -> Any:  # noqa: ANN401 - an adapter implements four ports at once
+    """Return an exchange of the adapter that the settings name."""
     return adapter(settings, journal)
+
+
+def check_before_start(settings: Settings) -> None:
+    """Refuse what the settings name and cannot be had, before anything is touched.
+
+    Raises:
+        SettingsRefused: The exchange adapter does not import.
+        StrategyRefused: A strategy does not import, or its parameters are wrong.
+    """
+    strategies_of(settings)
+    if adapter_kind(settings) == "custom":
+        adapter_class(settings)
 
 
 def chosen(exchange: Any) -> Any:  # noqa: ANN401 - as above
@@ -165,7 +182,7 @@ class Container(containers.DeclarativeContainer):
                 journal,
                 resumable=Callable_(lambda given: given.storage.backend != "memory", settings),
             ),
-            custom=Factory(custom_exchange, settings, journal),
+            custom=Factory(custom_exchange, Callable_(adapter_class, settings), settings, journal),
         ),
     )
     send_point = Factory(SendPoint, order_entry=exchange)

@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from app.lifecycle.exit_codes import ExitCode
+from app.ports.exit_codes import ExitCode
 
 BY_NAME = {
     # By name, so that --help does not import what defines them.

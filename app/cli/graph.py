@@ -2,7 +2,7 @@
 
 from app.cli.build import build_container
 from app.container_lifecycle import render_mermaid, render_text
-from app.lifecycle.exit_codes import ExitCode
+from app.ports.exit_codes import ExitCode
 
 
 def print_graph(profile: str | None, overrides: list[str], *, mermaid: bool) -> int:

@@ -14,7 +14,7 @@ from app.bot import PerpsBot
 from app.cli.build import build_container
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
-from app.container import Container
+from app.container import Container, check_before_start
 from app.lifecycle import RunResult, Transition
 from app.telemetry import RunSummary, configure_logs
 
@@ -44,7 +44,7 @@ def run_bot(
         raise UsageRefused(
             f"--for-virtual needs the simulated exchange, and exchange.adapter is {settings.exchange.adapter}"
         )
-    container.strategies()  # refused strategies are refused before anything is touched
+    check_before_start(settings)
     _open_log(container, live=live)
     container.observe(_log_transition)
     result = asyncio.run(_run(container, wall_s))

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from app.container import strategies_of
-from app.lifecycle.exit_codes import ExitCode
+from app.container import check_before_start, strategies_of
+from app.ports.exit_codes import ExitCode
 from app.settings import Settings, load_settings
 
 
@@ -24,6 +24,7 @@ def show(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
 def check(profile: str | None, overrides: list[str]) -> int:
     """Check settings, strategies and parameters."""
     loaded = load_settings(profile, overrides)
+    check_before_start(loaded.settings)
     strategies = strategies_of(loaded.settings)
     print(f"settings of profile {loaded.settings.profile} are valid: {len(strategies)} strategies would run")
     return ExitCode.CLEAN

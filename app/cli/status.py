@@ -11,7 +11,7 @@ from app.cli.failures import UsageRefused
 from app.container import state_folder
 from app.domain.money import plain
 from app.domain.times import iso
-from app.lifecycle.exit_codes import ExitCode
+from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
 from app.storage import Summary, read_holder, read_summary
 from app.telemetry.health_file import FILE_NAME

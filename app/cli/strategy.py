@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from app.cli.failures import UsageRefused
-from app.lifecycle.exit_codes import ExitCode
+from app.ports.exit_codes import ExitCode
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TEMPLATE = '''"""{title}: say here in one sentence what it bets on."""

@@ -12,7 +12,6 @@ from app.lifecycle.errors import (
     StartFailed,
     UndefinedDependency,
 )
-from app.lifecycle.exit_codes import ExitCode
 from app.lifecycle.health import HealthReport, HealthState, HealthStatus, TaskState, TaskStatus
 from app.lifecycle.manager import LifecycleManager, RunResult
 from app.lifecycle.phases import Phase, Transition
@@ -20,6 +19,7 @@ from app.lifecycle.registry import CoordinatorRegistry
 from app.lifecycle.stop_request import StopRequest
 from app.lifecycle.supervisor import RestartPolicy, Supervisor
 from app.lifecycle.units import Unit, start_order
+from app.ports.exit_codes import ExitCode
 
 __all__ = [
     "BaseCoordinator",

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from app.lifecycle.errors import StartFailed
-from app.lifecycle.exit_codes import ExitCode
 from app.lifecycle.stop_request import StopRequest
+from app.ports.exit_codes import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

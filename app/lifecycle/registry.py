@@ -128,6 +128,7 @@ class CoordinatorRegistry:
                     error.add_note(f"while undoing the start: {leftover}")
                 raise
             self._enter(Phase.READY)
+            self._supervisor.release()
             self._tell(Transition(BOT, Phase.READY, monotonic() - began))
 
     async def _bring_up(self, unit: Unit, budget: Budget, begin: Callable[[], Awaitable[CoordinatorContext]]) -> None:

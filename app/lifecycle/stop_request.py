@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.lifecycle.exit_codes import ExitCode
+from app.ports.exit_codes import ExitCode
 
 
 class StopRequest:

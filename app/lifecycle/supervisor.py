@@ -92,9 +92,10 @@ class Supervisor:
         self._jitter = jitter
         self._now = now
         self._tasks: dict[str, _Supervised] = {}
+        self._released = asyncio.Event()
 
     def spawn(self, name: str, work: Work, *, restart: RestartPolicy, critical: bool, owner: str) -> None:
-        """Start a background task and keep it running.
+        """Start a background task, once all are released, and keep it running.
 
         Args:
             name: Unique among the tasks of this run.
@@ -108,6 +109,10 @@ class Supervisor:
         supervised = _Supervised(name, owner, work, restart, critical=critical)
         self._tasks[name] = supervised
         supervised.task = asyncio.create_task(self._keep(supervised), name=name)
+
+    def release(self) -> None:
+        """Let the tasks begin: until everything is up, none of them works."""
+        self._released.set()
 
     def statuses(self, owner: str | None = None) -> tuple[TaskStatus, ...]:
         """Return how the tasks are, of one owner or of all."""
@@ -132,6 +137,7 @@ class Supervisor:
 
     async def _keep(self, supervised: _Supervised) -> None:
         policy = supervised.policy
+        await self._released.wait()
         while True:
             supervised.state = TaskState.RUNNING
             error = await self._end_of(supervised)

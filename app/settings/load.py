@@ -5,7 +5,7 @@ Layers, each over the one before: defaults < profile < .env < environment < secr
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -221,8 +221,12 @@ def _section(annotation: object) -> tuple[type[BaseModel] | None, bool]:
 # -- refused values ----------------------------------------------------------------------------------------------
 
 
-def _refusal(error: ValidationError, layers: Iterable[tuple[str, Layer]]) -> WrongValue:
+def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]]) -> SettingsRefused:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "settings"
     why = first["msg"].removeprefix("Value error, ")
-    return WrongValue(key, _origin(key, list(layers)), first["input"], why[0].lower() + why[1:])
+    if why[1:2].islower():
+        why = why[0].lower() + why[1:]
+    key = ".".join(str(part) for part in first["loc"])
+    if not key:
+        return SettingsRefused(f"the settings are refused: {why}")
+    return WrongValue(key, _origin(key, layers), first["input"], why)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 from math import log
 
 import msgspec
@@ -66,7 +66,7 @@ def test_every_step_gives_a_quote_a_trade_and_a_mark_for_each_symbol():
 def returns(step_s, count):
     marks = [event.price for event in events(generator(step_s=step_s), count * 6) if isinstance(event, MarkPrice)]
     btc = [float(price) for price in marks[::2]]
-    return [log(after / before) for before, after in zip(btc, btc[1:], strict=False)]
+    return [log(after / before) for before, after in pairwise(btc)]
 
 
 def test_volatility_clusters_and_prices_jump():
@@ -74,7 +74,7 @@ def test_volatility_clusters_and_prices_jump():
     moves = [abs(move) for move in returns(60, 20_000)]
     mean = sum(moves) / len(moves)
     spread = sum((move - mean) ** 2 for move in moves)
-    correlation = sum((a - mean) * (b - mean) for a, b in zip(moves, moves[1:], strict=False)) / spread
+    correlation = sum((a - mean) * (b - mean) for a, b in pairwise(moves)) / spread
     assert correlation > 0.05
     assert max(moves) > 8 * mean
 
@@ -95,7 +95,7 @@ def test_history_ends_at_the_present_price(interval_s, count):
     assert bars[-1].time_ns == START_NS
     assert bars[-1].close == Decimal(60_000)
     assert bars == generator().history(BTC, interval_s, count)
-    assert [after.time_ns - before.time_ns for before, after in zip(bars, bars[1:], strict=False)] == (
+    assert [after.time_ns - before.time_ns for before, after in pairwise(bars)] == (
         [interval_s * 10**9] * (count - 1)
     )
 

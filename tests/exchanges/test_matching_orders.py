@@ -32,7 +32,7 @@ def test_a_market_order_fills_at_the_next_bar_s_open(venue):
 
 def test_at_the_signal_s_close_it_fills_at_once():
     venue = Venue(rules=MatchingRules(fill_at_signal=True, spread_ticks=D(4)))
-    assert [type(event) for event in venue.send(order())][0] is OrderAccepted
+    assert next(type(event) for event in venue.send(order())) is OrderAccepted
     assert venue.position() == 1
     assert venue.engine.fills[-1].price == D(100)
 

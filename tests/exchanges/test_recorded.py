@@ -72,7 +72,7 @@ def test_candles_become_bars_that_are_known_at_their_close(write, suffix):
 def test_times_may_be_times(write):
     times = pl.Series([START_NS, START_NS + MINUTE_NS, START_NS + 2 * MINUTE_NS]).cast(pl.Datetime("ns", "UTC"))
     path = write("c.parquet", frame(ts=None).with_columns(time=times))
-    assert [bar.time_ns for bar in events(market(path))][0] == START_NS + MINUTE_NS
+    assert next(bar.time_ns for bar in events(market(path))) == START_NS + MINUTE_NS
 
 
 def test_volume_may_be_missing(write):

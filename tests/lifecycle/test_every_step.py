@@ -254,7 +254,7 @@ async def test_the_start_as_a_whole_has_a_deadline():
 
 async def test_what_goes_wrong_while_a_start_is_undone_is_told_with_its_cause():
     container, _ = parts(strategy__initialize="fail", runtime__shutdown="fail")
-    with pytest.raises(StartFailed, match="while undoing the start: runtime.shutdown") as failed:
+    with pytest.raises(StartFailed, match=r"while undoing the start: runtime\.shutdown") as failed:
         await container.init_resources()
     assert [str(leftover) for leftover in failed.value.leftovers] == ["runtime.shutdown"]
 
@@ -280,7 +280,9 @@ async def test_a_stop_of_tasks_that_is_itself_cancelled_lets_the_cancellation_th
     supervisor = Supervisor(lambda *_: None)
     policy = RestartPolicy.temporary()
     supervisor.spawn("stubborn", lambda: stubborn(3), restart=policy, critical=False, owner="part")
-    await asyncio.sleep(0)
+    supervisor.release()
+    for _ in range(3):
+        await asyncio.sleep(0)
     stopping = asyncio.ensure_future(supervisor.stop(1))
     await asyncio.sleep(0)
     stopping.cancel()

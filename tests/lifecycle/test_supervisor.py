@@ -35,6 +35,7 @@ def supervise(work, policy, *, critical=True, seconds=100.0):
         loop = asyncio.get_running_loop()
         supervisor = Supervisor(lambda *what: fatal.append(what), now=loop.time)
         supervisor.spawn("part.task", work, restart=policy, critical=critical, owner="part")
+        supervisor.release()
         await asyncio.sleep(seconds)
         [status] = supervisor.statuses("part")
         assert supervisor.statuses("nobody") == ()
@@ -121,6 +122,7 @@ def test_a_task_that_does_not_stop_is_named_and_keeps_no_other():
         supervisor.spawn(
             "stubborn", lambda: stubborn(2), restart=RestartPolicy.temporary(), critical=False, owner="part"
         )
+        supervisor.release()
         supervisor.spawn("done", Work(0, ends=True), restart=RestartPolicy.temporary(), critical=False, owner="part")
         await asyncio.sleep(0.01)
         errors = await supervisor.stop(0.05)
@@ -129,6 +131,22 @@ def test_a_task_that_does_not_stop_is_named_and_keeps_no_other():
 
     [error] = run_virtual(scenario())
     assert "background task stubborn did not end within 0.05 s and ignored its cancellation" in str(error)
+
+
+def test_no_task_works_before_all_are_released():
+    async def scenario():
+        work = Work(0)
+        supervisor = Supervisor(lambda *_: None)
+        supervisor.spawn("early", work, restart=RestartPolicy.permanent(), critical=False, owner="part")
+        await asyncio.sleep(5)
+        assert work.starts == []
+        supervisor.release()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(work.starts) == 1
+        await supervisor.stop(1)
+
+    run_virtual(scenario())
 
 
 # -- in the bot -------------------------------------------------------------------------------------------------

@@ -127,7 +127,8 @@ class SimulatedExchange:
             self._end()
             return self.next_event()
         if (self._paced or self._anchor is None) and not self._is_due(event.time_ns):
-            self._waiting = event
+            # Past the end that was asked for, no event will ever be due.
+            self._waiting = None if self._used_up else event
             return None
         self._waiting = None
         return self._meet(event)
@@ -138,7 +139,7 @@ class SimulatedExchange:
         if self._engine.outcomes or self._ready:
             return
         delay = WAIT_S_MAX
-        if self._waiting is not None and self._anchor is not None:
+        if self._waiting is not None and self._anchor is not None and self._settings.speed:
             wall, virtual_ns = self._anchor
             due = wall + (self._waiting.time_ns - virtual_ns) / SECOND_NS / self._settings.speed
             delay = min(WAIT_S_MAX, max(0.0, due - perf_counter()))
@@ -231,7 +232,6 @@ class SimulatedExchange:
             if self._settings.duration_s is not None:
                 self._end_ns = time_ns + int(self._settings.duration_s * SECOND_NS)
         if self._end_ns is not None and time_ns > self._end_ns:
-            self._waiting = None
             self._end()
             return False
         if not self._settings.speed:

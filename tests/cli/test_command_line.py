@@ -1,0 +1,281 @@
+"""The command line as a person meets it: what it says, and its exit code."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.exchanges.test_adapter import frame_of
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Run the command line in a folder of its own, with nothing of this machine's settings."""
+
+    def run(*words, timeout=60, **environment):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
+        return subprocess.run(
+            [sys.executable, "-m", "app", *words],
+            cwd=tmp_path,
+            env=kept | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")} | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def candles(tmp_path):
+    path = tmp_path / "candles.parquet"
+    frame_of(600).write_parquet(path)
+    return path
+
+
+def replay(call, candles, *more):
+    done = call("run", "--profile", "replay", "--set", f"exchange.simulated.candles={candles}", "--json", *more)
+    return done, json.loads(done.stdout.splitlines()[-1])
+
+
+def last_line(done):
+    return done.stderr.strip().splitlines()[-1]
+
+
+# -- run --------------------------------------------------------------------------------------------------------
+
+
+def test_a_replay_ends_with_its_summary_and_is_the_same_twice(call, candles):
+    first, told = replay(call, candles, "--set", "strategies.trend.params.interval_s=1")
+    _, again = replay(call, candles, "--set", "strategies.trend.params.interval_s=1")
+    assert (first.returncode, told["exit_reason"]) == (0, "stream ended")
+    assert told["bars"] == 600
+    assert told["orders"] > 0
+    assert told["orders_digest"] == again["orders_digest"]
+    assert set(told) >= {
+        "exit_reason",
+        "bars",
+        "bars_per_second",
+        "orders",
+        "fills",
+        "fees",
+        "funding",
+        "realized_pnl",
+        "unrealized_pnl",
+        "balance",
+        "equity",
+        "coordinators",
+    }
+    assert all(isinstance(told[name], str) for name in ("fees", "funding", "balance", "equity"))
+    assert set(told["coordinators"]) == {"telemetry", "runtime", "execution", "strategy", "system_monitor"}
+
+
+def test_the_default_run_trades_remembers_and_goes_on(call):
+    """Two market minutes, twice: the second run goes on where the first one stopped."""
+    fast = ("--set", "exchange.simulated.speed=0")
+    first = call("run", "--plain", "--for-virtual", "2m", *fast)
+    assert first.returncode == 0, first.stderr
+    assert "READY: trend on BTC/USDT:USDT" in first.stderr
+    assert "state lies in" in first.stderr
+    assert "Ctrl-C stops cleanly" in first.stderr
+    second = call("run", "--json", "--for-virtual", "2m", *fast)
+    told = json.loads(second.stdout)
+    assert told["time_first"] >= "2026-01-01T00:02:00Z"
+
+    shown = json.loads(call("status", "--json").stdout)
+    assert (shown["running"], shown["starts"], shown["account"]) == (False, 2, "main")
+    assert shown["ledger"]["USDT"]["deposits"] == "100000"
+
+
+def test_wall_time_ends_a_run(call):
+    done = call("run", "--plain", "--for", "0.5s")
+    assert done.returncode == 0
+    assert "stopped: --for 0.5 s is over (exit code 0)" in done.stderr
+
+
+def test_a_signal_stops_it_cleanly(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path)}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "app", "run", "--plain"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in running.stderr:
+        if "READY" in line:
+            break
+    running.send_signal(signal.SIGINT)
+    rest = running.stderr.read()
+    assert running.wait(timeout=20) == 0
+    assert "stopped: SIGINT (exit code 0)" in rest
+    running.stderr.close()
+
+
+# -- what is refused --------------------------------------------------------------------------------------------
+
+REFUSED = [
+    (("run", "--profile", "simulted"), 3, "there is no profile simulted: did you mean simulated?"),
+    (("run", "--set", "risk.leverge_max=3"), 3, "unknown setting risk.leverge_max in the command line: did you mean risk.leverage_max?"),
+    (("run", "--set", "risk.leverage_max=-3"), 3, "setting risk.leverage_max = -3 from the command line is refused: input should be greater than 0"),
+    (("run", "--set", "risk.leverage_max"), 3, "write SECTION.KEY=VALUE"),
+    (("run", "--set", "exchange.adapter=binanse"), 3, "there is no such adapter: use simulated, or the dotted path of a class"),
+    (("run", "--set", "exchange.adapter=no.such.Thing"), 3, "cannot import it: ModuleNotFoundError"),
+    (("run", "--set", "strategies.trend.strategy=trnd"), 3, "strategies.trend: there is no strategy 'trnd'"),
+    (("run", "--set", "strategies.trend.strategy=no.such.Thing"), 3, "cannot import no.such.Thing: ModuleNotFoundError"),
+    (("run", "--set", "strategies.trend.params.fast=-1"), 3, "params.fast: Input should be greater than or equal to 1"),
+    (("run", "--set", 'strategies.trend.symbols=["DOGE/USDT:USDT"]'), 4, "strategies.trend names DOGE/USDT:USDT, which the exchange does not list"),
+    (("run", "--set", 'strategies.trend.symbols=["ETH/USDT:USDT"]'), 3, "ETH/USDT:USDT belongs to two strategies"),
+    (("run", "--for", "soon"), 2, "'soon' is no duration: write 30s, 10m, 2h or 1d"),
+    (("run", "--colour"), 2, "No such option"),
+    (("status",), 4, "there is no journal"),
+    (("status", "--profile", "replay"), 2, "keeps no state"),
+    (("strategy", "new", "My-Idea"), 2, "cannot name a Python module"),
+    (("run", "--profile", "replay", "--set", "exchange.simulated.candles=none.parquet"), 4, "data file none.parquet: there is no such file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "code", "why"), REFUSED, ids=[why for _, _, why in REFUSED])
+def test_bad_input_gets_one_clear_sentence_and_its_exit_code(call, words, code, why):
+    done = call(*words)
+    assert done.returncode == code, done.stderr
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_variable_is_refused(call):
+    done = call("run", APP__RISK__LEVERGE_MAX="3")
+    assert done.returncode == 3
+    assert "unknown setting risk.leverge_max in the environment (APP__RISK__LEVERGE_MAX)" in done.stderr
+
+
+def test_a_malformed_profile_is_refused(call, tmp_path):
+    (tmp_path / "mine.toml").write_text("kind = simulated")
+    done = call("run", "--profile", "mine.toml")
+    assert done.returncode == 3
+    assert "cannot read settings from mine.toml" in done.stderr
+
+
+def test_a_database_of_a_newer_bot_is_left_alone(call, tmp_path):
+    call("run", "--for", "0.3s", "--plain", "--set", f"storage.folder={tmp_path}/s")
+    with sqlite3.connect(tmp_path / "s" / "journal.sqlite") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    done = call("run", "--plain", "--set", f"storage.folder={tmp_path}/s")
+    assert done.returncode == 4
+    assert "newer" in done.stderr
+
+
+def test_a_state_folder_that_cannot_be_made(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = call("run", "--plain", "--set", f"storage.folder={tmp_path}/file/s")
+    assert done.returncode == 4
+    assert "journal failed in initialize" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_bots_on_one_state_folder(call, tmp_path):
+    folder = tmp_path / "shared"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = ["run", "--plain", "--set", f"storage.folder={folder}"]
+    first = subprocess.Popen([sys.executable, "-m", "app", *words], env=environment, stderr=subprocess.PIPE, text=True)
+    for line in first.stderr:
+        if "READY" in line:
+            break
+    second = call(*words)
+    assert second.returncode == 4
+    assert f"is in use by the bot with pid {first.pid}" in second.stderr
+    deadline = time.monotonic() + 20
+    shown = {"running": False}
+    while not shown["running"] and time.monotonic() < deadline:
+        shown = json.loads(call("status", "--json", "--set", f"storage.folder={folder}").stdout)
+    assert shown["health"]["ready"]
+    assert shown["health"]["pid"] == first.pid
+    text = call("status", "--set", f"storage.folder={folder}").stdout
+    assert f"a bot runs with pid {first.pid}, ready" in text
+    first.send_signal(signal.SIGTERM)
+    first.stderr.read()
+    assert first.wait(timeout=20) == 0
+    first.stderr.close()
+    assert "no bot runs" in call("status", "--set", f"storage.folder={folder}").stdout
+
+
+# -- the other commands -----------------------------------------------------------------------------------------
+
+
+def test_the_graph_names_the_coordinators_in_their_order(call):
+    printed = call("graph").stdout
+    places = [
+        printed.index(name) for name in ("journal", "telemetry", "runtime", "execution", "strategy", "system_monitor")
+    ]
+    assert places == sorted(places)
+    assert call("graph", "--mermaid").stdout.startswith("flowchart LR")
+
+
+def test_settings_say_where_they_come_from(call):
+    shown = call("settings", "show", "--set", "risk.leverage_max=3", APP__RISK__OPEN_ORDERS_MAX="7").stdout
+    assert "risk.leverage_max" in shown
+    assert '"3"  (the command line)' in shown
+    assert "= 7  (the environment)" in shown
+    assert "(default)" in shown
+    told = json.loads(call("settings", "show", "--json").stdout)
+    assert told["kind"] == {"value": "simulated", "from": "profile simulated.toml"}
+
+
+def test_settings_are_checked_without_starting_anything(call):
+    assert "are valid: 3 strategies would run" in call("settings", "check").stdout
+    assert call("settings", "check", "--set", "strategies.trend.params.fast=0").returncode == 3
+    assert json.loads(call("settings", "schema").stdout)["title"] == "Settings"
+
+
+def test_a_new_strategy_is_short_and_runs(call, tmp_path, candles):
+    written = call("strategy", "new", "my_idea")
+    assert "strategies.trend.strategy=my_idea.MyIdea" in written.stdout
+    assert len((tmp_path / "my_idea.py").read_text().splitlines()) <= 40
+    assert call("strategy", "new", "my_idea").returncode == 2
+    done, told = replay(
+        call,
+        candles,
+        "--set",
+        "strategies.trend.strategy=my_idea.MyIdea",
+        "--set",
+        "strategies.trend.params.interval_s=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert told["orders"] > 0
+
+
+def test_help_imports_nothing_heavy(call):
+    code = (
+        "import sys; sys.argv = ['app', '--help']\n"
+        "from app.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'sqlalchemy', 'alembic', 'polars', 'pydantic', 'dependency_injector'} & set(sys.modules)\n"
+        "print('heavy:', heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "heavy: set()" in done.stdout
+
+
+def test_a_failed_critical_part_ends_with_5(call, tmp_path):
+    (tmp_path / "broken.py").write_text(
+        "from app.exchanges.simulated import SimulatedExchange\n"
+        "class Broken(SimulatedExchange):\n"
+        "    def __init__(self, settings, journal):\n"
+        "        super().__init__(settings.exchange.simulated, settings.account, journal, resumable=False)\n"
+        "    def next_event(self):\n"
+        "        raise ArithmeticError('the feed is broken')\n"
+    )
+    done = call("run", "--plain", "--set", "exchange.adapter=broken.Broken", "--set", "storage.backend=memory")
+    assert done.returncode == 5, done.stderr
+    assert "runtime.pump failed: ArithmeticError: the feed is broken" in done.stderr
