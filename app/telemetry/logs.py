@@ -29,9 +29,8 @@ def configure_logs(level: str, *, as_json: bool, sink: "Writable | None" = None,
     logger.remove()
     logger.configure(patcher=_redact)
     # Local variables may hold keys; and a queue would cost more on the trading path than writing does.
-    form: dict[str, Any] = {
-        "level": level, "format": _text_line, "serialize": as_json, "diagnose": False, "backtrace": False, "enqueue": False
-    }  # fmt: skip
+    form: dict[str, Any] = {"level": level, "format": _text_line, "serialize": as_json}
+    form |= {"diagnose": False, "backtrace": False, "enqueue": False}
     logger.add(sink or sys.stderr, **form)
     if file is not None:
         logger.add(file, rotation=FILE_BYTES_MAX, retention=FILES_KEPT, **form)

@@ -95,9 +95,7 @@ def test_history_ends_at_the_present_price(interval_s, count):
     assert bars[-1].time_ns == START_NS
     assert bars[-1].close == Decimal(60_000)
     assert bars == generator().history(BTC, interval_s, count)
-    assert [after.time_ns - before.time_ns for before, after in pairwise(bars)] == (
-        [interval_s * 10**9] * (count - 1)
-    )
+    assert [after.time_ns - before.time_ns for before, after in pairwise(bars)] == ([interval_s * 10**9] * (count - 1))
 
 
 def test_a_restored_generator_goes_on_where_it_was():

@@ -38,7 +38,7 @@ def test_at_the_signal_s_close_it_fills_at_once():
 
 
 def test_a_taker_pays_spread_slippage_and_impact():
-    """Open 100, half of a spread of 4 ticks is 0.2; 1 % slippage and 1 % for half the volume: 100.2 * 1.015 up to 101.8."""
+    """Open 100, half a spread of 4 ticks is 0.2; 1 % slippage, 1 % for half the volume: 100.2 * 1.015 up to 101.8."""
     rules = MatchingRules(spread_ticks=D(4), slippage_ratio=D("0.01"), impact_ratio=D("0.01"))
     venue = Venue(rules=rules)
     venue.send(order())

@@ -1,4 +1,4 @@
-"""Reads and checks the columns of a data file, with polars, which is imported only here and only when there is a file."""
+"""Reads and checks the columns of a data file. Polars is imported only when there is one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

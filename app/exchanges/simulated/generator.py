@@ -1,8 +1,8 @@
 """A seeded market: several symbols, volatility that clusters, jumps, and funding. Same seed, same data, byte for byte.
 
 Each symbol follows a geometric random walk whose log-volatility reverts to its mean (a discrete stochastic-volatility
-model), with rare jumps. Funding follows a premium that reverts to zero. Only ``random.Random`` and basic float operations
-are used, which give the same bits on every platform that Python runs on.
+model), with rare jumps. Funding follows a premium that reverts to zero. Only ``random.Random`` and basic float
+operations are used, which give the same bits on every platform that Python runs on.
 """
 
 from collections import deque

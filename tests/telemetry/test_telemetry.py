@@ -1,0 +1,276 @@
+"""What people are told: log lines, figures, health file, live view, summary."""
+
+import io
+import json
+from decimal import Decimal
+
+import pytest
+from loguru import logger
+from rich.console import Console
+
+from app.domain.events import (
+    Fill,
+    OrderCanceled,
+    OrderExpired,
+    OrderRejected,
+    OrderUnknown,
+    ReasonCleared,
+    ReasonRaised,
+    Severity,
+    StreamReset,
+)
+from app.domain.order import Side
+from app.domain.records import (
+    DayClosed,
+    HealthChanged,
+    Mismatch,
+    OrderDenied,
+    OrderIntended,
+    SettingsChanged,
+)
+from app.lifecycle import RunResult
+from app.ports.exit_codes import ExitCode
+from app.telemetry import (
+    FactBus,
+    FactLog,
+    HealthFile,
+    LiveView,
+    LogTail,
+    MetricStore,
+    RunFigures,
+    RunSummary,
+    configure_logs,
+)
+from app.telemetry.live_view import picture
+from app.telemetry.status import bot_status
+from tests.builders import BTC, START_NS, bar, fill, funding_paid, limit, mark, target
+from tests.conftest import settle
+
+
+@pytest.fixture
+def lines():
+    """What is logged while a test runs."""
+    sink = io.StringIO()
+    configure_logs("DEBUG", as_json=False, sink=sink)
+    yield lambda: sink.getvalue().splitlines()
+    logger.remove()
+
+
+# -- log --------------------------------------------------------------------------------------------------------
+
+AT = START_NS
+FACTS = [
+    (target("0.5", reason="crossed"), "INFO", "target 0.5 at=2026-01-01T00:00:00Z strategy=trend symbol=BTC/USDT:USDT"),
+    (OrderIntended(limit(), AT), "INFO", "order buy 1 limit at=2026-01-01T00:00:00Z id=o1"),
+    (OrderDenied(limit(), AT, "leverage", "7", "5"), "WARNING", "order denied by risk"),
+    (OrderRejected("o1", BTC, AT, "no"), "WARNING", "order rejected by the exchange"),
+    (OrderUnknown("o1", BTC, AT, "timed out"), "ERROR", "order outcome unknown: it is being asked for"),
+    (OrderCanceled("o1", BTC, AT, "asked"), "INFO", "order canceled"),
+    (OrderExpired("o1", BTC, AT, "over"), "INFO", "order expired"),
+    (fill(side=Side.SELL), "INFO", "fill sell 1"),
+    (fill(liquidation=True, client_order_id=None), "WARNING", "liquidation buy 1"),
+    (funding_paid("-1.5"), "INFO", "funding paid 1.5 USDT"),
+    (funding_paid("1.5"), "INFO", "funding received 1.5 USDT"),
+    (ReasonRaised(time_ns=AT, owner="risk", code="drawdown", severity=Severity.HALTED, detail="d"), "ERROR", "trading restricted to halted"),
+    (ReasonRaised(time_ns=AT, owner="risk", code="x", severity=Severity.REDUCE_ONLY, detail="d"), "WARNING", "trading restricted"),
+    (ReasonRaised(time_ns=AT, owner="lifecycle", code="stopping", severity=Severity.REDUCE_ONLY, detail="d"), "INFO", "trading restricted"),
+    (ReasonCleared(time_ns=AT, owner="risk", code="x"), "INFO", "trading restriction lifted"),
+    (Mismatch(kind="position", symbol=BTC, ours="", theirs="1", action="reported", time_ns=AT), "ERROR", "differ in position"),
+    (StreamReset(AT, "lost"), "WARNING", "stream was interrupted"),
+    (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
+    (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),
+    (HealthChanged(("execution",)), "ERROR", "unhealthy parts=execution"),
+    (HealthChanged(()), "INFO", "all parts are healthy or degraded again"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fact", "level", "words"), FACTS, ids=[words for _, _, words in FACTS])
+def test_a_fact_is_a_line(lines, fact, level, words):
+    FactLog(orders=True)(fact)
+    [line] = lines()
+    assert f"{level: <7}" in line
+    assert words in line
+
+
+def test_orders_can_be_left_out_and_what_needs_attention_never_is(lines):
+    quiet = FactLog(orders=False)
+    quiet(fill())
+    quiet(OrderUnknown("o1", BTC, AT, "timed out"))
+    quiet("something else")
+    assert len(lines()) == 1
+
+
+def test_secrets_never_reach_the_log(lines):
+    logger.bind(api_key="abc", symbol=BTC).info("connecting with token=xyz and password: hunter2")
+    [line] = lines()
+    assert not {"abc", "xyz", "hunter2"} & set(line.replace("=", " ").split())
+    assert "token=***" in line
+    assert BTC in line
+
+
+def test_a_traceback_shows_no_values(lines):
+    secret = "hunter2"  # noqa: S105 - what must not be shown
+    try:
+        raise ValueError("wrong") from KeyError(len(secret))
+    except ValueError:
+        logger.exception("failed")
+    assert "hunter2" not in "\n".join(lines())
+
+
+def test_lines_can_be_json_and_go_to_a_file_too(tmp_path):
+    sink = io.StringIO()
+    configure_logs("INFO", as_json=True, sink=sink, file=tmp_path / "bot.log")
+    logger.bind(symbol=BTC).info("hello")
+    logger.debug("not this")
+    logger.remove()
+    assert json.loads(sink.getvalue())["record"]["extra"] == {"symbol": BTC}
+    assert "hello" in (tmp_path / "bot.log").read_text()
+
+
+def test_one_subscriber_that_fails_harms_no_other_and_is_told_once(lines):
+    bus, seen = FactBus(), []
+
+    def broken(fact):
+        raise LookupError
+
+    bus.subscribe(broken)
+    bus.subscribe(seen.append)
+    bus.publish("a")
+    bus.publish("b")
+    assert (seen, bus.failures) == (["a", "b"], 2)
+    assert len(lines()) == 1
+
+
+# -- figures ----------------------------------------------------------------------------------------------------
+
+
+def test_figures_count_events_and_facts():
+    figures = RunFigures()
+    assert (figures.bars_per_second, figures.speed, figures.elapsed_s) == (0.0, 0.0, 0.0)
+    figures.observe(bar("100", 0))
+    figures.observe(bar("100", 1))
+    figures.observe(mark("100", 120))
+    for fact in (fill(fee="2"), fill("t2", liquidation=True, fee="1"), OrderIntended(limit(), AT), funding_paid("-3")):
+        figures.on_fact(fact)
+    figures.on_fact(OrderDenied(limit(), AT, "r", "v", "l"))
+    figures.freeze()
+    assert (figures.events, figures.bars, figures.orders, figures.fills) == (3, 2, 1, 2)
+    assert (figures.fees, figures.funding, figures.liquidations, figures.denied) == (Decimal(3), Decimal(-3), 1, 1)
+    assert figures.speed > 0
+    assert figures.elapsed_s == figures.elapsed_s
+
+
+def test_metrics_are_counted_and_set():
+    metrics = MetricStore()
+    metrics.count("orders")
+    metrics.count("orders", 2)
+    metrics.gauge("lag", 0.5)
+    assert dict(metrics.read()) == {"orders": 3, "lag": 0.5}
+
+
+# -- surfaces ---------------------------------------------------------------------------------------------------
+
+
+async def shown(bot, container, exchange):
+    """A bot that is long half a bitcoin, and its report."""
+    exchange.tell(mark("100"))
+    await settle()
+    bot.execution.pursue([target("0.5")])
+    exchange.tell(fill(side=Side.BUY, contracts="0.5", client_order_id=exchange.submitted[-1].client_order_id, fee="1"))
+    exchange.tell(mark("110", 1))
+    await settle()
+    return container.registry.context, await bot.health()
+
+
+async def test_the_status_tells_the_account_exactly(bot, container, exchange):
+    status = bot_status(*await shown(bot, container, exchange), RunFigures())
+    assert (status.equity, status.balance, status.unrealized_pnl, status.fees) == ("10004", "9999", "5", "1")
+    [position] = status.positions
+    assert (position.contracts, position.average_price, position.mark, position.unrealized) == (
+        "0.5",
+        "100",
+        "110",
+        "5",
+    )
+    assert status.trading == "active"
+
+
+async def test_the_health_file_is_whole_and_goes_with_the_bot(bot, container, exchange, tmp_path):
+    surface = HealthFile(tmp_path, 1.0, RunFigures())
+    surface.path.write_text("left by a bot that was killed")
+    surface.open()
+    assert not surface.path.exists()
+    surface.show(*await shown(bot, container, exchange))
+    told = json.loads(surface.path.read_bytes())
+    assert told["equity"] == "10004"
+    assert told["written_at"]
+    assert [path.name for path in tmp_path.iterdir()] == ["health.json"]
+    surface.close()
+    surface.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchange):
+    console = Console(file=io.StringIO(), force_terminal=True, width=150, height=50)
+    figures = RunFigures()
+    for fact in (fill(), OrderIntended(limit(), AT)):
+        figures.on_fact(fact)
+    context, report = await shown(bot, container, exchange)
+    context.trading_state.raise_reason("operator", "halt", Severity.HALTED, "by hand")
+    view = LiveView(console, 0.1, figures, LogTail())
+    view.open()
+    view.show(context, report)
+    view.close()
+    plain = Console(file=io.StringIO(), width=150)
+    plain.print(picture(bot_status(context, report, figures), figures, ("a log line",)))
+    text = plain.file.getvalue()
+    for words in (
+        "halted",
+        "operator:halt (by hand)",
+        "BTC/USDT:USDT",
+        "10,004.00",
+        "system_monitor",
+        "healthy",
+        "a log line",
+        "drawdown",
+        "limit",
+    ):
+        assert words in text
+
+
+def test_the_log_tail_keeps_the_last_lines():
+    tail = LogTail()
+    for number in range(20):
+        tail.write(f"line {number}\n")
+    tail.flush()
+    assert tail.lines[-1] == "line 19"
+    assert len(tail.lines) < 20
+
+
+# -- summary ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_summary_tells_the_run(bot, container, exchange):
+    context, report = await shown(bot, container, exchange)
+    figures = RunFigures()
+    figures.observe(bar("100"))
+    figures.on_fact(funding_paid("-3"))
+    import msgspec
+
+    figures.on_fact(msgspec.structs.replace(funding_paid("-3"), mark_known=False))
+    figures.on_fact(fill(liquidation=True))
+    summary = RunSummary()
+    summary.take(context, report, figures)
+    result = RunResult(ExitCode.CLEAN, "enough")
+    told = summary.document(result)
+    assert (told["exit_code"], told["exit_reason"], told["equity"], told["run_funding"]) == (0, "enough", "10004", "-6")
+    text = "\n".join(summary.lines(result))
+    assert "1 funding settlements had no mark price, the last price stood in: 2026-01-01T00:00:00Z" in text
+    assert "1 liquidations" in text
+
+
+def test_a_run_that_never_came_up_has_little_to_tell():
+    assert RunSummary().lines(RunResult(ExitCode.START_FAILED, "why", ("why",))) == []
+    assert RunSummary().lines(RunResult(ExitCode.CLEAN, "SIGINT during the start")) == [
+        "stopped: SIGINT during the start (exit code 0)"
+    ]
