@@ -198,7 +198,8 @@ class LifecycleContainer(containers.DynamicContainer):
         return context
 
     def _lock(self, *, locked: bool) -> None:
-        for provider in self.traverse():
+        reached: Iterator[providers.Provider[Any]] = self.traverse()
+        for provider in reached:
             if isinstance(provider, _Lockable):
                 provider.locked = locked
         if self.registry.phase is Phase.READY and not locked:

@@ -126,11 +126,11 @@ class SimulatedExchange:
         if event is None:
             self._end()
             return self.next_event()
-        if (self._paced or self._anchor is None) and not self._is_due(event.time_ns):
-            # Past the end that was asked for, no event will ever be due.
-            self._waiting = None if self._used_up else event
-            return None
-        self._waiting = None
+        if self._paced or self._anchor is None:
+            self._waiting = event
+            if not self._is_due(event.time_ns):
+                return None
+            self._waiting = None
         return self._meet(event)
 
     async def wait(self) -> None:
@@ -267,6 +267,7 @@ class SimulatedExchange:
     def _end(self) -> None:
         """Note that no market event will come any more; what is on its way arrives now."""
         self._used_up = True
+        self._waiting = None
         self._engine.settle_pending()
 
     def _after_request(self) -> None:

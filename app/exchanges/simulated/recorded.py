@@ -176,7 +176,7 @@ class RecordedMarket:
 
     def _trades(self, frame: "pl.DataFrame") -> list[MarketEvent]:
         symbol, prices = self._instrument.symbol, self._decimals(frame, "price")
-        sizes = [Decimal(text) for text in self._texts(frame, "contracts")]
+        sizes = [Decimal(text or 0) for text in self._texts(frame, "contracts")]
         sides = frame["side"].to_list() if "side" in frame.columns else ["buy"] * len(prices)
         return [
             Trade(symbol, time_ns, price, size, Side.SELL if str(side).lower() == "sell" else Side.BUY)
@@ -198,7 +198,7 @@ class RecordedMarket:
         return [ZERO if text is None else Decimal(text) for text in self._texts(frame, "volume")]
 
     @staticmethod
-    def _texts(frame: "pl.DataFrame", name: str) -> list[str]:
+    def _texts(frame: "pl.DataFrame", name: str) -> list[str | None]:
         import polars as pl  # noqa: PLC0415 - as above
 
         return frame[name].fill_nan(None).cast(pl.String).to_list()

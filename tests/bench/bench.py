@@ -1,0 +1,132 @@
+"""Prints how fast the bot is on this machine, now. Nothing is asserted: machines are noisy.
+
+Run it with ``tox -e bench``, or ``python tests/bench/bench.py --candles FILE`` for the reference file.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT.parent / "shared" / "data" / "bench" / "synth_1m_500k.parquet"
+sys.path.insert(0, str(ROOT))
+
+
+def app(*words, folder):
+    """Run the command line; return it with its wall time and its peak memory in MB."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder)}
+    began = time.perf_counter()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "app", *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    out = running.stdout.read()
+    _, _, usage = os.wait4(running.pid, 0)
+    running.stdout.close()
+    running.returncode = 0
+    return out.decode(), time.perf_counter() - began, usage.ru_maxrss / 1024
+
+
+def best(measure, times=5):
+    """Return the fastest of several runs: noise only ever adds."""
+    return min(measure() for _ in range(times))
+
+
+def ready_s(folder):
+    """Return the time from the start of the process to READY."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder)}
+    began = time.perf_counter()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "app", "run", "--plain"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    for line in running.stderr:
+        if "READY" in line:
+            break
+    elapsed = time.perf_counter() - began
+    running.terminate()
+    running.stderr.read()
+    running.wait()
+    running.stderr.close()
+    return elapsed
+
+
+def idle_mb(folder):
+    """Return the memory of a bot that runs at its normal speed, after some seconds."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder)}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "app", "run", "--plain"], env=environment, stderr=subprocess.DEVNULL
+    )
+    time.sleep(5)
+    status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
+    running.terminate()
+    running.wait()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+async def start_and_stop_ms():
+    """Return what starting and stopping the five coordinators costs, without I/O."""
+    from dependency_injector import providers
+    from loguru import logger
+
+    from app.container import Container
+    from app.settings import load_settings
+    from tests.fakes.exchange import FakeExchange
+
+    logger.remove()
+    container = Container(loaded=load_settings("benchmark"))
+    container.exchange.override(providers.Object(FakeExchange()))
+    container.strategies.override(providers.Object(()))
+    began = time.perf_counter()
+    await container.init_resources()
+    await container.shutdown_resources()
+    return (time.perf_counter() - began) * 1000
+
+
+def tell(name, value, target):
+    print(f"{name:<58} {value:>14}   target {target}")
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--candles", type=Path, default=REFERENCE, help="the reference candles")
+    candles = words.parse_args().candles
+    with tempfile.TemporaryDirectory() as folder:
+        bare = best(lambda: timed([sys.executable, "-c", "pass"]))
+        helped = best(lambda: app("--help", folder=folder)[1])
+        tell("python -c pass", f"{bare:.3f} s", "-")
+        tell("python -m app --help", f"{helped:.3f} s", "< 0.25 s")
+        app("run", "--plain", "--for", "0.1s", folder=folder)
+        tell("python -m app to READY, imports included", f"{best(lambda: ready_s(folder), 3):.3f} s", "< 1.0 s")
+        tell(
+            "start and stop five coordinators, no I/O",
+            f"{best(lambda: asyncio.run(start_and_stop_ms())):.1f} ms",
+            "< 50 ms",
+        )
+        tell("idle memory", f"{idle_mb(folder):.0f} MB", "< 120 MB")
+        if not candles.is_file():
+            print(f"{candles} is not there: no reference run")
+            return
+        path = f"exchange.simulated.candles={candles}"
+        out, seconds, memory = app("run", "--profile", "benchmark", "--set", path, "--json", folder=folder)
+        told = json.loads(out)
+        tell("benchmark profile, all checks and guards", f"{told['bars_per_second']:,.0f} bars/s", ">= 100,000 bars/s")
+        tell("  the whole process", f"{seconds:.1f} s", "-")
+        tell("  peak memory", f"{memory:.0f} MB", "< 300 MB")
+        figures = {name: told[name] for name in ("fills", "fees", "balance", "realized_pnl", "unrealized_pnl")}
+        print(f"  {figures}")
+
+
+def timed(words):
+    began = time.perf_counter()
+    subprocess.run(words, check=True)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
