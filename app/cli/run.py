@@ -77,9 +77,9 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
 
 def _greet(settings: "Settings", folder: Path | None) -> None:
     running = ", ".join(f"{name} on {' '.join(item.symbols)}" for name, item in settings.strategies.items())
-    state = "nowhere: it is kept in memory only" if settings.storage.backend == "memory" else str(folder)
+    state = "state is kept in memory only" if settings.storage.backend == "memory" else f"state lies in {folder}"
     logger.info(f"READY: {running or 'no strategy'}; exchange {settings.exchange.adapter}, profile {settings.profile}")
-    logger.info(f"state lies in {state}")
+    logger.info(f"{state}")
     logger.info("Ctrl-C stops cleanly; try next: python -m app status, python -m app strategy new my_idea")
 
 

@@ -431,6 +431,10 @@ class ExecutionCoordinator(BaseCoordinator):
     async def _resolve_loop(self) -> None:
         while True:
             await asyncio.sleep(self._settings.execution.unknown_query_every_s)
+            failure = self._journal.failure
+            if failure is not None:
+                # The store may fail after it has taken an intent: what waits for it would wait for ever.
+                self._send_point.store_failed(JournalFailed(failure))
             # Not being able to ask leaves an unknown order unknown; it is asked for again.
             with suppress(ExchangeUnavailable):
                 await self._reconciler.resolve_unknown()

@@ -6,6 +6,7 @@
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NoReturn
 
 import msgspec
 
@@ -180,30 +181,18 @@ def check_order(order: Order, instrument: Instrument) -> None:
 
 def _check_type(order: Order) -> None:
     kind = order.type
-    rules = (
-        ("price", (kind in PRICED) == (order.price is not None), f"a {kind} order needs a price exactly if priced"),
-        (
-            "trigger_price",
-            (kind in TRIGGERED_AT_PRICE) == (order.trigger_price is not None),
-            f"a {kind} order needs a trigger price exactly if conditional",
-        ),
-        (
-            "trailing_offset",
-            (kind is OrderType.TRAILING_STOP) == (order.trailing_offset is not None),
-            "a trailing offset belongs to a trailing stop, and a trailing stop needs one",
-        ),
-        (
-            "expires",
-            (order.time_in_force is TimeInForce.GTD) == (order.expires_ns is not None),
-            "an expiry time belongs to time in force GTD, and GTD needs one",
-        ),
-        (
-            "post_only",
-            not order.post_only
-            or (kind is OrderType.LIMIT and order.time_in_force in {TimeInForce.GTC, TimeInForce.GTD}),
-            "post-only needs a limit order that may rest (GTC or GTD)",
-        ),
-    )
-    for rule, holds, message in rules:
-        if not holds:
-            raise InvalidOrder(rule, f"order {order.client_order_id}: {message}")
+    if (kind in PRICED) != (order.price is not None):
+        _refuse(order, "price", f"a {kind} order needs a price exactly if priced")
+    if (kind in TRIGGERED_AT_PRICE) != (order.trigger_price is not None):
+        _refuse(order, "trigger_price", f"a {kind} order needs a trigger price exactly if conditional")
+    if (kind is OrderType.TRAILING_STOP) != (order.trailing_offset is not None):
+        _refuse(order, "trailing_offset", "a trailing offset belongs to a trailing stop, and a trailing stop needs one")
+    if (order.time_in_force is TimeInForce.GTD) != (order.expires_ns is not None):
+        _refuse(order, "expires", "an expiry time belongs to time in force GTD, and GTD needs one")
+    rests = kind is OrderType.LIMIT and order.time_in_force in {TimeInForce.GTC, TimeInForce.GTD}
+    if order.post_only and not rests:
+        _refuse(order, "post_only", "post-only needs a limit order that may rest (GTC or GTD)")
+
+
+def _refuse(order: Order, rule: str, message: str) -> NoReturn:
+    raise InvalidOrder(rule, f"order {order.client_order_id}: {message}")

@@ -11,6 +11,9 @@ from app.domain.margin import MarginMode, initial_margin, liquidation_price, mai
 from app.domain.money import ZERO
 from app.domain.position import Position
 
+SEEN_KEPT_MAX = 100_000
+"""Trade ids and settlements that are remembered, so that each counts once."""
+
 
 class Portfolio:
     """Positions and ledger of one account in one currency. It has one writer; others see a read-only view."""
@@ -103,8 +106,11 @@ class Portfolio:
 
     @property
     def margin_available(self) -> Decimal:
-        """Equity that no position binds; negative when under water."""
-        return self.equity - self.margin_used
+        """Equity that no position binds; negative when under water.
+
+        The profit of an isolated position stays with it until it is closed: it is not free.
+        """
+        return (self.balance if self.isolated else self.equity) - self.margin_used
 
     @property
     def maintenance_margin(self) -> Decimal:
@@ -164,7 +170,7 @@ class Portfolio:
             raise CurrencyMismatch(self.currency, fill.fee_currency)
         if fill.trade_id in self._seen_trades:
             return None
-        self._seen_trades[fill.trade_id] = None
+        _remember(self._seen_trades, fill.trade_id)
         before = self.position(fill.symbol)
         after, realized = before.after(
             instrument, fill.signed_contracts, fill.price, self._margin_for(instrument, before, fill)
@@ -191,7 +197,7 @@ class Portfolio:
         reference = paid.reference
         if reference in self._seen_funding:
             return None
-        self._seen_funding[reference] = None
+        _remember(self._seen_funding, reference)
         entry = funding(reference, paid.amount, self.currency, paid.time_ns)
         self._ledger.post(entry)
         position = self.position(paid.symbol)
@@ -250,10 +256,11 @@ class Portfolio:
         for symbol in self._unvalued:
             position = self._positions.get(symbol)
             mark = self._marks.get(symbol)
-            if position is None or mark is None:
+            if position is None:
                 continue
             instrument = self._instruments[symbol]
-            value = instrument.value(position.contracts, mark)
+            # Unknown is not zero: without a mark, a position is worth what it cost.
+            value = position.cost if mark is None else instrument.value(position.contracts, mark)
             unrealized = value - position.cost
             maintenance = maintenance_margin(instrument, abs(value))
             self._unrealized_total += unrealized - self._unrealized.get(symbol, ZERO)
@@ -274,3 +281,10 @@ class Portfolio:
         if position.isolated_margin is not None:
             return position.isolated_margin
         return initial_margin(self.notional(position.symbol), self.leverage)
+
+
+def _remember(seen: dict[str, None], key: str) -> None:
+    """Add a key; forget the oldest beyond what a venue would ever tell again."""
+    seen[key] = None
+    if len(seen) > SEEN_KEPT_MAX:
+        del seen[next(iter(seen))]

@@ -17,6 +17,7 @@ from app.risk.market_guards import LiquidationBuffer, MarginRatio, MarkStaleness
 from app.settings.models import RiskSettings
 
 OWNER = "risk"
+WATCH_FAILED = "watch_failed"
 
 Check = Callable[[Order, Books, RiskSettings], Denial | None]
 
@@ -64,6 +65,7 @@ class RiskEngine:
         self._funding_watchers: tuple[WatchesFunding, ...] = (funding,)
         self._looks = tuple((guard.name, guard.look) for guard in self._guards)
         self._held: dict[str, Severity] = {}
+        self._failure: Breach | None = None
 
     def check(self, order: Order, books: Books) -> Denial | None:
         """Return why ``order`` must not be sent, or None: the first rule of the list that it breaks."""
@@ -86,17 +88,26 @@ class RiskEngine:
                 breach = Breach(Severity.REDUCE_ONLY, f"guard failed: {type(error).__name__}: {error}", "a verdict")
             if breach is not None or (held and name in held):
                 self._compare(name, breach, now_ns, changes)
+        if self._failure is not None:
+            # It missed something that it must know: it cannot be trusted again in this run.
+            self._compare(WATCH_FAILED, self._failure, now_ns, changes)
         return changes
 
     def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
         """Take notice of an applied fill."""
         for guard in self._fill_watchers:
-            guard.on_fill(fill, entry, books)
+            try:
+                guard.on_fill(fill, entry, books)
+            except Exception as error:  # noqa: BLE001 - as in look
+                self._note_failure(error)
 
     def on_funding(self, paid: FundingPaid, books: Books) -> None:
         """Take notice of an applied funding settlement."""
         for guard in self._funding_watchers:
-            guard.on_funding(paid, books)
+            try:
+                guard.on_funding(paid, books)
+            except Exception as error:  # noqa: BLE001 - as in look
+                self._note_failure(error)
 
     def closed_days(self) -> Sequence[DayClosed]:
         """Return the days that ended since the last call."""
@@ -117,6 +128,10 @@ class RiskEngine:
         for guard in self._guards:
             guard.restore(saved.guards.get(guard.name, {}))
         self._held = saved.held
+
+    def _note_failure(self, error: Exception) -> None:
+        what = f"a guard failed to take something in: {type(error).__name__}: {error}"
+        self._failure = Breach(Severity.REDUCE_ONLY, what, "none may")
 
     def _compare(
         self, name: str, breach: Breach | None, now_ns: int, changes: list[ReasonRaised | ReasonCleared]

@@ -37,13 +37,20 @@ def worst_contracts(books: Books, symbol: str, order: Order | None = None) -> tu
 
 
 def worst_notional(books: Books, symbol: str, order: Order | None = None) -> Decimal:
-    """Return the largest unsigned value that ``symbol`` can come to, at its mark; at its cost without a mark."""
-    high, low = worst_contracts(books, symbol, order)
-    contracts = max(high, -low)
-    mark = books.portfolio.mark(symbol)
-    if mark is None:
-        return abs(books.portfolio.position(symbol).cost)
-    return books.instruments[symbol].notional(contracts, mark)
+    """Return the largest unsigned value that ``symbol`` can come to, at its mark.
+
+    Without a mark: what the position cost, and what the working orders would at their own prices.
+    """
+    mark, instrument = books.portfolio.mark(symbol), books.instruments[symbol]
+    if mark is not None:
+        high, low = worst_contracts(books, symbol, order)
+        return instrument.notional(max(high, -low), mark)
+    total = abs(books.portfolio.position(symbol).cost)
+    for item in books.working(symbol):
+        price = item.order.price or item.order.trigger_price
+        if price is not None and not item.order.reduce_only:
+            total += instrument.notional(item.remaining, price)
+    return total
 
 
 def exposed_symbols(books: Books, symbol: str) -> Iterable[str]:

@@ -129,7 +129,7 @@ class Drawdown:
 
 
 class ConsecutiveLosses:
-    """Closing fills that lost, one after another. Trading rests for a while, then the count begins anew."""
+    """Closing orders that lost, one after another. Trading rests for a while, then the count begins anew."""
 
     name = "consecutive_losses"
 
@@ -137,6 +137,9 @@ class ConsecutiveLosses:
         self._losses_max = losses_max
         self._cooldown_ns = int(cooldown_s * SECOND_NS)
         self._losses = 0
+        self._losses_before = 0
+        self._order_id: str | None = None
+        self._order_result = ZERO
         self._rests_until_ns: int | None = None
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
@@ -151,12 +154,18 @@ class ConsecutiveLosses:
         return Breach(Severity.REDUCE_ONLY, f"{self._losses} losses in a row", str(self._losses_max))
 
     def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
-        """Count a closing fill: a loss net of its fee adds one, a profit starts anew. Opening fills do not count."""
+        """Count a closing order: a loss net of its fees adds one, a profit starts anew. Opening fills do not count.
+
+        An order that closes in several fills counts once, by their sum.
+        """
         del books
         realized = [posting.amount for posting in entry.postings if posting.account is Account.REALIZED]
         if not realized:
             return
-        self._losses = self._losses + 1 if -realized[0] - fill.fee < 0 else 0
+        if fill.client_order_id is None or fill.client_order_id != self._order_id:
+            self._order_id, self._order_result, self._losses_before = fill.client_order_id, ZERO, self._losses
+        self._order_result += -realized[0] - fill.fee
+        self._losses = self._losses_before + 1 if self._order_result < 0 else 0
         if self._losses_max is not None and self._losses >= self._losses_max and self._rests_until_ns is None:
             self._rests_until_ns = fill.time_ns + self._cooldown_ns
 

@@ -54,6 +54,37 @@ class MarkStaleness(_WithoutMemory):
         return f"{age}, limit {self._age_s_max} s"
 
 
+class _Window:
+    """The latest moves of one symbol's mark, and how volatile they make it."""
+
+    __slots__ = ("_elapsed_ns", "_moves", "_price", "_size", "_squares", "at_ns", "yearly")
+
+    def __init__(self, size: int, at_ns: int, price: float) -> None:
+        self.at_ns = at_ns
+        self.yearly = 0.0
+        """Standard deviation of a year, as a part of the price; 0 until the window is full."""
+        self._price = price
+        self._size = size
+        self._moves: deque[tuple[int, float]] = deque()
+        self._elapsed_ns = 0
+        self._squares = 0.0
+
+    def take(self, at_ns: int, price: float) -> None:
+        """Take a newer mark in."""
+        moves = self._moves
+        gap, square = at_ns - self.at_ns, log(price / self._price) ** 2
+        self.at_ns, self._price = at_ns, price
+        moves.append((gap, square))
+        self._elapsed_ns += gap
+        self._squares += square
+        if len(moves) > self._size:
+            old_gap, old_square = moves.popleft()
+            self._elapsed_ns -= old_gap
+            self._squares -= old_square
+        if len(moves) == self._size:
+            self.yearly = sqrt(max(0.0, self._squares) * YEAR_NS / self._elapsed_ns)
+
+
 class VolatilityBreaker(_WithoutMemory):
     """The market is not wild: realized volatility of each symbol's marks, by the time between them, per year."""
 
@@ -61,11 +92,8 @@ class VolatilityBreaker(_WithoutMemory):
 
     def __init__(self, ratio_max: Decimal | None, window: int) -> None:
         self._ratio_max = None if ratio_max is None else float(ratio_max)
-        self._window = window
-        self._last: dict[str, tuple[int, float]] = {}
-        self._squares: dict[str, deque[tuple[int, float]]] = {}
-        self._totals: dict[str, tuple[int, float]] = {}
-        self._yearly: dict[str, float] = {}
+        self._size = window
+        self._windows: dict[str, _Window] = {}
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Take new marks in, and find the wildest symbol."""
@@ -73,39 +101,27 @@ class VolatilityBreaker(_WithoutMemory):
         limit = self._ratio_max
         if limit is None:
             return None
-        wildest = None
-        last = self._last
+        wildest, most = "", limit
         for symbol in books.instruments:
-            at = books.mark_ns(symbol)
-            if at is not None and (symbol not in last or at > last[symbol][0]):
-                self._take(symbol, at, float(books.portfolio.mark(symbol) or 0))
-            if self._yearly.get(symbol, 0.0) > limit:
-                wildest = symbol
-        if wildest is None:
+            at_ns = books.mark_ns(symbol)
+            window = self._windows.get(symbol)
+            if at_ns is None:
+                continue
+            if window is None:
+                self._windows[symbol] = _Window(self._size, at_ns, float(books.portfolio.mark(symbol) or 0))
+                continue
+            if at_ns > window.at_ns:
+                window.take(at_ns, float(books.portfolio.mark(symbol) or 0))
+            if window.yearly > most:
+                wildest, most = symbol, window.yearly
+        if not wildest:
             return None
-        return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {self._yearly[wildest]:.2f} a year", f"{limit:g}")
+        return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {most:.2f} a year", f"{limit:g}")
 
     def figure(self) -> str:
         """The highest volatility, and the limit."""
-        highest = max(self._yearly.values(), default=None)
-        return f"{'unknown' if highest is None else f'{highest:.2f}'} a year, limit {self._ratio_max or 'none'}"
-
-    def _take(self, symbol: str, at: int, price: float) -> None:
-        before = self._last.get(symbol)
-        self._last[symbol] = (at, price)
-        if before is None:
-            return
-        squares = self._squares.setdefault(symbol, deque())
-        gap, square = at - before[0], log(price / before[1]) ** 2
-        squares.append((gap, square))
-        elapsed, total = self._totals.get(symbol, (0, 0.0))
-        elapsed, total = elapsed + gap, total + square
-        if len(squares) > self._window:
-            old_gap, old_square = squares.popleft()
-            elapsed, total = elapsed - old_gap, total - old_square
-        self._totals[symbol] = (elapsed, total)
-        if len(squares) == self._window:
-            self._yearly[symbol] = sqrt(max(0.0, total) * YEAR_NS / elapsed)
+        highest = max((window.yearly for window in self._windows.values()), default=0.0)
+        return f"{f'{highest:.2f}' if highest else 'unknown'} a year, limit {self._ratio_max or 'none'}"
 
 
 class LiquidationBuffer(_WithoutMemory):

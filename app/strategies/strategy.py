@@ -166,7 +166,8 @@ class Strategy:
             entry=entry,
             stop=None if stop is None else instrument.round_price(stop),
             take_profit=None if take_profit is None else instrument.round_price(take_profit),
-            trailing=None if trailing is None else instrument.round_price(trailing),
+            # Less than a tick would be no distance at all.
+            trailing=None if trailing is None else max(instrument.tick_size, instrument.round_price(trailing)),
             reason=reason,
         )
 

@@ -126,14 +126,14 @@ def test_a_signal_stops_it_cleanly(tmp_path):
 NO_FILE = ("--set", "exchange.simulated.candles=none.parquet")
 REFUSED = [
     (("run", "--profile", "simulted"), 3, "there is no profile simulted: did you mean simulated?"),
-    (("run", "--set", "risk.leverge_max=3"), 3, "unknown setting risk.leverge_max in the command line: did you mean"),
+    (("run", "--set", "risk.leverge_max=3"), 3, "unknown setting risk.leverge_max in the command line: did"),
     (("run", "--set", "risk.leverage_max=-3"), 3, "= -3 from the command line is refused"),
     (("run", "--set", "risk.leverage_max"), 3, "write SECTION.KEY=VALUE"),
     (("run", "--set", "exchange.adapter=binanse"), 3, "there is no such adapter: use simulated, or the dotted"),
     (("run", "--set", "exchange.adapter=no.such.Thing"), 3, "cannot import it: ModuleNotFoundError"),
     (("run", "--set", "strategies.trend.strategy=trnd"), 3, "strategies.trend: there is no strategy 'trnd'"),
-    (("run", "--set", "strategies.trend.strategy=no.such.Thing"), 3, "cannot import no.such.Thing: ModuleNotFoundError"),
-    (("run", "--set", "strategies.trend.params.fast=-1"), 3, "params.fast: Input should be greater than or equal to 1"),
+    (("run", "--set", "strategies.trend.strategy=no.such.Thing"), 3, "cannot import no.such.Thing: Module"),
+    (("run", "--set", "strategies.trend.params.fast=-1"), 3, "params.fast: Input should be greater than"),
     (("run", "--set", 'strategies.trend.symbols=["DOGE/USDT:USDT"]'), 4, "which the exchange does not list"),
     (("run", "--set", 'strategies.trend.symbols=["ETH/USDT:USDT"]'), 3, "ETH/USDT:USDT belongs to two strategies"),
     (("run", "--for", "soon"), 2, "'soon' is no duration: write 30s, 10m, 2h or 1d"),

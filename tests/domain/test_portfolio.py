@@ -216,3 +216,29 @@ def test_a_settlement_that_is_told_after_the_close_does_not_burden_the_next_posi
     books.apply(fill("t3", price="100"))
     assert books.position(BTC).isolated_margin == Decimal(10)
     assert books.balance == 997
+
+
+def test_only_the_latest_trade_ids_are_remembered(mocker):
+    """With room for two, the third pushes the first out; the latest still counts once."""
+    mocker.patch("app.domain.portfolio.SEEN_KEPT_MAX", 2)
+    books = Portfolio("main", "USDT", {BTC: instrument()})
+    for name in ("t1", "t2", "t3"):
+        assert books.apply(fill(name)) is not None
+    assert books.apply(fill("t3")) is None
+    assert list(books._seen_trades) == ["t2", "t3"]
+
+
+def test_a_restored_position_without_a_mark_is_worth_what_it_cost():
+    """Cost 200, maintenance 1 %: 2, and no profit."""
+    books = Portfolio("main", "USDT", {BTC: instrument()})
+    books.restore([Position(BTC, Decimal(2), Decimal(200))], {}, (), (), {})
+    assert (books.maintenance_of(BTC), books.notional(BTC), books.unrealized) == (2, 200, 0)
+
+
+def test_an_isolated_position_s_profit_is_not_free():
+    """1 at 100, leverage 10 binds 10 of 1000; marked at 150 the profit of 50 stays with the position."""
+    books = Portfolio("main", "USDT", {BTC: instrument()}, MarginMode.ISOLATED, Decimal(10))
+    books.deposit("in", Decimal(1000), 0)
+    books.apply(fill())
+    books.set_mark(BTC, Decimal(150))
+    assert (books.margin_available, books.equity) == (990, 1050)

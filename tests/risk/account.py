@@ -46,8 +46,8 @@ class Account:
         """Mark a symbol now."""
         self.books.set_mark(symbol, Decimal(price), self.clock.now_ns)
 
-    def fill(self, contracts, price="100", fee="0", symbol=BTC):
-        """Apply a fill of signed contracts; return it with its ledger entry."""
+    def fill(self, contracts, price="100", fee="0", symbol=BTC, order_id=None):
+        """Apply a fill of signed contracts, of an order of its own; return it with its ledger entry."""
         self._trades += 1
         size = Decimal(contracts)
         told = fill(
@@ -59,6 +59,7 @@ class Account:
             symbol=symbol,
             time_ns=self.clock.now_ns,
             fee_currency=self.portfolio.currency,
+            client_order_id=order_id or f"order-of-t{self._trades}",
         )
         return told, self.portfolio.apply(told)
 

@@ -7,7 +7,7 @@ import pytest
 from app.domain.events import OrderUnknown
 from app.domain.instrument import MarginTier
 from app.domain.margin import MarginMode
-from app.domain.order import Side
+from app.domain.order import OrderType, Side
 from app.risk import account_checks
 from app.risk.exposure import worst_contracts, worst_notional
 from tests.builders import BTC, BTC_INVERSE, ETH, fill, instrument, inverse, limit, order
@@ -182,3 +182,12 @@ def test_inverse_contracts_are_limited_in_coins():
     assert account_checks.position_size(order(contracts="1000", symbol=BTC_INVERSE), account.books, at_most) is None
     denial = account_checks.position_size(order(contracts="1001", symbol=BTC_INVERSE), account.books, at_most)
     assert str(denial) == "position_notional: 10.01, limit 10"
+
+
+def test_without_a_mark_working_orders_count_at_their_own_prices(account):
+    """ETH has no mark: a limit of 3 at 50 counts 150, a stop of 1 at 60 counts 60; what reduces counts nothing."""
+    account.works(limit("a", contracts="3", price="50", symbol=ETH))
+    account.works(order("b", symbol=ETH, type=OrderType.STOP_MARKET, trigger_price="60"))
+    account.works(limit("c", Side.SELL, price="50", symbol=ETH, reduce_only=True))
+    account.works(order("d", symbol=ETH))
+    assert worst_notional(account.books, ETH) == 210

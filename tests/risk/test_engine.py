@@ -6,7 +6,7 @@ from app.domain.events import ReasonCleared, ReasonRaised, Severity
 from app.domain.order import OrderType, Side
 from app.risk import GROWTH_CHECKS, REDUCING_CHECKS, RiskEngine
 from app.settings.models import RiskSettings
-from tests.builders import BTC, limit, order
+from tests.builders import BTC, funding_paid, limit, order
 from tests.risk.account import Account, limits
 
 TIGHT = {
@@ -195,3 +195,19 @@ def test_days_that_ended_are_told():
     engine.look(account.books)
     assert [day.day for day in engine.closed_days()] == ["2026-01-01"]
     assert engine.closed_days() == []
+
+
+@pytest.mark.parametrize("what", ["fill", "funding"])
+def test_a_guard_that_fails_to_take_something_in_restricts_trading_and_harms_nothing_else(account, mocker, what):
+    engine = RiskEngine(limits())
+    told, entry = account.fill("1")
+    if what == "fill":
+        mocker.patch.object(engine._fill_watchers[0], "on_fill", side_effect=LookupError("lost"))
+        engine.on_fill(told, entry, account.books)
+    else:
+        mocker.patch.object(engine._funding_watchers[0], "on_funding", side_effect=LookupError("lost"))
+        engine.on_funding(funding_paid("-1"), account.books)
+    [raised] = engine.look(account.books)
+    assert raised.code == "watch_failed"
+    assert "LookupError: lost" in raised.detail
+    assert engine.look(account.books) == []

@@ -145,6 +145,16 @@ class TestConsecutiveLosses:
         breach = look(guard, account)
         assert (breach.severity, breach.value, breach.limit) == (Severity.REDUCE_ONLY, "3 losses in a row", "3")
 
+    def test_an_order_that_closes_in_many_fills_counts_once(self, account):
+        """Three parts of one exit lose 1 each: one loss. A fourth that wins 5 turns the order into a profit."""
+        guard = ConsecutiveLosses(2, 600)
+        account.fill("4")
+        for price in ("99", "99", "99"):
+            guard.on_fill(*account.fill("-1", price, order_id="exit"), account.books)
+        assert guard.figure() == "1 in a row, limit 2"
+        guard.on_fill(*account.fill("-1", "105", order_id="exit"), account.books)
+        assert guard.figure() == "0 in a row, limit 2"
+
     def test_a_profit_starts_the_count_anew(self, account):
         guard = ConsecutiveLosses(2, 600)
         self.closed(account, guard, -1, 1, -1)
