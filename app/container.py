@@ -32,6 +32,7 @@ from app.exchanges.simulated import SimulatedExchange
 from app.execution import SendPoint
 from app.lifecycle import CoordinatorContext, Deadlines, StopRequest
 from app.ports.clock import Clock
+from app.ports.connection import Connection
 from app.ports.journal import Journal
 from app.risk import RiskEngine
 from app.settings import LoadedSettings, Settings, SettingsRefused
@@ -75,9 +76,9 @@ def journal_of(settings: Settings, folder: Path | None) -> Iterator[Journal]:
         journal.close()
 
 
-def clock_of(settings: Settings) -> Clock:
-    """Return the market's clock: the stream's in simulation, the wall's otherwise."""
-    return StreamClock() if settings.exchange.adapter == "simulated" else WallClock()
+def clock_of(connection: Connection) -> Clock:
+    """Return the market's clock: the stream's where time is virtual, the wall's otherwise."""
+    return StreamClock() if connection.capabilities.is_virtual else WallClock()
 
 
 def ids_of(settings: Settings, journal: Journal) -> SequentialIds:
@@ -165,7 +166,6 @@ class Container(containers.DeclarativeContainer):
     summary = Singleton(RunSummary)
     log_tail = Singleton(LogTail)
     journal = Resource(journal_of, settings, folder)
-    clock = Singleton(clock_of, settings)
     ids = Factory(ids_of, settings, journal)
     risk = Factory(RiskEngine, settings.provided.risk)
     strategies = Callable_(strategies_of, settings)
@@ -185,6 +185,7 @@ class Container(containers.DeclarativeContainer):
             custom=Factory(custom_exchange, Callable_(adapter_class, settings), settings, journal),
         ),
     )
+    clock = Resource(clock_of, exchange)
     send_point = Factory(SendPoint, order_entry=exchange)
 
     base_context = Factory(CoordinatorContext, settings=settings, clock=clock, ids=ids, journal=journal)

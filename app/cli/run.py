@@ -14,6 +14,7 @@ from app.bot import PerpsBot
 from app.cli.build import build_container
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
+from app.cli.loop import run_loop
 from app.container import Container, check_before_start
 from app.lifecycle import RunResult, Transition
 from app.telemetry import RunSummary, configure_logs
@@ -47,10 +48,15 @@ def run_bot(
     check_before_start(settings)
     _open_log(container, live=live)
     container.observe(_log_transition)
-    result = asyncio.run(_run(container, wall_s))
+    result, abandoned = run_loop(_run(container, wall_s))
     if live:
         configure_logs(settings.telemetry.log_level, as_json=settings.telemetry.log_json)
-    return _report(result, container.summary(), as_json=as_json)
+    code = _report(result, container.summary(), as_json=as_json)
+    if abandoned:
+        # A task that ignores its cancellation would keep the interpreter from ending, for as long as it likes.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 def _open_log(container: Container, *, live: bool) -> None:

@@ -57,4 +57,7 @@ def create(strategy_id: str, settings: StrategySettings) -> tuple[Strategy, ...]
         first = error.errors()[0]
         where = ".".join(("params", *map(str, first["loc"])))
         raise StrategyRefused(strategy_id, f"{where}: {first['msg']}") from error
-    return tuple(found(strategy_id, symbol, params, sizing_from(settings.sizing)) for symbol in settings.symbols)
+    try:
+        return tuple(found(strategy_id, symbol, params, sizing_from(settings.sizing)) for symbol in settings.symbols)
+    except Exception as error:  # the author's setup may raise anything
+        raise StrategyRefused(strategy_id, f"setup failed: {type(error).__name__}: {error}") from error

@@ -127,7 +127,10 @@ class StrategyRouter:
             if strategy in failed:
                 return None
             try:
-                return call(event, view)
+                target = call(event, view)
+                if target is not None and not isinstance(target, Target):
+                    raise TypeError(f"it returned {target!r}, not a Target or None")  # noqa: TRY301 - set aside like any other failure
+                return target  # noqa: TRY300 - reads in order
             except Exception as error:  # noqa: BLE001 - somebody else's code: whatever it raises is contained
                 self.set_aside(strategy, error)
                 return None

@@ -280,3 +280,58 @@ def test_a_failed_critical_part_ends_with_5(call, tmp_path):
     done = call("run", "--plain", "--set", "exchange.adapter=broken.Broken", "--set", "storage.backend=memory")
     assert done.returncode == 5, done.stderr
     assert "runtime.pump failed: ArithmeticError: the feed is broken" in done.stderr
+
+
+BROKEN = """
+import asyncio
+from app.exchanges.simulated import SimulatedExchange
+from app.strategies import Strategy
+
+class Base(SimulatedExchange):
+    def __init__(self, settings, journal):
+        super().__init__(settings.exchange.simulated, settings.account, journal, resumable=False)
+
+class CloseHangs(Base):
+    async def close(self):
+        while True:
+            try:
+                await asyncio.sleep(999)
+            except asyncio.CancelledError:
+                pass
+
+class ConnectHangs(Base):
+    async def connect(self):
+        await asyncio.sleep(999)
+
+class CloseRaises(Base):
+    async def close(self):
+        raise OSError("will not close")
+
+class Nonsense(Strategy):
+    def on_bar(self, bar, view):
+        return "buy!"
+
+class SetupRaises(Strategy):
+    def setup(self):
+        raise ValueError("not set up")
+"""
+
+BREAKS = [
+    (("exchange.adapter=broken.CloseHangs", "lifecycle.stop_unit_s=0.2"), 6, "ignored its cancellation"),
+    (("exchange.adapter=broken.ConnectHangs", "lifecycle.start_unit_s=0.2"), 4, "did not end within 0.2 s"),
+    (("exchange.adapter=broken.CloseRaises",), 6, "OSError: will not close (in shutdown of runtime)"),
+    (("strategies.trend.strategy=broken.Nonsense",), 0, "TypeError: it returned 'buy!', not a Target or None"),
+    (("strategies.trend.strategy=broken.SetupRaises",), 3, "strategies.trend: setup failed: ValueError: not set up"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "code", "why"), BREAKS, ids=[why for _, _, why in BREAKS])
+def test_a_part_that_misbehaves_is_named_and_never_keeps_the_bot_from_ending(call, tmp_path, words, code, why):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    given = [
+        word for each in (*words, "storage.backend=memory", "exchange.simulated.speed=600") for word in ("--set", each)
+    ]
+    done = call("run", "--plain", "--for", "1s", *given, timeout=30)
+    assert done.returncode == code, done.stderr
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
