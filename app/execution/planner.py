@@ -72,7 +72,8 @@ def plan(
         excess = _excess(held, wanted)
         reducing = _remaining(working, Purpose.EXIT)
         if excess and abs(excess) > reducing:
-            todo.send.append(draft.exit(-excess, abs(excess) - reducing))
+            # What one order may not carry goes out in parts, each after the one before has filled.
+            todo.send.append(draft.exit(-excess, min(abs(excess) - reducing, instrument.contracts_max)))
         elif not excess and not pursuit.entered and not outdated and not reducing and abs(wanted) > abs(held):
             todo.send.append(draft.entry(wanted - held))
     _protect(todo, pursuit, held, working, draft)

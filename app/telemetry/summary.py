@@ -4,6 +4,7 @@ from typing import Any
 
 from app.domain.money import plain
 from app.domain.times import iso
+from app.domain.trading_state import TradingState
 from app.lifecycle import CoordinatorContext, HealthReport, RunResult
 from app.telemetry.run_figures import RunFigures
 
@@ -20,7 +21,7 @@ class RunSummary:
     def take(self, context: CoordinatorContext, report: HealthReport, figures: RunFigures) -> None:
         """Take the figures of a bot whose stream has come to its end."""
         figures.freeze()
-        portfolio = context.portfolio
+        portfolio, reasons = context.portfolio, context.trading_state.current.reasons
         self._unmarked = tuple(figures.unmarked_settlements)
         self._figures = {
             "time_first": None if figures.first_ns is None else iso(figures.first_ns),
@@ -43,7 +44,8 @@ class RunSummary:
             "equity": plain(portfolio.equity),
             "currency": portfolio.currency,
             "positions": {position.symbol: plain(position.contracts) for position in portfolio.positions},
-            "trading": str(context.trading_state.current.level),
+            # What held trading back before the stop did.
+            "trading": str(TradingState(tuple(r for r in reasons if r.owner != "lifecycle")).level),
             "orders_digest": context.journal.digest(),
             "coordinators": {item.component: str(item.state) for item in report.components},
         }

@@ -207,3 +207,10 @@ def test_each_order_of_the_plan_is_well_formed():
     for held in ("0", "1", "5"):
         for each in planned(Pursuit(target("2", entry=entry, trailing="5", take_profit="120")), held=held).send:
             check_order(each, instrument())
+
+
+def test_an_exit_larger_than_one_order_may_be_goes_out_in_parts():
+    """5 are held, 2 are the most that one order carries: 2 go first."""
+    small = instrument(contracts_max="2")
+    todo = plan(Pursuit(target("0")), Decimal(5), (), small, "main", START_NS)
+    assert brief(todo.send) == [(Purpose.EXIT, Side.SELL, 2)]
