@@ -246,6 +246,12 @@ class Settings(Section):
     monitor: MonitorSettings = MonitorSettings()
 
     @model_validator(mode="after")
+    def _real_kinds_need_a_real_exchange(self) -> "Settings":
+        if self.kind in {"paper", "testnet", "canary", "live"} and self.exchange.adapter == "simulated":
+            raise ValueError(f"a profile of kind {self.kind} needs exchange.adapter, and not the simulated one")
+        return self
+
+    @model_validator(mode="after")
     def _symbols_are_not_shared(self) -> "Settings":
         owner: dict[str, str] = {}
         for strategy_id, strategy in self.strategies.items():

@@ -15,6 +15,8 @@ from app.telemetry.run_figures import RunFigures
 from app.telemetry.status import BotStatus, bot_status
 
 LOG_LINES_KEPT_MAX = 6
+WIDE_COLUMNS = 110
+"""Below it the full view would cut its numbers."""
 COLOURS = {
     "healthy": "green",
     "starting": "yellow",
@@ -59,7 +61,9 @@ class LiveView:
     def show(self, context: CoordinatorContext, report: HealthReport) -> None:
         """Draw a picture."""
         status = bot_status(context, report, self._figures)
-        self._live.update(picture(status, self._figures, tuple(self._log.lines)), refresh=True)
+        wide = self._live.console.width >= WIDE_COLUMNS
+        drawn = picture(status, self._figures, tuple(self._log.lines)) if wide else small_picture(status)
+        self._live.update(drawn, refresh=True)
 
     def close(self) -> None:
         """Give the screen back."""
@@ -77,6 +81,21 @@ def picture(status: BotStatus, figures: RunFigures, log_lines: tuple[str, ...]) 
     )
     log = Panel(Text("\n".join(log_lines) or "nothing yet", style="dim", no_wrap=True), title="log", title_align="left")
     return Group(columns, log, Text("Ctrl-C stops cleanly; a second one aborts.", style="dim"))
+
+
+def small_picture(status: BotStatus) -> RenderableType:
+    """Return what matters most, for a terminal on which the whole would not fit: a number that is cut misleads."""
+    rows = Table.grid(padding=(0, 2))
+    for position in status.positions:
+        rows.add_row(
+            position.symbol, position.contracts, f"at {position.mark or 'unknown'}", f"PnL {position.unrealized}"
+        )
+    health = Text("  ")
+    for component in status.health["components"]:
+        health.append(f"{component['component']} ", style=COLOURS.get(component["state"], ""))
+    money = Text(f"  equity {_money(status.equity)}  balance {_money(status.balance)}  fees {_money(status.fees)}")
+    hint = Text("Ctrl-C stops cleanly; a wider terminal shows more.", style="dim")
+    return Group(_header(status), money, Panel(rows, title="positions", title_align="left"), health, hint)
 
 
 def _header(status: BotStatus) -> Panel:

@@ -28,6 +28,7 @@ class RunSummary:
             "time_last": None if figures.last_ns is None else iso(figures.last_ns),
             "events": figures.events,
             "bars": figures.bars,
+            "elapsed_s": round(figures.elapsed_s, 3),
             "bars_per_second": round(figures.bars_per_second, 1),
             "orders": figures.orders,
             "orders_denied": figures.denied,
@@ -68,7 +69,7 @@ class RunSummary:
         lines = [
             stopped,
             f"market {figures['time_first']} to {figures['time_last']}",
-            f"{figures['events']} events, {figures['bars']} bars at {figures['bars_per_second']:,.0f} bars/s",
+            f"{figures['events']} events in {figures['elapsed_s']:.1f} s, {figures['bars']} of them bars",
             f"{figures['orders']} orders, {figures['orders_denied']} denied, {figures['fills']} fills",
             f"balance {figures['balance']}, unrealized {figures['unrealized_pnl']} {figures['currency']}",
             f"equity {figures['equity']} {figures['currency']}",

@@ -136,6 +136,7 @@ REFUSED = [
     (("run", "--set", "strategies.trend.params.fast=-1"), 3, "params.fast: Input should be greater than"),
     (("run", "--set", 'strategies.trend.symbols=["DOGE/USDT:USDT"]'), 4, "which the exchange does not list"),
     (("run", "--set", 'strategies.trend.symbols=["ETH/USDT:USDT"]'), 3, "ETH/USDT:USDT belongs to two strategies"),
+    (("run", "--set", "kind=live"), 3, "a profile of kind live needs exchange.adapter, and not the simulated one"),
     (("run", "--for", "soon"), 2, "'soon' is no duration: write 30s, 10m, 2h or 1d"),
     (("run", "--colour"), 2, "No such option"),
     (("status",), 4, "there is no journal"),

@@ -246,6 +246,18 @@ async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchan
         assert words in text
 
 
+async def test_a_small_terminal_gets_whole_numbers(bot, container, exchange):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
+    view = LiveView(console, 0.1, RunFigures(), LogTail())
+    view.open()
+    view.show(*await shown(bot, container, exchange))
+    view.close()
+    text = console.file.getvalue()
+    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "wider terminal"):
+        assert words in text
+    assert "\u2026" not in text
+
+
 def test_the_log_tail_keeps_the_last_lines():
     tail = LogTail()
     for number in range(20):
