@@ -16,7 +16,8 @@ from app.strategies import Strategy
 from app.strategies.router import NOTHING, BarSubscription, StrategyRouter
 from app.strategies.view import AccountView
 
-SAVE_EVERY_S = 60.0
+SAVE_EVERY_S = 1.0
+"""What a kill may cost of a strategy's memory; saving replaces a row, and is cheap."""
 
 
 class UnknownSymbol(Exception):
