@@ -31,24 +31,33 @@ from app.lifecycle.deadlines import Deadlines
 from app.lifecycle.phases import Transition
 
 JITTER_RATIO = 0.25
+UP = frozenset({Phase.STARTING, Phase.READY, Phase.STOPPING})
 
 
 class _Lockable:
     """A provider that refuses overrides while the container is up: they would apply to half of the bot."""
 
-    locked = False
+    container: "LifecycleContainer | None" = None
+    """Set at the first start: whose phase decides."""
 
     def override(self, provider: object) -> Any:  # noqa: ANN401 - as the base class
         """Override, unless the container is up."""
-        if self.locked:
-            raise OverrideRefused("the bot is up, and an override would apply to half of it: stop it first")
+        self._refuse_while_up("an override")
         return super().override(provider)  # type: ignore[misc] # every class below has a provider as its second base
 
     def reset_override(self) -> None:
         """Take overrides back, unless the container is up."""
-        if self.locked:
-            raise OverrideRefused("the bot is up, and taking an override back would apply to half of it: stop it first")
+        self._refuse_while_up("taking overrides back")
         super().reset_override()  # type: ignore[misc] # as above
+
+    def reset_last_overriding(self) -> None:
+        """Take the last override back, unless the container is up."""
+        self._refuse_while_up("taking an override back")
+        super().reset_last_overriding()  # type: ignore[misc] # as above
+
+    def _refuse_while_up(self, what: str) -> None:
+        if self.container is not None and self.container.registry.phase in UP:
+            raise OverrideRefused(f"the bot is up, and {what} would apply to half of it: stop it first")
 
 
 class Callable_(_Lockable, providers.Callable[Any]):  # noqa: N801 - beside collections.abc.Callable
@@ -81,10 +90,11 @@ class CoordinatorResource(providers.Resource[Any]):
     It is never overridden: override the factory.
     """
 
-    def __init__(self, *factory_and_previous: object) -> None:
+    def __init__(self, *factory_and_previous: Any) -> None:  # noqa: ANN401 - providers of any type
         # Copying a container makes an empty provider first and fills it afterwards.
         if factory_and_previous:
-            super().__init__(_made, *factory_and_previous)
+            factory, previous = factory_and_previous
+            super().__init__(_made, factory.provider, previous)
         else:
             super().__init__()
 
@@ -94,9 +104,13 @@ class CoordinatorResource(providers.Resource[Any]):
         raise OverrideRefused("a coordinator's resource runs its lifecycle: override its factory instead")
 
 
-def _made(coordinator: Coordinator, previous: object) -> Coordinator:
-    """Return the coordinator; what comes before it is only an edge of the graph."""
+async def _made(make: Callable[[], object], previous: object) -> Coordinator:
+    """Return the coordinator; what comes before it is only an edge of the graph.
+
+    Made here and not by the container, which would not pass a cancellation on to a factory that is a coroutine.
+    """
     del previous
+    coordinator: Coordinator = await _awaited(make())
     return coordinator
 
 
@@ -127,13 +141,7 @@ class LifecycleContainer(containers.DynamicContainer):
             StartFailed: A unit did not come up; everything is down again.
         """
         del resource_type
-        units = self._units()
-        self._lock(locked=True)
-        try:
-            await self.registry.start(units, self._first_context)
-        except BaseException:
-            self._lock(locked=False)
-            raise
+        await self.registry.start(self._units, self._first_context)
 
     async def shutdown_resources(self, resource_type: object = None) -> None:
         """Stop everything: see ``CoordinatorRegistry.stop``. A no-op when nothing is up.
@@ -142,18 +150,13 @@ class LifecycleContainer(containers.DynamicContainer):
             ExceptionGroup: What went wrong, all of it.
         """
         del resource_type
-        try:
-            await self.registry.stop()
-        finally:
-            self._lock(locked=False)
+        await self.registry.stop()
 
     @property
     def registry(self) -> CoordinatorRegistry:
         """The registry that runs the lifecycle."""
         if self._registry is None:
-            request: StopRequest = self.stop_request()
-            deadlines: Deadlines = self.deadlines()
-            self._registry = CoordinatorRegistry(request.fail, deadlines, lambda: random.random() * JITTER_RATIO)  # noqa: S311 - spreads restarts
+            self._registry = CoordinatorRegistry(self._on_fatal, self._deadlines, _jitter)
             for observer in self._observers:
                 self._registry.observe(observer)
         return self._registry
@@ -180,96 +183,112 @@ class LifecycleContainer(containers.DynamicContainer):
 
     def graph(self) -> tuple[GraphNode, ...]:
         """Return the units in the order in which they start."""
-        return tuple(GraphNode(unit.name, unit.needs, unit.is_coordinator) for unit in self._units())
+        units = start_order(_GraphReader(self.providers).units())
+        return tuple(GraphNode(unit.name, unit.needs, unit.is_coordinator) for unit in units)
 
     def _units(self) -> tuple[Unit, ...]:
-        named: dict[str, providers.Provider[Any]] = self.providers
-        reader = _GraphReader(named)
-        found: dict[str, Unit] = {}
-        for provider in named.values():
-            if isinstance(provider, providers.Resource):
-                for resource in reader.resources_of(provider):
-                    unit = reader.unit(resource)
-                    found.setdefault(unit.name, unit)
-        return start_order(tuple(found.values()))
+        """Return the units, and have every provider refuse overrides from now on, while the container is up."""
+        units = _GraphReader(self.providers).units()
+        reached: Iterator[providers.Provider[Any]] = self.traverse()
+        for provider in reached:
+            if isinstance(provider, _Lockable):
+                provider.container = self
+        return units
+
+    # What may be overridden between two starts is read anew, each time.
+
+    def _on_fatal(self, part: str, error: str) -> None:
+        request: StopRequest = self.stop_request()
+        request.fail(part, error)
+
+    def _deadlines(self) -> Deadlines:
+        deadlines: Deadlines = self.deadlines()
+        return deadlines
 
     async def _first_context(self) -> CoordinatorContext:
         context: CoordinatorContext = await _awaited(self.base_context())
         return context
-
-    def _lock(self, *, locked: bool) -> None:
-        reached: Iterator[providers.Provider[Any]] = self.traverse()
-        for provider in reached:
-            if isinstance(provider, _Lockable):
-                provider.locked = locked
-        if self.registry.phase is Phase.READY and not locked:
-            self._lock(locked=True)
 
 
 class _GraphReader:
     """Reads units and their needs from providers: overrides followed, unchosen branches of selectors left out."""
 
     def __init__(self, named: dict[str, providers.Provider[Any]]) -> None:
-        self._names: dict[int, str] = {}
+        self._named = named
+        self._names = {id(provider): name for name, provider in named.items()}
         for name, provider in named.items():
-            self._names[id(provider)] = name
             if provider.overridden:
-                self._names[id(provider.overridden[-1])] = name
-        self._below: dict[int, tuple[providers.Resource[Any], ...]] = {}
+                # What stands in for a part goes by the part's name, unless it is a part itself.
+                self._names.setdefault(id(provider.overridden[-1]), name)
+        self._nearest: dict[int, tuple[providers.Resource[Any], ...]] = {}
+        self._units: list[Unit] = []
 
-    def unit(self, resource: providers.Resource[Any]) -> Unit:
-        """Return the unit of a resource."""
-        return Unit(
-            name=self._name(resource),
-            up=lambda: _up(resource),
-            down=lambda: _down(resource),
-            needs=tuple(self._name(need) for need in self._below[id(resource)]),
-            is_coordinator=isinstance(resource, CoordinatorResource),
-        )
+    def units(self) -> tuple[Unit, ...]:
+        """Return a unit for each resource that is really used, after everything that it needs.
 
-    def resources_of(self, provider: providers.Resource[Any]) -> tuple[providers.Resource[Any], ...]:
-        """Return a resource, or what overrides it, after everything that it needs."""
-        reached: dict[int, providers.Resource[Any]] = {}
-        self._collect(provider, {}, reached, ())
-        return tuple(reached.values())
+        Raises:
+            UndefinedDependency: A provider has no value.
+            DependencyCycle: Providers need each other.
+        """
+        for provider in self._named.values():
+            if isinstance(provider, providers.Resource):
+                self._reach(provider, ())
+        return tuple(self._units)
 
-    def _collect(
-        self,
-        provider: providers.Provider[Any],
-        needed: dict[int, providers.Resource[Any]],
-        reached: dict[int, providers.Resource[Any]],
-        path: tuple[providers.Provider[Any], ...],
-    ) -> None:
-        """Follow a provider's edges down: ``needed`` gets the nearest resources, ``reached`` all, deepest first."""
-        if any(provider is passed for passed in path):
-            raise DependencyCycle([self._name(passed) for passed in (*path, provider)])
+    def _reach(
+        self, provider: providers.Provider[Any], path: tuple[providers.Provider[Any], ...]
+    ) -> tuple[providers.Resource[Any], ...]:
+        """Return the nearest resources that stand for a provider: itself, if it is one and not overridden."""
+        for place, passed in enumerate(path):
+            if passed is provider:
+                raise DependencyCycle([self._name(item) for item in (*path[place:], provider)])
+        if id(provider) in self._nearest:
+            return self._nearest[id(provider)]
         if isinstance(provider, providers.Dependency) and not provider.is_defined:
             raise UndefinedDependency(self._name(provider))
-        ends_here = isinstance(provider, providers.Resource) and not provider.overridden
-        below: dict[int, providers.Resource[Any]] = {} if ends_here else needed
+        below: dict[int, providers.Resource[Any]] = {}
         for edge in self._edges(provider):
-            self._collect(edge, below, reached, (*path, provider))
-        if isinstance(provider, providers.Resource) and ends_here:
-            self._below[id(provider)] = tuple(below.values())
-            needed[id(provider)] = provider
-            reached[id(provider)] = provider
+            below |= {id(resource): resource for resource in self._reach(edge, (*path, provider))}
+        nearest = tuple(below.values())
+        if isinstance(provider, providers.Resource) and not provider.overridden:
+            self._units.append(self._unit(provider, nearest))
+            nearest = (provider,)
+        self._nearest[id(provider)] = nearest
+        return nearest
 
-    @staticmethod
-    def _edges(provider: providers.Provider[Any]) -> Iterator[providers.Provider[Any]]:
+    def _edges(self, provider: providers.Provider[Any]) -> Iterator[providers.Provider[Any]]:
         if provider.overridden:
             yield provider.overridden[-1]
         elif isinstance(provider, providers.Selector):
             yield provider.selector
-            yield provider.providers[provider.selector()]
-        elif isinstance(provider, providers.Self):
-            return
-        else:
+            choice = provider.selector()
+            if choice not in provider.providers:
+                raise UndefinedDependency(f"{choice} (one of {', '.join(provider.providers)})")
+            yield provider.providers[choice]
+        elif not isinstance(provider, providers.Self):
             yield from provider.related
 
-    def _name(self, provider: providers.Provider[Any]) -> str:
-        return (
-            self._names.get(id(provider)) or f"{type(provider).__name__.lower()} {getattr(provider, 'cls', '')}".strip()
+    def _unit(self, resource: providers.Resource[Any], needs: tuple[providers.Resource[Any], ...]) -> Unit:
+        return Unit(
+            name=self._name(resource),
+            up=lambda: _up(resource),
+            down=lambda: _down(resource),
+            needs=tuple(self._name(need) for need in needs),
+            is_coordinator=isinstance(resource, CoordinatorResource),
         )
+
+    def _name(self, provider: providers.Provider[Any]) -> str:
+        """Return a provider's name in the container; one that has none there gets one of its own."""
+        if id(provider) not in self._names:
+            made = getattr(provider, "provides", None)
+            said = f"{type(provider).__name__.lower()} {getattr(made, '__name__', '')}".strip()
+            alike = sum(name.partition(" #")[0] == said for name in self._names.values())
+            self._names[id(provider)] = f"{said} #{alike + 1}" if alike else said
+        return self._names[id(provider)]
+
+
+def _jitter() -> float:
+    return random.random() * JITTER_RATIO  # noqa: S311 - spreads restarts
 
 
 async def _awaited(value: object) -> Any:  # noqa: ANN401 - whatever the provider gives
@@ -280,11 +299,16 @@ async def _awaited(value: object) -> Any:  # noqa: ANN401 - whatever the provide
 
 
 async def _up(resource: providers.Resource[Any]) -> object:
-    return await _awaited(resource.init())
+    made = await _awaited(resource.init())
+    # From now on the container gives the object, and not a future of it: what is made from it stays synchronous, and
+    # what opens over it can be cancelled, as the container passes no cancellation on through a future.
+    resource.disable_async_mode()
+    return made
 
 
 async def _down(resource: providers.Resource[Any]) -> None:
     if resource.initialized:
+        resource.reset_async_mode()
         await _awaited(resource.shutdown())
 
 

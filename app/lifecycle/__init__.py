@@ -10,6 +10,7 @@ from app.lifecycle.errors import (
     NotStarted,
     OverrideRefused,
     StartFailed,
+    StepCancelled,
     UndefinedDependency,
 )
 from app.lifecycle.health import HealthReport, HealthState, HealthStatus, TaskState, TaskStatus
@@ -44,6 +45,7 @@ __all__ = [
     "RestartPolicy",
     "RunResult",
     "StartFailed",
+    "StepCancelled",
     "StopRequest",
     "Supervisor",
     "TaskState",

@@ -5,9 +5,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from app.lifecycle.errors import DeadlineExceeded
+from app.lifecycle.errors import DeadlineExceeded, StepCancelled
 
 GRACE_S = 0.1
 """For a cancelled step to clean up after itself, before it is abandoned."""
@@ -20,25 +21,36 @@ async def bounded(step: Awaitable[T], seconds: float, what: str) -> T:
 
     Raises:
         DeadlineExceeded: It did not end in time. If it ignored its cancellation too, it is abandoned.
-        CancelledError: The caller was cancelled; the step has been cancelled as well.
+        StepCancelled: The step was cancelled, but not the caller.
+        CancelledError: The caller was cancelled, and the step with it. If it ignored that, a note says so.
     """
     task = asyncio.ensure_future(step)
     try:
         await asyncio.wait({task}, timeout=seconds)
-    except asyncio.CancelledError:
-        await _give_up(task)
+    except asyncio.CancelledError as cancelled:
+        with suppress(asyncio.CancelledError):
+            await finish(_give_up(task))
+        if not task.done():
+            cancelled.add_note(f"{what} ignored its cancellation and was abandoned")
         raise
-    if task.done():
-        return task.result()
-    await _give_up(task)
-    raise DeadlineExceeded(what, seconds, abandoned=not task.done())
+    if not task.done():
+        await finish(_give_up(task))
+        raise DeadlineExceeded(what, seconds, abandoned=not task.done())
+    if task.cancelled():
+        raise StepCancelled(what)
+    return task.result()
 
 
 async def _give_up(task: "asyncio.Future[T]") -> None:
     task.cancel()
-    # Somebody must look at what it ends with, or asyncio complains about an exception that nobody retrieved.
-    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    task.add_done_callback(look_at)
     await asyncio.wait({task}, timeout=GRACE_S)
+
+
+def look_at(ended: "asyncio.Future[T]") -> None:
+    """Retrieve the error that nobody waits for any more, or asyncio complains about it."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 async def finish(cleanup: Coroutine[Any, Any, T]) -> T:
@@ -51,6 +63,6 @@ async def finish(cleanup: Coroutine[Any, Any, T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        task.exception()
+        look_at(task)
         raise cancelled
     return task.result()

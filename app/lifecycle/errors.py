@@ -5,6 +5,7 @@ LifecycleError
 ├── NotProvided           a field of the context that nobody has written yet
 ├── FieldRefused          a field that does not exist, is owned by another, or would be mutable
 ├── DeadlineExceeded      a step took longer than it may
+├── StepCancelled         a step was cancelled, and not by who ran it
 ├── StartFailed           a unit did not come up; everything that had is down again
 ├── DependencyCycle       units that need each other
 ├── UndefinedDependency   a provider that nobody gave a value
@@ -53,6 +54,14 @@ class DeadlineExceeded(LifecycleError):
         self.abandoned = abandoned
         end = "ignored its cancellation and was abandoned" if abandoned else "was cancelled"
         super().__init__(f"{what} did not end within {seconds:g} s and {end}")
+
+
+class StepCancelled(LifecycleError):
+    """A step was cancelled, and not by who ran it: something that it waited for was."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} was cancelled from inside")
 
 
 class StartFailed(LifecycleError):

@@ -29,9 +29,13 @@ async def inspect(
 
 async def _ask(coordinator: Coordinator, seconds: float) -> HealthStatus:
     try:
-        return await bounded(coordinator.health_check(), seconds, f"health check of {coordinator.name}")
+        status = await bounded(coordinator.health_check(), seconds, f"health check of {coordinator.name}")
     except Exception as error:  # noqa: BLE001 - whatever a check raises says the same: unhealthy
         problem = f"{type(error).__name__}: {error}"
+    else:
+        if isinstance(status, HealthStatus):
+            return status
+        problem = f"TypeError: health_check returned a {type(status).__name__}"
     return HealthStatus(
         component=coordinator.name,
         state=HealthState.UNHEALTHY,

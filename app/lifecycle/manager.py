@@ -3,10 +3,11 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import msgspec
 
+from app.lifecycle.deadline import finish, look_at
 from app.lifecycle.errors import StartFailed
 from app.lifecycle.stop_request import StopRequest
 from app.ports.exit_codes import ExitCode
@@ -50,33 +51,34 @@ class LifecycleManager:
                     return failure
                 on_ready()
                 await self._request.wait()
-            except asyncio.CancelledError:
+            except BaseException as error:
+                # Cancelled, or ``on_ready`` failed: the bot is not left running behind whoever is told.
                 self._request.request("cancelled")
-                await self._go_down()
+                for sentence in (await self._go_down()).errors:
+                    error.add_note(f"while stopping: {sentence}")
                 raise
             return await self._go_down()
 
     async def _come_up(self) -> RunResult | None:
         """Start; return how the run ended if it did not come up, None when it is up."""
         starting = asyncio.ensure_future(self._start())
+        starting.add_done_callback(look_at)
         asked = asyncio.ensure_future(self._request.wait())
         try:
             await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             asked.cancel()
-            if not starting.done():
-                starting.cancel()
-            with suppress(BaseException):
-                # A start that was cancelled undoes itself before it ends; its own error is read below.
-                await asyncio.wait({starting})
-        if starting.cancelled():
-            return RunResult(self._request.exit_code, f"{self._request.reason} during the start")
-        error = starting.exception()
-        if error is None:
-            return None
-        if isinstance(error, StartFailed):
+            # It undoes itself before it ends.
+            starting.cancel()
+            await finish(asyncio.wait({starting}))
+        try:
+            starting.result()
+        except StartFailed as error:
             return RunResult(ExitCode.START_FAILED, str(error), (str(error),))
-        raise error
+        except asyncio.CancelledError as cancelled:
+            errors = tuple(getattr(cancelled, "__notes__", ()))
+            return RunResult(self._code(errors), f"{self._request.reason} during the start", errors)
+        return None
 
     async def _go_down(self) -> RunResult:
         errors: tuple[str, ...] = ()
@@ -84,10 +86,11 @@ class LifecycleManager:
             await self._stop()
         except* Exception as group:  # noqa: BLE001 - every error of the stop is reported, none ends the report
             errors = tuple(_sentences(group))
+        return RunResult(self._code(errors), self._request.reason, errors)
+
+    def _code(self, errors: tuple[str, ...]) -> ExitCode:
         code = self._request.exit_code
-        if errors and code is ExitCode.CLEAN:
-            code = ExitCode.UNCLEAN_STOP
-        return RunResult(code, self._request.reason, errors)
+        return ExitCode.UNCLEAN_STOP if errors and code is ExitCode.CLEAN else code
 
     @contextmanager
     def _signal_handlers(self) -> Iterator[None]:

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from time import monotonic
 from typing import TypeVar, cast
 
 from app.lifecycle.context import ContextCell, CoordinatorContext
 from app.lifecycle.coordinator import Coordinator
 from app.lifecycle.deadline import bounded, finish
-from app.lifecycle.deadlines import Budget, Deadlines
-from app.lifecycle.errors import IllegalPhase, LifecycleError, NotStarted, StartFailed
+from app.lifecycle.deadlines import Budget, Deadlines, now_s
+from app.lifecycle.errors import IllegalPhase, LifecycleError, NotStarted, StartFailed, StepCancelled
 from app.lifecycle.health import HealthReport
 from app.lifecycle.inspection import inspect
 from app.lifecycle.phases import PHASES, Phase, Transition
@@ -39,11 +38,12 @@ class CoordinatorRegistry:
     def __init__(
         self,
         on_fatal: Callable[[str, str], None],
-        deadlines: Deadlines = Deadlines(),  # noqa: B008 - frozen
+        deadlines: Callable[[], Deadlines] = Deadlines,
         jitter: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._on_fatal = on_fatal
-        self._deadlines = deadlines
+        self._read_deadlines = deadlines
+        self._deadlines = Deadlines()
         self._jitter = jitter
         self._observers: list[Observer] = []
         self._lock = asyncio.Lock()
@@ -95,11 +95,13 @@ class CoordinatorRegistry:
 
     # -- start ---------------------------------------------------------------------------------------------------
 
-    async def start(self, units: Sequence[Unit], begin: Callable[[], Awaitable[CoordinatorContext]]) -> None:
+    async def start(
+        self, units: Callable[[], Sequence[Unit]], begin: Callable[[], Awaitable[CoordinatorContext]]
+    ) -> None:
         """Bring everything up.
 
         Args:
-            units: In the order of their declaration.
+            units: Returns them in the order of their declaration; called when no other start or stop is under way.
             begin: Returns the first snapshot; called when the first coordinator is about to initialize.
 
         Raises:
@@ -107,10 +109,10 @@ class CoordinatorRegistry:
             StartFailed: A unit did not come up; everything is down again.
             CancelledError: The start was cancelled; everything is down again.
         """
-        order = start_order(units)
         async with self._lock:
+            order, self._deadlines = start_order(units()), self._read_deadlines()
             self._enter(Phase.STARTING)
-            began = monotonic()
+            began = now_s()
             self._supervisor = Supervisor(self._on_fatal, self._jitter)
             budget = Budget("the start", self._deadlines.start_total_s)
             try:
@@ -121,7 +123,10 @@ class CoordinatorRegistry:
                     await self._step(name, "start_background_tasks", start, budget)
             except BaseException as error:
                 # The name of the step is in the failure already; a cancellation goes through as it is.
-                leftovers = await finish(self._undo(began, error))
+                leftovers: list[Exception] = []
+                with suppress(asyncio.CancelledError):
+                    # A cancellation that comes while the start is undone changes nothing: the first error goes out.
+                    await finish(self._undo(began, error, leftovers))
                 if isinstance(error, StartFailed):
                     raise StartFailed(error.unit, error.phase, error.cause, leftovers) from error.cause
                 for leftover in leftovers:
@@ -129,7 +134,7 @@ class CoordinatorRegistry:
                 raise
             self._enter(Phase.READY)
             self._supervisor.release()
-            self._tell(Transition(BOT, Phase.READY, monotonic() - began))
+            self._tell(Transition(BOT, Phase.READY, now_s() - began))
 
     async def _bring_up(self, unit: Unit, budget: Budget, begin: Callable[[], Awaitable[CoordinatorContext]]) -> None:
         # On the list before it comes up: a unit that fails half-way, or whose success is overtaken by a cancellation,
@@ -152,14 +157,14 @@ class CoordinatorRegistry:
 
     async def _step(self, name: str, phase: str, step: Callable[[], Awaitable[T]], budget: Budget) -> T:
         """Run one step of the start within its deadline, and tell how it went."""
-        began = monotonic()
+        began = now_s()
         try:
             seconds = budget.share(self._deadlines.start_unit_s)
             result = await bounded(step(), seconds, f"{name} ({phase})")
         except Exception as error:
-            self._tell(Transition(name, phase, monotonic() - began, repr(error)))
+            self._tell(Transition(name, phase, now_s() - began, repr(error)))
             raise StartFailed(name, phase, error) from error
-        self._tell(Transition(name, phase, monotonic() - began))
+        self._tell(Transition(name, phase, now_s() - began))
         return result
 
     # -- stop ----------------------------------------------------------------------------------------------------
@@ -174,32 +179,41 @@ class CoordinatorRegistry:
             if self._phase in {Phase.NEW, Phase.STOPPED, Phase.FAILED}:
                 return
             self._enter(Phase.STOPPING)
-            errors = await finish(self._drain_and_take_down())
+            errors: list[Exception] = []
+            try:
+                await finish(self._drain_and_take_down(errors))
+            except asyncio.CancelledError as cancelled:
+                for error in errors:
+                    cancelled.add_note(f"while stopping: {error}")
+                raise
         if errors:
             raise ExceptionGroup("the bot did not stop cleanly", errors)
 
-    async def _drain_and_take_down(self) -> list[Exception]:
+    async def _drain_and_take_down(self, errors: list[Exception]) -> None:
         """Let every coordinator bring its work to an end, all at once, while everything still runs; then stop."""
-        began, seconds = monotonic(), self._deadlines.drain_s
+        began, seconds = now_s(), self._deadlines.drain_s
         drains = [self._end(name, "drain", item.drain, seconds) for name, item in self._coordinators.items()]
-        drained = await asyncio.gather(*drains)
-        errors = [error for error in drained if error is not None] + await self._take_down()
+        try:
+            errors += [error for error in await asyncio.gather(*drains) if error is not None]
+        except asyncio.CancelledError:
+            errors.append(StepCancelled("the drain"))
+        await self._take_down(errors)
         self._enter(Phase.STOPPED)
-        self._tell(Transition(BOT, Phase.STOPPED, monotonic() - began))
-        return errors
+        self._tell(Transition(BOT, Phase.STOPPED, now_s() - began))
 
-    async def _undo(self, began: float, error: BaseException) -> list[Exception]:
+    async def _undo(self, began: float, error: BaseException, leftovers: list[Exception]) -> None:
         """Take down what a failed start had brought up."""
-        leftovers = await self._take_down()
+        await self._take_down(leftovers)
         self._enter(Phase.FAILED)
-        self._tell(Transition(BOT, Phase.FAILED, monotonic() - began, repr(error)))
-        return leftovers
+        self._tell(Transition(BOT, Phase.FAILED, now_s() - began, repr(error)))
 
-    async def _take_down(self) -> list[Exception]:
-        """Stop background tasks, then units, in the reverse of what came up; return everything that went wrong."""
+    async def _take_down(self, errors: list[Exception]) -> None:
+        """Stop background tasks, then units, in the reverse of what came up; add everything that went wrong."""
         budget = Budget("the stop", self._deadlines.stop_total_s)
-        errors: list[Exception] = []
-        errors += await self._supervisor.stop(self._stop_share(budget))
+        try:
+            errors += await self._supervisor.stop(self._stop_share(budget))
+        except asyncio.CancelledError:
+            errors.append(StepCancelled("the stop of background tasks"))
         while self._up:
             unit = self._up.pop()
             coordinator = self._coordinators.pop(unit.name, None)
@@ -207,23 +221,22 @@ class CoordinatorRegistry:
                 errors += _some(await self._end(unit.name, "shutdown", coordinator.shutdown, self._stop_share(budget)))
             errors += _some(await self._end(unit.name, "release", unit.down, self._stop_share(budget)))
         self._cell.publish(None)
-        return errors
 
     async def _end(
         self, name: str, phase: str, step: Callable[[], Awaitable[None]], seconds: float
     ) -> Exception | None:
         """Run one step of the stop within its deadline; return its error."""
-        began = monotonic()
+        began = now_s()
         error: Exception | None = None
         try:
             await bounded(step(), seconds, f"{name} ({phase})")
         except asyncio.CancelledError:
-            # ``finish`` shields this from our own caller's cancellation: the step itself was cancelled.
-            error = LifecycleError(f"{name} was cancelled in {phase}")
+            # ``finish`` shields this from our own caller's cancellation: somebody cancels every task of the loop.
+            error = StepCancelled(f"{name} ({phase})")
         except Exception as raised:  # noqa: BLE001 - the stop goes on past every error, and reports them all
             error = raised
             error.add_note(f"in {phase} of {name}")
-        self._tell(Transition(name, phase, monotonic() - began, None if error is None else repr(error)))
+        self._tell(Transition(name, phase, now_s() - began, None if error is None else repr(error)))
         return error
 
     # -- inside --------------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ class StopRequest:
 
     def renew(self) -> None:
         """Forget: a new run begins."""
-        self._asked.clear()
+        # A new event: the old one belongs to the event loop of the run before.
+        self._asked = asyncio.Event()
         self.reason, self.exit_code = "", ExitCode.CLEAN
 
     async def wait(self) -> None:

@@ -4,11 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from time import monotonic
+from typing import cast
 
 import msgspec
 
 from app.lifecycle.deadline import bounded
+from app.lifecycle.deadlines import now_s
+from app.lifecycle.errors import IllegalPhase, StepCancelled
 from app.lifecycle.health import TaskState, TaskStatus
 
 Work = Callable[[], Awaitable[None]]
@@ -60,10 +62,11 @@ class _Supervised:
         self.restarts = 0
         self.last_error: str | None = None
         self.ends: deque[float] = deque(maxlen=policy.intensity + 1)
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None]
 
-    def too_many(self, now: float) -> bool:
+    def too_many(self) -> bool:
         """Note an end; return whether there have been more than the policy allows."""
+        now = now_s()
         self.ends.append(now)
         recent = [end for end in self.ends if now - end < self.policy.window_s]
         return len(recent) > self.policy.intensity
@@ -86,13 +89,12 @@ class Supervisor:
         self,
         on_fatal: Callable[[str, str], None],
         jitter: Callable[[], float] = lambda: 0.0,
-        now: Callable[[], float] = monotonic,
     ) -> None:
         self._on_fatal = on_fatal
         self._jitter = jitter
-        self._now = now
         self._tasks: dict[str, _Supervised] = {}
         self._released = asyncio.Event()
+        self._stopped = False
 
     def spawn(self, name: str, work: Work, *, restart: RestartPolicy, critical: bool, owner: str) -> None:
         """Start a background task, once all are released, and keep it running.
@@ -103,7 +105,12 @@ class Supervisor:
             restart: When it is started again, and how often.
             critical: Whether the bot must stop when it cannot be kept running; else its owner is degraded.
             owner: The coordinator whose health it counts in.
+
+        Raises:
+            IllegalPhase: Tasks are being stopped: nobody would stop this one.
         """
+        if self._stopped:
+            raise IllegalPhase(f"background task {name!r} comes too late: all are being stopped")
         if name in self._tasks:
             raise ValueError(f"a background task {name!r} runs already")
         supervised = _Supervised(name, owner, work, restart, critical=critical)
@@ -119,39 +126,42 @@ class Supervisor:
         return tuple(item.status() for item in self._tasks.values() if owner in {None, item.owner})
 
     async def stop(self, seconds: float) -> list[Exception]:
-        """Stop all tasks, last first; return what went wrong."""
-        errors: list[Exception] = []
-        for supervised in reversed(self._tasks.values()):
-            task = supervised.task
-            if task is None or task.done():
-                continue
-            task.cancel()
-            try:
-                await bounded(task, seconds, f"background task {supervised.name}")
-            except asyncio.CancelledError:
-                if not task.cancelled():
-                    raise
-            except Exception as error:  # noqa: BLE001 - one task that does not stop must not keep the others
-                errors.append(error)
-        return errors
+        """Cancel all tasks, last first, and wait for them together; return what went wrong."""
+        self._stopped = True
+        running = [item for item in reversed(self._tasks.values()) if not item.task.done()]
+        for item in running:
+            item.task.cancel()
+        ends = await asyncio.gather(
+            *(bounded(item.task, seconds, f"background task {item.name}") for item in running), return_exceptions=True
+        )
+        # That a task ended by its cancellation is what was asked of it.
+        return [end for end in ends if isinstance(end, Exception) and not isinstance(end, StepCancelled)]
 
     async def _keep(self, supervised: _Supervised) -> None:
-        policy = supervised.policy
-        await self._released.wait()
-        while True:
-            supervised.state = TaskState.RUNNING
-            error = await self._end_of(supervised)
-            if policy.restart is not Restart.PERMANENT and error is None:
+        try:
+            await self._released.wait()
+            while await self._lives_on(supervised):
+                pass
+        finally:
+            if supervised.state is not TaskState.EXHAUSTED:
                 supervised.state = TaskState.FINISHED
-                return
-            supervised.last_error = error or "it ended, and must not"
-            if policy.restart is Restart.TEMPORARY or supervised.too_many(self._now()):
-                self._give_up(supervised)
-                return
-            supervised.state = TaskState.RESTARTING
-            supervised.restarts += 1
-            delay = min(policy.backoff_s * 2 ** (len(supervised.ends) - 1), policy.backoff_s_max)
-            await asyncio.sleep(delay * (1 + self._jitter()))
+
+    async def _lives_on(self, supervised: _Supervised) -> bool:
+        """Run the work to its end; return whether to run it again, after a pause."""
+        policy = supervised.policy
+        supervised.state = TaskState.RUNNING
+        error = await self._end_of(supervised)
+        if error is None and (policy.restart is not Restart.PERMANENT or _being_stopped()):
+            return False
+        supervised.last_error = error or "it ended, and must not"
+        if policy.restart is Restart.TEMPORARY or supervised.too_many():
+            self._give_up(supervised)
+            return False
+        supervised.state = TaskState.RESTARTING
+        supervised.restarts += 1
+        delay = min(policy.backoff_s * 2 ** (len(supervised.ends) - 1), policy.backoff_s_max)
+        await asyncio.sleep(delay * (1 + self._jitter()))
+        return True
 
     @staticmethod
     async def _end_of(supervised: _Supervised) -> str | None:
@@ -159,12 +169,14 @@ class Supervisor:
         try:
             await supervised.work()
         except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
+            if _being_stopped():
                 raise
             # Not we were cancelled, but something that it waited for: that is a failure like any other.
             return "what it waited for was cancelled"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the task is dead and must be seen to be
+        except Exception as error:
+            if _being_stopped():
+                error.add_note(f"in background task {supervised.name}")
+                raise
             return f"{type(error).__name__}: {error}"
         return None
 
@@ -172,3 +184,9 @@ class Supervisor:
         supervised.state = TaskState.EXHAUSTED
         if supervised.critical:
             self._on_fatal(supervised.name, supervised.last_error or "")
+
+
+def _being_stopped() -> bool:
+    """Whether the running task was asked to end. Work that swallowed that, or fell over it, is not started again."""
+    task = cast("asyncio.Task[None]", asyncio.current_task())
+    return task.cancelling() > 0

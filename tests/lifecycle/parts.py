@@ -47,6 +47,14 @@ class Journal:
             raise asyncio.CancelledError
         await asyncio.sleep(0)
 
+    async def reached(self, event):
+        """Return in the tick in which a step was noted."""
+        for _ in range(1000):
+            if event in self.events:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError(event)
+
     def stopped(self):
         """Return the names of what was shut down, in order."""
         return [event.partition(".")[0] for event in self.events if event.endswith(".shutdown")]
@@ -90,6 +98,10 @@ FIELDS = {"telemetry": "facts", "runtime": "market_data", "execution": "portfoli
 async def made(name, notes):
     """Make a part: the phase that a constructor with asynchronous dependencies goes through."""
     await notes.meet(name, "make")
+    if notes.plan[name, "make"] == "slow":
+        for _ in range(3):
+            await asyncio.sleep(0)
+        notes.events.append(f"{name}.made")
     return Part(name, notes)
 
 
@@ -98,6 +110,18 @@ def file_of(notes):
     notes.events.append("file.open")
     yield "file"
     notes.events.append("file.close")
+
+
+async def slow_file_of(notes):
+    """The same, asynchronous: it may be cancelled before and after it is open, and while it closes."""
+    await asyncio.sleep(0)
+    notes.events.append("file.open")
+    try:
+        await asyncio.sleep(0)
+        yield "file"
+        await asyncio.sleep(0)
+    finally:
+        notes.events.append("file.close")
 
 
 class Parts(containers.DeclarativeContainer):
@@ -130,6 +154,14 @@ def parts(**plan):
         if notes.plan.get((name, "make")):
             getattr(container, f"{name}_factory").override(providers.Coroutine(made, name, notes))
     return container, notes
+
+
+async def end_all():
+    """Let what ignored its cancellation end, so that the next test begins with nothing."""
+    for _ in range(20):
+        for task in alive():
+            task.cancel()
+        await asyncio.sleep(0)
 
 
 def alive():

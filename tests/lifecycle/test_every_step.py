@@ -17,39 +17,42 @@ from app.lifecycle import (
     Phase,
     RestartPolicy,
     StartFailed,
+    StepCancelled,
     StopRequest,
     Supervisor,
 )
-from tests.lifecycle.parts import NAMES, START_PHASES, Planned, alive, parts, stubborn
+from tests.lifecycle.parts import NAMES, START_PHASES, Planned, alive, end_all, parts, slow_file_of, stubborn
 
 
 def initialized(notes):
     return [event.partition(".")[0] for event in notes.events if event.endswith(".initialize")]
 
 
+CAUSES = {"fail": Planned, "hang": DeadlineExceeded, "cancelled": StepCancelled}
+
+
 @pytest.mark.parametrize("phase", START_PHASES)
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("how", ["fail", "hang", "cancelled"])
+@pytest.mark.parametrize("how", CAUSES)
 async def test_a_start_that_goes_wrong_takes_down_what_was_up(name, phase, how):
     """The failure names coordinator and phase; what was initialized is shut down in reverse; nothing leaks."""
     container, notes = parts(**{f"{name}__{phase}": how})
 
-    with pytest.raises((StartFailed, asyncio.CancelledError)) as failed:
+    with pytest.raises(StartFailed) as failed:
         await container.init_resources()
 
-    if how != "cancelled":
-        assert (failed.value.unit, failed.value.phase) == (name, phase)
-        assert isinstance(failed.value.cause, Planned if how == "fail" else DeadlineExceeded)
+    assert (failed.value.unit, failed.value.phase) == (name, phase)
+    assert type(failed.value.cause) is CAUSES[how]
     assert notes.stopped() == initialized(notes)[::-1]
     assert notes.events[-1] == "file.close"
     assert container.registry.phase is Phase.FAILED
-    await let_hanging_end()
+    await end_all()
     assert not alive()
 
 
 @pytest.mark.parametrize("phase", ["drain", "shutdown"])
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("how", ["fail", "hang", "cancelled"])
+@pytest.mark.parametrize("how", CAUSES)
 async def test_a_stop_that_goes_wrong_goes_on_and_reports(name, phase, how):
     """Everything else is shut down in the reverse order, and the error comes out at the end."""
     container, notes = parts(**{f"{name}__{phase}": how})
@@ -59,20 +62,33 @@ async def test_a_stop_that_goes_wrong_goes_on_and_reports(name, phase, how):
         await container.shutdown_resources()
 
     [error] = unclean.value.exceptions
+    assert type(error) is CAUSES[how]
     said = f"{error} {getattr(error, '__notes__', '')}"
     assert name in said
     assert phase in said
     assert notes.stopped() == list(NAMES[::-1])
     assert notes.events[-1] == "file.close"
     assert container.registry.phase is Phase.STOPPED
-    await let_hanging_end()
+    await end_all()
     assert not alive()
 
 
-async def test_the_start_cancelled_at_every_tick_leaks_nothing():
+def synchronous():
+    return parts()
+
+
+def asynchronous():
+    """The file is opened by an asynchronous generator, and every coordinator is made by a coroutine."""
+    container, notes = parts(**{f"{name}__make": "slow" for name in NAMES})
+    container.file.override(providers.Resource(slow_file_of, notes))
+    return container, notes
+
+
+@pytest.mark.parametrize("build", [synchronous, asynchronous])
+async def test_the_start_cancelled_at_every_tick_leaks_nothing(build):
     """However many ticks of the loop the start got, it is undone in reverse, and can be made again."""
     for ticks in range(1000):
-        container, notes = parts()
+        container, notes = build()
         start = asyncio.ensure_future(container.init_resources())
         for _ in range(ticks):
             await asyncio.sleep(0)
@@ -218,15 +234,7 @@ async def test_the_first_signal_stops_and_the_second_aborts():
     result = await running
     assert aborted == [0]
     assert result.reason == "SIGTERM"
-    await let_hanging_end()
-
-
-async def let_hanging_end():
-    """Let what ignored its cancellation end by itself, so that the next test begins with nothing."""
-    for _ in range(20):
-        for task in alive():
-            task.cancel()
-        await asyncio.sleep(0)
+    await end_all()
 
 
 # -- at the edges -----------------------------------------------------------------------------------------------
@@ -260,9 +268,12 @@ async def test_what_goes_wrong_while_a_start_is_undone_is_told_with_its_cause():
 
 
 async def test_what_goes_wrong_while_a_cancelled_start_is_undone_is_noted():
-    container, _ = parts(strategy__initialize="cancelled", runtime__shutdown="fail")
+    container, notes = parts(runtime__shutdown="fail")
+    start = asyncio.ensure_future(container.init_resources())
+    await notes.reached("strategy.initialize")
+    start.cancel()
     with pytest.raises(asyncio.CancelledError) as cancelled:
-        await container.init_resources()
+        await start
     assert cancelled.value.__notes__ == ["while undoing the start: runtime.shutdown"]
 
 
@@ -288,7 +299,7 @@ async def test_a_stop_of_tasks_that_is_itself_cancelled_lets_the_cancellation_th
     stopping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopping
-    await let_hanging_end()
+    await end_all()
 
 
 async def test_overrides_can_be_taken_back_before_the_start():

@@ -32,8 +32,7 @@ def supervise(work, policy, *, critical=True, seconds=100.0):
     fatal = []
 
     async def scenario():
-        loop = asyncio.get_running_loop()
-        supervisor = Supervisor(lambda *what: fatal.append(what), now=loop.time)
+        supervisor = Supervisor(lambda *what: fatal.append(what))
         supervisor.spawn("part.task", work, restart=policy, critical=critical, owner="part")
         supervisor.release()
         await asyncio.sleep(seconds)
