@@ -5,15 +5,15 @@ market events they form the one sequenced stream.
 """
 
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from app.domain.market import MarketEvent
 from app.domain.order import Side
+from app.domain.term import Term
 
 
-class Liquidity(StrEnum):
+class Liquidity(Term):
     """Which side of the book a fill took."""
 
     MAKER = "maker"
@@ -148,7 +148,7 @@ class Timer(msgspec.Struct, frozen=True, tag=True):
     time_ns: int
 
 
-class Severity(StrEnum):
+class Severity(Term):
     """What a reason does to trading, from mild to severe."""
 
     REDUCE_ONLY = "reduce_only"

@@ -7,16 +7,16 @@ Accounts are signed so that WALLET is what the exchange owes us, and the other f
 """
 
 from decimal import Decimal
-from enum import StrEnum
 from types import MappingProxyType
 
 import msgspec
 
 from app.domain.errors import CurrencyMismatch, UnbalancedEntry
 from app.domain.money import ZERO
+from app.domain.term import Term
 
 
-class Account(StrEnum):
+class Account(Term):
     """Where money comes from and where it goes."""
 
     WALLET = "wallet"

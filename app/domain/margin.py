@@ -5,14 +5,14 @@ so that long, short, linear and inverse contracts share one.
 """
 
 from decimal import Decimal
-from enum import StrEnum
 
 from app.domain.instrument import Instrument, MarginTier
 from app.domain.money import ZERO, to_ledger
 from app.domain.position import Position
+from app.domain.term import Term
 
 
-class MarginMode(StrEnum):
+class MarginMode(Term):
     """Whether the whole account stands for a position, or only what was set aside for it."""
 
     CROSS = "cross"

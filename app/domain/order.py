@@ -4,7 +4,6 @@
 """
 
 from decimal import Decimal
-from enum import StrEnum
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -12,11 +11,12 @@ import msgspec
 
 from app.domain.errors import InvalidOrder
 from app.domain.instrument import Instrument
+from app.domain.term import Term
 
 SCHEMA_VERSION = 1
 
 
-class Side(StrEnum):
+class Side(Term):
     """Direction of an order or a fill."""
 
     BUY = "buy"
@@ -33,7 +33,7 @@ class Side(StrEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class OrderType(StrEnum):
+class OrderType(Term):
     """When and at which price an order executes."""
 
     MARKET = "market"
@@ -45,7 +45,7 @@ class OrderType(StrEnum):
     TRAILING_STOP = "trailing_stop"
 
 
-class TimeInForce(StrEnum):
+class TimeInForce(Term):
     """How long an order rests."""
 
     GTC = "gtc"
@@ -54,14 +54,14 @@ class TimeInForce(StrEnum):
     GTD = "gtd"
 
 
-class TriggerPrice(StrEnum):
+class TriggerPrice(Term):
     """Which price a conditional order watches."""
 
     MARK = "mark"
     LAST = "last"
 
 
-class Purpose(StrEnum):
+class Purpose(Term):
     """Why an order exists; protective orders outlive a halt."""
 
     ENTRY = "entry"
@@ -84,7 +84,7 @@ PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT
 TRIGGERED_AT_PRICE = CONDITIONAL - {OrderType.TRAILING_STOP}
 
 
-class OrderStatus(StrEnum):
+class OrderStatus(Term):
     """How far an order has come."""
 
     INTENDED = "intended"  # journalled, not yet sent

@@ -1,13 +1,12 @@
 """Whether the bot may trade, and what holds it back."""
 
-from enum import StrEnum
-
 import msgspec
 
 from app.domain.events import ReasonCleared, ReasonRaised, Severity
+from app.domain.term import Term
 
 
-class TradingLevel(StrEnum):
+class TradingLevel(Term):
     """What orders may do. Reducing a position is allowed in every one of them."""
 
     ACTIVE = "active"

@@ -6,7 +6,6 @@ One instance trades one symbol. A subclass gives its ``Params``, its ``warmup_ba
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,13 +14,14 @@ from pydantic import BaseModel, ConfigDict
 from app.domain.events import Fill
 from app.domain.market import Bar, FundingRate, MarketEvent, MarkPrice, Quote, Trade
 from app.domain.target import Entry, Target
+from app.domain.term import Term
 from app.ports.strategy_view import StrategyView
 from app.strategies.sizing import Sizing
 
 DEFAULT_ENTRY = Entry()
 
 
-class Feed(StrEnum):
+class Feed(Term):
     """A kind of market data."""
 
     BARS = "bars"
