@@ -57,6 +57,8 @@ class ExecutionCoordinator(BaseCoordinator):
         self._make_send_point = make_send_point
         self._risk = risk
         self._pursuits: dict[str, Pursuit] = {}
+        self._unsettled: set[str] = set()
+        """Symbols that are worked on again at the next price, unless an order of theirs works."""
         self._progress = asyncio.Event()
         """Set with each fact of the account: what a drain waits for."""
         self._marked_by_feed: set[str] = set()
@@ -228,25 +230,31 @@ class ExecutionCoordinator(BaseCoordinator):
     def _on_bar(self, bar: Bar) -> None:
         if bar.symbol in self._marked_by_feed:
             return
-        self._books.set_mark(bar.symbol, bar.close, bar.time_ns)
-        self._look()
-        self._retry_exit(bar.symbol)
+        self._mark(bar.symbol, bar.close, bar.time_ns)
 
     def _on_mark(self, mark: MarkPrice) -> None:
         self._marked_by_feed.add(mark.symbol)
-        self._books.set_mark(mark.symbol, mark.price, mark.time_ns)
-        self._look()
-        self._retry_exit(mark.symbol)
+        self._mark(mark.symbol, mark.price, mark.time_ns)
+
+    def _mark(self, symbol: str, price: Decimal, time_ns: int) -> None:
+        must_look = self._risk.on_mark(symbol, price, time_ns, self._books)
+        self._books.set_mark(symbol, price, time_ns)
+        if must_look:
+            self._look()
+        if symbol in self._unsettled and not self._tracker.working(symbol):
+            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
+            self._work(symbol)
 
     def _on_quote(self, quote: Quote) -> None:
         self._books.set_quote(quote.symbol, quote.bid, quote.ask)
 
     def _on_stale(self, stale: BookStale) -> None:
         self._books.distrust(stale.symbol)
+        self._look()
 
     def _on_timer(self, timer: Timer) -> None:
-        del timer
-        self._look()
+        if self._risk.on_timer(timer.time_ns, self._books):
+            self._look()
 
     def _look(self) -> None:
         """Have the guards look, and act on what changed. Every reason goes through the trading state's owner."""
@@ -337,9 +345,14 @@ class ExecutionCoordinator(BaseCoordinator):
         pursuit = self._pursuits.get(symbol)
         if pursuit is None:
             return
+        held = self._portfolio.position(symbol).contracts
+        if held and not pursuit.void and held * pursuit.target.contracts <= 0:
+            self._unsettled.add(symbol)
+        else:
+            self._unsettled.discard(symbol)
         todo = plan(
             pursuit,
-            self._portfolio.position(symbol).contracts,
+            held,
             self._tracker.working(symbol),
             self._books.instruments[symbol],
             self._portfolio.account_id,
@@ -363,17 +376,9 @@ class ExecutionCoordinator(BaseCoordinator):
         if pursuit is None:
             return
         if purpose is Purpose.EXIT and sequence == pursuit.target.sequence:
-            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
+            # Tried again at the next price.
             return
         self._work(symbol)
-
-    def _retry_exit(self, symbol: str) -> None:
-        pursuit = self._pursuits.get(symbol)
-        if pursuit is None or pursuit.void:
-            return
-        held = self._portfolio.position(symbol).contracts
-        if held and held * pursuit.target.contracts <= 0 and not self._tracker.working(symbol):
-            self._work(symbol)
 
     # -- memory --------------------------------------------------------------------------------------------------
 
@@ -391,6 +396,7 @@ class ExecutionCoordinator(BaseCoordinator):
         pursuits = context.journal.state_of(self.name)
         if pursuits is not None:
             self._pursuits = msgspec.json.decode(pursuits, type=dict[str, Pursuit])
+            self._unsettled = set(self._pursuits)
         self._trading_state.clear_reason("lifecycle", "stopping")
 
     def _record(self, *records: Record) -> None:

@@ -42,6 +42,13 @@ class LedgerEntry(msgspec.Struct, frozen=True, tag=True):
     time_ns: int
     postings: tuple[Posting, ...]
 
+    def amount(self, account: Account) -> Decimal:
+        """Return the signed change of an account; zero when the entry does not touch it."""
+        for posting in self.postings:
+            if posting.account is account:
+                return posting.amount
+        return ZERO
+
 
 class Ledger:
     """Running totals of the accounts; the entries themselves live in the journal."""
@@ -89,11 +96,14 @@ class Ledger:
         """
         if entry.currency != self.currency:
             raise CurrencyMismatch(self.currency, entry.currency)
-        total = sum([posting.amount for posting in entry.postings], ZERO)
+        postings = entry.postings
+        total = ZERO
+        for posting in postings:
+            total += posting.amount
         if total:
             raise UnbalancedEntry(entry.reference, total, entry.currency)
         totals = self._totals
-        for posting in entry.postings:
+        for posting in postings:
             totals[posting.account] += posting.amount
 
     def restore(self, totals: dict[Account, Decimal]) -> None:

@@ -15,6 +15,33 @@ SEEN_KEPT_MAX = 100_000
 """Trade ids and settlements that are remembered, so that each counts once."""
 
 
+class _Holding:
+    """What is held of one instrument, and what that is worth at its mark."""
+
+    __slots__ = ("instrument", "is_valued", "maintenance", "mark", "position", "unrealized", "value")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.mark: Decimal | None = None
+        self.take(Position(instrument.symbol))
+
+    def take(self, position: Position) -> None:
+        """Hold another position."""
+        self.position = position
+        self.value = self.unrealized = self.maintenance = ZERO
+        self.is_valued = not position.contracts
+
+    def revalue(self) -> None:
+        """Work out what it is worth at its mark."""
+        position, instrument, mark = self.position, self.instrument, self.mark
+        # Unknown is not zero: without a mark, a position is worth what it cost.
+        value = position.cost if mark is None else instrument.value(position.contracts, mark)
+        self.value = abs(value)
+        self.unrealized = value - position.cost
+        self.maintenance = maintenance_margin(instrument, self.value)
+        self.is_valued = True
+
+
 class Portfolio:
     """Positions and ledger of one account in one currency. It has one writer; others see a read-only view."""
 
@@ -33,18 +60,14 @@ class Portfolio:
         self.currency = currency
         self.margin_mode = margin_mode
         self.leverage = leverage
+        self.revision = 0
+        """Counts the changes of positions and ledger; marks change neither."""
         self._instruments = instruments
         self._ledger = Ledger(currency)
-        self._positions: dict[str, Position] = {}
-        self._open: tuple[Position, ...] = ()
+        self._holdings = {symbol: _Holding(instrument) for symbol, instrument in instruments.items()}
+        self._open: tuple[_Holding, ...] = ()
+        self._positions: tuple[Position, ...] | None = ()
         self._liquidation_prices: dict[str, Decimal | None] = {}
-        self._marks: dict[str, Decimal] = {}
-        self._values: dict[str, Decimal] = {}
-        self._unrealized: dict[str, Decimal] = {}
-        self._unrealized_total = ZERO
-        self._maintenance: dict[str, Decimal] = {}
-        self._maintenance_total = ZERO
-        self._unvalued: set[str] = set()
         self._seen_trades: dict[str, None] = {}
         self._seen_funding: dict[str, None] = {}
 
@@ -63,36 +86,38 @@ class Portfolio:
     @property
     def unrealized(self) -> Decimal:
         """Profit of closing everything at the marks, before fees."""
-        if self._unvalued:
-            self._revalue()
-        return self._unrealized_total
+        total = ZERO
+        for holding in self._open:
+            if not holding.is_valued:
+                holding.revalue()
+            total += holding.unrealized
+        return total
 
     @property
     def equity(self) -> Decimal:
         """Balance plus unrealized PnL."""
-        if self._unvalued:
-            self._revalue()
-        return self._ledger.balance + self._unrealized_total
+        return self._ledger.balance + self.unrealized
 
     @property
     def positions(self) -> tuple[Position, ...]:
-        """All that are not flat, in the order in which their symbols were first traded."""
-        return self._open
+        """All that are not flat, in the order of the instruments."""
+        if self._positions is None:
+            self._positions = tuple([holding.position for holding in self._open])
+        return self._positions
 
     def position(self, symbol: str) -> Position:
         """Return the position in ``symbol``; flat when there is none."""
-        return self._positions.get(symbol) or Position(symbol)
+        holding = self._holdings.get(symbol)
+        return Position(symbol) if holding is None else holding.position
 
     def mark(self, symbol: str) -> Decimal | None:
         """Return the last mark price; None when none has been seen."""
-        return self._marks.get(symbol)
+        holding = self._holdings.get(symbol)
+        return None if holding is None else holding.mark
 
     def notional(self, symbol: str) -> Decimal:
         """Return the unsigned value of the position at its mark; at its cost when there is no mark yet."""
-        if self._unvalued:
-            self._revalue()
-        value = self._values.get(symbol)
-        return abs(self.position(symbol).cost if value is None else value)
+        return self._valued(symbol).value
 
     @property
     def isolated(self) -> bool:
@@ -102,7 +127,7 @@ class Portfolio:
     @property
     def margin_used(self) -> Decimal:
         """Initial margin that the positions bind."""
-        return sum([self._margin_of(position) for position in self._open], ZERO)
+        return sum([self._margin_of(holding) for holding in self._open], ZERO)
 
     @property
     def margin_available(self) -> Decimal:
@@ -115,15 +140,16 @@ class Portfolio:
     @property
     def maintenance_margin(self) -> Decimal:
         """Sum of the positions' maintenance margins, at the marks."""
-        if self._unvalued:
-            self._revalue()
-        return self._maintenance_total
+        total = ZERO
+        for holding in self._open:
+            if not holding.is_valued:
+                holding.revalue()
+            total += holding.maintenance
+        return total
 
     def maintenance_of(self, symbol: str) -> Decimal:
         """Return the maintenance margin of one position, at its mark."""
-        if self._unvalued:
-            self._revalue()
-        return self._maintenance.get(symbol, ZERO)
+        return self._valued(symbol).maintenance
 
     def collateral_of(self, symbol: str) -> Decimal:
         """Return what stands for a position: its isolated margin, or the rest of the account under cross margin."""
@@ -131,12 +157,14 @@ class Portfolio:
         if own.isolated_margin is not None:
             return own.isolated_margin
         collateral = self._ledger.balance
-        for other in self._open:
-            if other.isolated_margin is not None:
-                collateral -= other.isolated_margin
-            elif other.symbol != symbol:
-                maintenance = self.maintenance_of(other.symbol)
-                collateral += self._unrealized.get(other.symbol, ZERO) - maintenance
+        for holding in self._open:
+            margin = holding.position.isolated_margin
+            if margin is not None:
+                collateral -= margin
+            elif holding.position is not own:
+                if not holding.is_valued:
+                    holding.revalue()
+                collateral += holding.unrealized - holding.maintenance
         return collateral
 
     def liquidation_price(self, symbol: str) -> Decimal | None:
@@ -165,23 +193,22 @@ class Portfolio:
             UnknownInstrument: Its symbol is not listed.
             CurrencyMismatch: Its fee is in another currency.
         """
-        instrument = self._instrument(fill.symbol)
+        holding = self._holding(fill.symbol)
         if fill.fee_currency != self.currency:
             raise CurrencyMismatch(self.currency, fill.fee_currency)
         if fill.trade_id in self._seen_trades:
             return None
         _remember(self._seen_trades, fill.trade_id)
-        before = self.position(fill.symbol)
-        after, realized = before.after(
-            instrument, fill.signed_contracts, fill.price, self._margin_for(instrument, before, fill)
-        )
-        self._positions[fill.symbol] = after
+        before, instrument = holding.position, holding.instrument
+        margin = self._margin_for(instrument, before, fill) if self.isolated else None
+        after, realized = before.after(instrument, fill.signed_contracts, fill.price, margin)
+        holding.take(after)
         entry = settlement(fill.trade_id, realized, fill.fee, self.currency, fill.time_ns)
         self._ledger.post(entry)
-        # Without a mark, the price of the fill is the best that is known of what the position is worth.
-        self._marks.setdefault(fill.symbol, fill.price)
+        if holding.mark is None:
+            # Without a mark, the price of the fill is the best that is known of what the position is worth.
+            holding.mark = fill.price
         self._changed()
-        self._unvalued.add(fill.symbol)
         return entry
 
     def apply_funding(self, paid: FundingPaid) -> LedgerEntry | None:
@@ -191,7 +218,7 @@ class Portfolio:
             UnknownInstrument: Its symbol is not listed.
             CurrencyMismatch: It is in another currency.
         """
-        self._instrument(paid.symbol)
+        holding = self._holding(paid.symbol)
         if paid.currency != self.currency:
             raise CurrencyMismatch(self.currency, paid.currency)
         reference = paid.reference
@@ -200,15 +227,16 @@ class Portfolio:
         _remember(self._seen_funding, reference)
         entry = funding(reference, paid.amount, self.currency, paid.time_ns)
         self._ledger.post(entry)
-        position = self.position(paid.symbol)
-        self._positions[paid.symbol] = position.with_margin(paid.amount)
+        holding.take(holding.position.with_margin(paid.amount))
         self._changed()
         return entry
 
     def set_mark(self, symbol: str, price: Decimal) -> None:
-        """Value the position in ``symbol`` at ``price``."""
-        self._marks[symbol] = price
-        self._unvalued.add(symbol)
+        """Value the position in ``symbol`` at ``price``. What is not listed cannot be held: its marks mean nothing."""
+        holding = self._holdings.get(symbol)
+        if holding is not None:
+            holding.mark = price
+            holding.is_valued = not holding.position.contracts
 
     def restore(
         self,
@@ -220,67 +248,51 @@ class Portfolio:
     ) -> None:
         """Take over recorded books, instead of what is here."""
         self._ledger.restore(totals)
-        self._positions = {position.symbol: position for position in positions}
+        held = {position.symbol: position for position in positions}
+        for symbol in held:
+            self._holding(symbol)
+        for symbol, holding in self._holdings.items():
+            holding.mark = marks.get(symbol)
+            holding.take(held.get(symbol) or Position(symbol))
         self._seen_trades = dict.fromkeys(seen_trades)
         self._seen_funding = dict.fromkeys(seen_funding)
-        self._marks = dict(marks)
         self._changed()
-        self._values.clear()
-        self._unrealized.clear()
-        self._unrealized_total = ZERO
-        self._maintenance.clear()
-        self._maintenance_total = ZERO
-        self._unvalued = set(self._positions)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _instrument(self, symbol: str) -> Instrument:
+    def _holding(self, symbol: str) -> _Holding:
         try:
-            return self._instruments[symbol]
+            return self._holdings[symbol]
         except KeyError:
             raise UnknownInstrument(symbol, self._instruments) from None
+
+    def _valued(self, symbol: str) -> _Holding:
+        holding = self._holding(symbol)
+        if not holding.is_valued:
+            holding.revalue()
+        return holding
 
     def _calculate_liquidation_price(self, symbol: str) -> Decimal | None:
         position = self.position(symbol)
         if position.is_flat:
             return None
-        return liquidation_price(self._instrument(symbol), position, self.collateral_of(symbol))
+        return liquidation_price(self._instruments[symbol], position, self.collateral_of(symbol))
 
     def _changed(self) -> None:
         """Bring what is derived from positions and ledger up to date."""
-        self._open = tuple([position for position in self._positions.values() if position.contracts])
+        self.revision += 1
+        self._open = tuple([holding for holding in self._holdings.values() if holding.position.contracts])
+        self._positions = None
         self._liquidation_prices.clear()
 
-    def _revalue(self) -> None:
-        """Value the positions whose mark or size has changed since they were valued last."""
-        for symbol in self._unvalued:
-            position = self._positions.get(symbol)
-            mark = self._marks.get(symbol)
-            if position is None:
-                continue
-            instrument = self._instruments[symbol]
-            # Unknown is not zero: without a mark, a position is worth what it cost.
-            value = position.cost if mark is None else instrument.value(position.contracts, mark)
-            unrealized = value - position.cost
-            maintenance = maintenance_margin(instrument, abs(value))
-            self._unrealized_total += unrealized - self._unrealized.get(symbol, ZERO)
-            self._maintenance_total += maintenance - self._maintenance.get(symbol, ZERO)
-            self._unrealized[symbol] = unrealized
-            self._maintenance[symbol] = maintenance
-            self._values[symbol] = value
-        self._unvalued.clear()
-
-    def _margin_for(self, instrument: Instrument, before: Position, fill: Fill) -> Decimal | None:
-        if not self.isolated:
-            return None
+    def _margin_for(self, instrument: Instrument, before: Position, fill: Fill) -> Decimal:
         signed = fill.signed_contracts
         opening = signed if before.contracts * signed >= 0 else max(ZERO, abs(signed) - abs(before.contracts))
         return initial_margin(instrument.notional(opening, fill.price), self.leverage)
 
-    def _margin_of(self, position: Position) -> Decimal:
-        if position.isolated_margin is not None:
-            return position.isolated_margin
-        return initial_margin(self.notional(position.symbol), self.leverage)
+    def _margin_of(self, holding: _Holding) -> Decimal:
+        margin = holding.position.isolated_margin
+        return initial_margin(self._valued(holding.position.symbol).value, self.leverage) if margin is None else margin
 
 
 def _remember(seen: dict[str, None], key: str) -> None:

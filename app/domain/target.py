@@ -41,3 +41,8 @@ class Target(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Distance in quote currency of a trailing stop, instead of a fixed one."""
     reason: str = ""
     """Why, in the strategy's words, for the trace of decisions."""
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether a position shall have a stop or a take-profit."""
+        return self.stop is not None or self.take_profit is not None or self.trailing is not None

@@ -63,20 +63,26 @@ def plan(
         account_id: Whose orders they are.
         now_ns: Time of the market.
     """
+    target, wanted = pursuit.target, pursuit.wanted
+    draft = _Draft(target, account_id, instrument, now_ns)
     todo = Plan()
-    draft = _Draft(pursuit.target, account_id, instrument, now_ns)
-    outdated = [item for item in working if _is_outdated(item, pursuit)]
-    todo.cancel += [(item, "target changed") for item in outdated]
-    wanted = pursuit.wanted
+    outdated, reducing = [], ZERO
+    for item in working:
+        if item.order.purpose is Purpose.ENTRY and (pursuit.void or item.order.target_sequence != target.sequence):
+            outdated.append((item, "target changed"))
+        elif item.order.purpose is Purpose.EXIT:
+            reducing += item.remaining
+    todo.cancel += outdated
     if wanted is not None:
         excess = _excess(held, wanted)
-        reducing = _remaining(working, Purpose.EXIT)
-        if excess and abs(excess) > reducing:
-            # What one order may not carry goes out in parts, each after the one before has filled.
-            todo.send.append(draft.exit(-excess, min(abs(excess) - reducing, instrument.contracts_max)))
-        elif not excess and not pursuit.entered and not outdated and not reducing and abs(wanted) > abs(held):
+        if excess:
+            if abs(excess) > reducing:
+                # What one order may not carry goes out in parts, each after the one before has filled.
+                todo.send.append(draft.exit(-excess, min(abs(excess) - reducing, instrument.contracts_max)))
+        elif not pursuit.entered and not outdated and not reducing and abs(wanted) > abs(held):
             todo.send.append(draft.entry(wanted - held))
-    _protect(todo, pursuit, held, working, draft)
+    if working or (held and target.is_protected):
+        _protect(todo, pursuit, held, working, draft)
     return todo
 
 
@@ -87,16 +93,6 @@ def _excess(held: Decimal, wanted: Decimal) -> Decimal:
     if held * wanted <= 0:
         return held
     return held - wanted if abs(held) > abs(wanted) else ZERO
-
-
-def _is_outdated(item: WorkingOrder, pursuit: Pursuit) -> bool:
-    if item.order.purpose is not Purpose.ENTRY:
-        return False
-    return pursuit.void or item.order.target_sequence != pursuit.target.sequence
-
-
-def _remaining(working: Collection[WorkingOrder], purpose: Purpose) -> Decimal:
-    return sum((item.remaining for item in working if item.order.purpose is purpose), ZERO)
 
 
 def _protect(todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[WorkingOrder], draft: "_Draft") -> None:

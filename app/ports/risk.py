@@ -1,6 +1,7 @@
 """Risk: judges orders before they are sent, and watches the account all the time."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from app.domain.denial import Denial
@@ -23,6 +24,12 @@ class Risk(RiskView, Protocol):
 
     def check(self, order: Order, books: Books) -> Denial | None:
         """Return why ``order`` must not be sent, or None. ``order`` itself is not among the working orders yet."""
+
+    def on_mark(self, symbol: str, price: Decimal, time_ns: int, books: Books) -> bool:
+        """Take notice of a mark before it is set; return whether to ``look`` once it is. False nearly always."""
+
+    def on_timer(self, now_ns: int, books: Books) -> bool:
+        """Take notice of the time; return whether to ``look``."""
 
     def look(self, books: Books) -> Sequence[ReasonRaised | ReasonCleared]:
         """Evaluate all guards; return the changes of reasons. Empty nearly always."""

@@ -3,63 +3,54 @@
 from app.domain.denial import Denial
 from app.domain.margin import initial_margin, liquidation_price
 from app.domain.money import ZERO, plain
-from app.domain.order import Order
-from app.ports.books import Books
-from app.risk.exposure import gross_notional, net_notional, worst_contracts, worst_notional
+from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
 
 
-def position_size(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def position_size(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """The position of one symbol does not become too large."""
     most = limits.position_notional_max
-    if most is None:
+    if most is None or case.exposure.own <= most:
         return None
-    notional = worst_notional(books, order.symbol, order)
-    return Denial("position_notional", plain(notional), plain(most)) if notional > most else None
+    return Denial("position_notional", plain(case.exposure.own), plain(most))
 
 
-def gross_exposure(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def gross_exposure(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """All positions together do not become too large against the equity."""
     most = limits.gross_exposure_ratio_max
-    if most is None:
+    if most is None or case.exposure.gross <= most * case.equity:
         return None
-    gross, equity = gross_notional(books, order), books.portfolio.equity
-    if gross > most * equity:
-        return Denial("gross_exposure", f"{plain(gross)} on an equity of {plain(equity)}", f"{plain(most)} times")
-    return None
+    value = f"{plain(case.exposure.gross)} on an equity of {plain(case.equity)}"
+    return Denial("gross_exposure", value, f"{plain(most)} times")
 
 
-def net_exposure(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def net_exposure(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """Longs and shorts do not lean too far to one side."""
     most = limits.net_exposure_ratio_max
-    if most is None:
+    if most is None or case.exposure.net <= most * case.equity:
         return None
-    net, equity = net_notional(books, order), books.portfolio.equity
-    if net > most * equity:
-        return Denial("net_exposure", f"{plain(net)} on an equity of {plain(equity)}", f"{plain(most)} times")
-    return None
+    value = f"{plain(case.exposure.net)} on an equity of {plain(case.equity)}"
+    return Denial("net_exposure", value, f"{plain(most)} times")
 
 
-def leverage(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def leverage(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """Neither the margin table's leverage at that size nor our own limit is passed."""
-    portfolio, instrument = books.portfolio, books.instruments[order.symbol]
-    tier = instrument.tier(worst_notional(books, order.symbol, order))
-    if portfolio.leverage > tier.leverage_max:
-        return Denial("leverage", f"{plain(portfolio.leverage)} is set", f"{plain(tier.leverage_max)} at that size")
+    set_to, tier = case.portfolio.leverage, case.instrument.tier(case.exposure.own)
+    if set_to > tier.leverage_max:
+        return Denial("leverage", f"{plain(set_to)} is set", f"{plain(tier.leverage_max)} at that size")
     most = limits.leverage_max
-    if most is not None and gross_notional(books, order) > most * portfolio.equity:
-        return Denial("leverage", f"{plain(gross_notional(books, order))} on {plain(portfolio.equity)}", plain(most))
-    return None
+    if most is None or case.exposure.gross <= most * case.equity:
+        return None
+    return Denial("leverage", f"{plain(case.exposure.gross)} on {plain(case.equity)}", plain(most))
 
 
-def margin(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def margin(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """The free collateral covers the initial margin of this and of all working orders."""
     del limits
-    portfolio = books.portfolio
-    price = order.price or portfolio.mark(order.symbol)
-    if price is None:
-        return Denial("initial_margin", f"no price of {order.symbol}", "a known price")
-    need = initial_margin(books.instruments[order.symbol].notional(order.contracts, price), portfolio.leverage)
+    portfolio, books = case.portfolio, case.books
+    if case.notional is None:
+        return Denial("initial_margin", f"no price of {case.order.symbol}", "a known price")
+    need = initial_margin(case.notional, portfolio.leverage)
     for symbol in books.working_symbols:
         at = portfolio.mark(symbol)
         for item in books.working(symbol):
@@ -73,18 +64,17 @@ def margin(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
     return None
 
 
-def liquidation_distance(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def liquidation_distance(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """After the fill, the mark would still be far from the liquidation price."""
-    least, portfolio = limits.liquidation_distance_ratio_min, books.portfolio
-    mark = portfolio.mark(order.symbol)
+    least, portfolio, order, mark = limits.liquidation_distance_ratio_min, case.portfolio, case.order, case.mark
     if least is None or mark is None:
         return None
-    instrument, held = books.instruments[order.symbol], portfolio.position(order.symbol)
-    high, low = worst_contracts(books, order.symbol, order)
-    worst = high if order.signed_contracts > 0 else low
-    added = initial_margin(instrument.notional(order.contracts, mark), portfolio.leverage)
-    isolated = portfolio.isolated
-    after, realized = held.after(instrument, worst - held.contracts, mark, added if isolated else None)
+    instrument, held = case.instrument, portfolio.position(order.symbol)
+    worst = case.exposure.high if order.signed_contracts > 0 else case.exposure.low
+    added = (
+        initial_margin(instrument.notional(order.contracts, mark), portfolio.leverage) if portfolio.isolated else None
+    )
+    after, realized = held.after(instrument, worst - held.contracts, mark, added)
     collateral = after.isolated_margin
     if collateral is None:
         collateral = portfolio.collateral_of(order.symbol) + realized

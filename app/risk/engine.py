@@ -1,6 +1,8 @@
 """The risk engine: one for every mode. Its checks and guards are the lists below, in the order in which they run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
 
 import msgspec
 
@@ -11,15 +13,19 @@ from app.domain.order import Order
 from app.domain.records import DayClosed
 from app.ports.books import Books
 from app.risk import account_checks, order_checks
+from app.risk.case import OrderCase
 from app.risk.guards import Breach, Guard, WatchesFills, WatchesFunding
+from app.risk.leeway import Leeway, leeway_around
 from app.risk.loss_guards import ConsecutiveLosses, DailyLoss, Drawdown, FundingCost
 from app.risk.market_guards import LiquidationBuffer, MarginRatio, MarkStaleness, VolatilityBreaker
 from app.settings.models import RiskSettings
 
 OWNER = "risk"
 WATCH_FAILED = "watch_failed"
+LOOKS_BETWEEN_TRIES = 16
+"""While guards have no leeway (a new peak at every mark, say), working it out must not cost more than looking does."""
 
-Check = Callable[[Order, Books, RiskSettings], Denial | None]
+Check = Callable[[OrderCase, RiskSettings], Denial | None]
 
 GROWTH_CHECKS: tuple[Check, ...] = (
     order_checks.trading_state,
@@ -51,13 +57,15 @@ class RiskEngine:
         self._days = DailyLoss(settings.daily_loss_ratio_max)
         losses = ConsecutiveLosses(settings.consecutive_losses_max, settings.consecutive_losses_cooldown_s)
         funding = FundingCost(settings.funding_cost_ratio_max)
+        self._staleness = MarkStaleness(settings.mark_stale_s_max)
+        self._volatility = VolatilityBreaker(settings.volatility_ratio_max, settings.volatility_window)
         self._guards: tuple[Guard, ...] = (
             self._days,
             Drawdown(settings.drawdown_ratio_max),
             losses,
             LiquidationBuffer(settings.liquidation_buffer_ratio_min),
-            MarkStaleness(settings.mark_stale_s_max),
-            VolatilityBreaker(settings.volatility_ratio_max, settings.volatility_window),
+            self._staleness,
+            self._volatility,
             MarginRatio(settings.margin_ratio_max),
             funding,
         )
@@ -66,12 +74,17 @@ class RiskEngine:
         self._looks = tuple((guard.name, guard.look) for guard in self._guards)
         self._held: dict[str, Severity] = {}
         self._failure: Breach | None = None
+        self._books: Books | None = None
+        self._leeway: Leeway | None = None
+        self._calm_until_ns = 0
+        self._revision = -1
+        self._looks_to_skip = 0
 
     def check(self, order: Order, books: Books) -> Denial | None:
         """Return why ``order`` must not be sent, or None: the first rule of the list that it breaks."""
-        settings = self._settings
+        settings, case = self._settings, OrderCase(order, books)
         for check in REDUCING_CHECKS if order.reduce_only else GROWTH_CHECKS:
-            denial = check(order, books, settings)
+            denial = check(case, settings)
             if denial is not None:
                 return denial
         return None
@@ -79,6 +92,7 @@ class RiskEngine:
     def look(self, books: Books) -> Sequence[ReasonRaised | ReasonCleared]:
         """Evaluate all guards; return the changes of reasons. A guard that fails restricts trading by itself."""
         equity, now_ns = books.portfolio.equity, books.now_ns
+        self._books, self._leeway = books, None
         changes: list[ReasonRaised | ReasonCleared] = []
         held = self._held
         for name, look in self._looks:
@@ -91,7 +105,26 @@ class RiskEngine:
         if self._failure is not None:
             # It missed something that it must know: it cannot be trusted again in this run.
             self._compare(WATCH_FAILED, self._failure, now_ns, changes)
+        if not held:
+            self._find_leeway(books, now_ns)
         return changes
+
+    def on_mark(self, symbol: str, price: Decimal, time_ns: int, books: Books) -> bool:
+        """Take notice of a mark before it is set; return whether the guards must look once it is."""
+        try:
+            wild = self._volatility.take(symbol, price, time_ns)
+        except Exception as error:  # noqa: BLE001 - as in look
+            self._note_failure(error)
+            return True
+        leeway = self._leeway_at(time_ns, books)
+        if wild or leeway is None:
+            return True
+        room = leeway.rooms.get(symbol)
+        return room is not None and not room.low <= price <= room.high
+
+    def on_timer(self, now_ns: int, books: Books) -> bool:
+        """Take notice of the time; return whether the guards must look."""
+        return self._leeway_at(now_ns, books) is None
 
     def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
         """Take notice of an applied fill."""
@@ -115,6 +148,12 @@ class RiskEngine:
 
     def figures(self) -> Mapping[str, str]:
         """Return the value and limit of each guard, by its name, as text for people."""
+        books = self._books
+        if books is not None:
+            # Within their leeway the guards have not looked at the latest marks; looking twice changes nothing.
+            for _, look in self._looks:
+                with suppress(Exception):
+                    look(books, books.portfolio.equity, books.now_ns)
         return {guard.name: guard.figure() for guard in self._guards}
 
     def snapshot(self) -> bytes:
@@ -128,6 +167,33 @@ class RiskEngine:
         for guard in self._guards:
             guard.restore(saved.guards.get(guard.name, {}))
         self._held = saved.held
+        self._leeway = None
+
+    def _leeway_at(self, now_ns: int, books: Books) -> Leeway | None:
+        """Return the leeway that still holds; None when the account has changed, or the time is over."""
+        if self._leeway is None or books.portfolio.revision != self._revision:
+            return None
+        if now_ns >= self._calm_until_ns:
+            self._days.note(books.portfolio.equity)
+            return None
+        return None if self._staleness.is_due(books, now_ns) else self._leeway
+
+    def _find_leeway(self, books: Books, now_ns: int) -> None:
+        """Ask the guards, which have found nothing wrong, how long they need not look."""
+        revision = books.portfolio.revision
+        if revision != self._revision:
+            # One fill is often followed by another: worked out at the next mark, when they are done.
+            self._revision, self._looks_to_skip = revision, 0
+            return
+        if self._looks_to_skip:
+            self._looks_to_skip -= 1
+            return
+        leeway = leeway_around(books)
+        until_ns = min([guard.calm_until(leeway, books) for guard in self._guards])
+        if until_ns > now_ns:
+            self._leeway, self._calm_until_ns = leeway, until_ns
+        else:
+            self._looks_to_skip = LOOKS_BETWEEN_TRIES
 
     def _note_failure(self, error: Exception) -> None:
         what = f"a guard failed to take something in: {type(error).__name__}: {error}"

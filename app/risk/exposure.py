@@ -1,11 +1,14 @@
 """What the account would hold in the worst case: positions plus everything that may still fill."""
 
-from collections.abc import Iterable
 from decimal import Decimal
+
+import msgspec
 
 from app.domain.money import ZERO
 from app.domain.order import Order
 from app.ports.books import Books
+
+ONE = Decimal(1)
 
 
 def worst_contracts(books: Books, symbol: str, order: Order | None = None) -> tuple[Decimal, Decimal]:
@@ -53,34 +56,47 @@ def worst_notional(books: Books, symbol: str, order: Order | None = None) -> Dec
     return total
 
 
-def exposed_symbols(books: Books, symbol: str) -> Iterable[str]:
-    """Return ``symbol`` and every other symbol with a position or a working order."""
-    symbols = dict.fromkeys((symbol,))
-    symbols.update(dict.fromkeys(position.symbol for position in books.portfolio.positions))
-    symbols.update(dict.fromkeys(books.working_symbols))
-    return symbols
+def exposure_with(books: Books, order: Order) -> "Exposure":
+    """Return what the account can come to in the worst case, with one more order."""
+    symbol, portfolio = order.symbol, books.portfolio
+    high, low = worst_contracts(books, symbol, order)
+    own = gross = worst_notional(books, symbol, order)
+    sides = _Sides()
+    sides.add(books, symbol, high, low)
+    others = {position.symbol for position in portfolio.positions}.union(books.working_symbols)
+    others.discard(symbol)
+    for other in sorted(others):
+        gross += worst_notional(books, other)
+        sides.add(books, other, *worst_contracts(books, other))
+    return Exposure(high, low, own, gross, max(sides.long, -sides.short))
 
 
-def gross_notional(books: Books, order: Order) -> Decimal:
-    """Return the sum of the worst-case values of all symbols, with ``order``."""
-    return sum(
-        (
-            worst_notional(books, symbol, order if symbol == order.symbol else None)
-            for symbol in exposed_symbols(books, order.symbol)
-        ),
-        ZERO,
-    )
+class Exposure(msgspec.Struct, frozen=True, gc=False):
+    """The worst case of an order and of everything else. Values in the settlement currency."""
+
+    high: Decimal
+    """Largest long of the order's symbol, signed contracts."""
+    low: Decimal
+    """Largest short of the order's symbol, signed contracts."""
+    own: Decimal
+    """Largest unsigned value of the order's symbol."""
+    gross: Decimal
+    """Sum of the largest unsigned values of all symbols."""
+    net: Decimal
+    """Largest absolute net value, if all buys or all sells fill; symbols without a mark are left out."""
 
 
-def net_notional(books: Books, order: Order) -> Decimal:
-    """Return the largest absolute net value, if all buys or all sells fill, with ``order``."""
-    long_side = short_side = ZERO
-    for symbol in exposed_symbols(books, order.symbol):
+class _Sides:
+    """Values of all symbols if all buys fill, and if all sells do."""
+
+    __slots__ = ("long", "short")
+
+    def __init__(self) -> None:
+        self.long = self.short = ZERO
+
+    def add(self, books: Books, symbol: str, high: Decimal, low: Decimal) -> None:
         mark = books.portfolio.mark(symbol)
-        if mark is None:
-            continue
-        high, low = worst_contracts(books, symbol, order if symbol == order.symbol else None)
-        unit = books.instruments[symbol].notional(Decimal(1), mark)
-        long_side += high * unit
-        short_side += low * unit
-    return max(long_side, -short_side)
+        if mark is not None:
+            unit = books.instruments[symbol].notional(ONE, mark)
+            self.long += high * unit
+            self.short += low * unit

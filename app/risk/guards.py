@@ -9,6 +9,7 @@ from app.domain.events import Fill, FundingPaid, Severity
 from app.domain.ledger import LedgerEntry
 from app.domain.market import SECOND_NS
 from app.ports.books import Books
+from app.risk.leeway import Leeway
 
 DAY_NS = 86_400 * SECOND_NS
 
@@ -29,6 +30,13 @@ class Guard(Protocol):
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Return what is wrong, or None."""
+
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """Return until when ``look`` would find nothing wrong, wherever the marks go within ``leeway``.
+
+        Asked right after a ``look`` that found nothing. ``NOT_CALM`` when it cannot tell, or when there is something to
+        remember at every mark.
+        """
 
     def figure(self) -> str:
         """Return the value it watches and its limit, for people."""

@@ -10,6 +10,7 @@ from app.domain.money import ZERO, plain
 from app.domain.records import DayClosed
 from app.ports.books import Books
 from app.risk.guards import DAY_NS, Breach
+from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
 
 CLOSED_DAYS_KEPT_MAX = 1000
 """Days waiting to be read; they are read with every event."""
@@ -39,6 +40,17 @@ class DailyLoss:
         if floor is None or equity >= floor:
             return None
         return Breach(Severity.HALTED, f"{plain(self._start - equity)} lost today", self._limit_text())
+
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """Until the day ends, if the floor is out of reach."""
+        del books
+        if self._day is None or (self._floor is not None and leeway.equity_low < self._floor):
+            return NOT_CALM
+        return (self._day + 1) * DAY_NS
+
+    def note(self, equity: Decimal) -> None:
+        """Take notice of the equity before something changes it: a day ends with the last one."""
+        self._equity = equity
 
     def closed_days(self) -> list[DayClosed]:
         """Return the days that ended since the last call."""
@@ -108,6 +120,13 @@ class Drawdown:
             latched=True,
         )
 
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """For ever, if neither a new peak nor the floor is within reach."""
+        del books
+        if self._peak is None or leeway.equity_high > self._peak:
+            return NOT_CALM
+        return FOREVER_NS if self._floor is None or leeway.equity_low >= self._floor else NOT_CALM
+
     def figure(self) -> str:
         """Distance from the peak, and the limit."""
         below = ZERO if self._peak is None else self._peak - self._equity
@@ -153,18 +172,23 @@ class ConsecutiveLosses:
             return None
         return Breach(Severity.REDUCE_ONLY, f"{self._losses} losses in a row", str(self._losses_max))
 
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """For ever: only fills add to the count."""
+        del leeway, books
+        return FOREVER_NS if self._rests_until_ns is None else NOT_CALM
+
     def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
         """Count a closing order: a loss net of its fees adds one, a profit starts anew. Opening fills do not count.
 
         An order that closes in several fills counts once, by their sum.
         """
         del books
-        realized = [posting.amount for posting in entry.postings if posting.account is Account.REALIZED]
+        realized = entry.amount(Account.REALIZED)
         if not realized:
             return
         if fill.client_order_id is None or fill.client_order_id != self._order_id:
             self._order_id, self._order_result, self._losses_before = fill.client_order_id, ZERO, self._losses
-        self._order_result += -realized[0] - fill.fee
+        self._order_result += -realized - fill.fee
         self._losses = self._losses_before + 1 if self._order_result < 0 else 0
         if self._losses_max is not None and self._losses >= self._losses_max and self._rests_until_ns is None:
             self._rests_until_ns = fill.time_ns + self._cooldown_ns
@@ -203,6 +227,14 @@ class FundingCost:
         if self._ratio_max is None or self._paid <= 0 or self._paid <= self._ratio_max * equity:
             return None
         return Breach(Severity.REDUCE_ONLY, f"{plain(self._paid)} paid today", f"{plain(self._ratio_max)} of equity")
+
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """Until the day ends, if what was paid is within the limit of the least equity."""
+        del books
+        limited = self._ratio_max is not None and self._paid > 0
+        if self._day is None or (limited and self._paid > (self._ratio_max or ZERO) * leeway.equity_low):
+            return NOT_CALM
+        return (self._day + 1) * DAY_NS
 
     def on_funding(self, paid: FundingPaid, books: Books) -> None:
         """Add a settlement."""

@@ -5,10 +5,12 @@ from decimal import Decimal
 from math import log, sqrt
 
 from app.domain.events import Severity
+from app.domain.margin import liquidation_price
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.ports.books import Books
 from app.risk.guards import Breach
+from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
 
 YEAR_NS = 365 * 86_400 * SECOND_NS
 
@@ -33,6 +35,12 @@ class MarkStaleness(_WithoutMemory):
         self._age_s_max = age_s_max
         self._age_ns_max = int(age_s_max * SECOND_NS)
         self._age_ns: int | None = None
+        self._due_ns = NOT_CALM
+        """When the oldest mark, as it was at the last look, has grown too old."""
+
+    def is_due(self, books: Books, now_ns: int) -> bool:
+        """Whether a mark may have grown too old. Cheap: it is asked at every mark and timer."""
+        return now_ns > self._due_ns and self.look(books, books.portfolio.balance, now_ns) is not None
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Find the oldest mark. A position whose mark was never seen is as bad as a stale one."""
@@ -41,12 +49,19 @@ class MarkStaleness(_WithoutMemory):
         for position in books.portfolio.positions:
             at = books.mark_ns(position.symbol)
             if at is None:
+                self._age_ns, self._due_ns = None, NOT_CALM
                 return Breach(Severity.REDUCE_ONLY, f"no trusted mark of {position.symbol}", f"{self._age_s_max} s")
             oldest = min(oldest, at)
         self._age_ns = age_ns = now_ns - oldest
+        self._due_ns = oldest + self._age_ns_max
         if age_ns <= self._age_ns_max:
             return None
         return Breach(Severity.REDUCE_ONLY, f"a mark is {age_ns / SECOND_NS:.1f} s old", f"{self._age_s_max} s")
+
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """For ever: ``is_due`` is asked apart, since a mark makes its symbol fresh again."""
+        del leeway, books
+        return FOREVER_NS
 
     def figure(self) -> str:
         """Age of the oldest mark of a position, and the limit."""
@@ -55,14 +70,12 @@ class MarkStaleness(_WithoutMemory):
 
 
 class _Window:
-    """The latest moves of one symbol's mark, and how volatile they make it."""
+    """The latest moves of one symbol's mark."""
 
-    __slots__ = ("_elapsed_ns", "_moves", "_price", "_size", "_squares", "at_ns", "yearly")
+    __slots__ = ("_elapsed_ns", "_moves", "_price", "_size", "_squares", "at_ns")
 
     def __init__(self, size: int, at_ns: int, price: float) -> None:
         self.at_ns = at_ns
-        self.yearly = 0.0
-        """Standard deviation of a year, as a part of the price; 0 until the window is full."""
         self._price = price
         self._size = size
         self._moves: deque[tuple[int, float]] = deque()
@@ -71,9 +84,10 @@ class _Window:
 
     def take(self, at_ns: int, price: float) -> None:
         """Take a newer mark in."""
-        moves = self._moves
-        gap, square = at_ns - self.at_ns, log(price / self._price) ** 2
+        move = log(price / self._price)
+        gap, square = at_ns - self.at_ns, move * move
         self.at_ns, self._price = at_ns, price
+        moves = self._moves
         moves.append((gap, square))
         self._elapsed_ns += gap
         self._squares += square
@@ -81,8 +95,13 @@ class _Window:
             old_gap, old_square = moves.popleft()
             self._elapsed_ns -= old_gap
             self._squares -= old_square
-        if len(moves) == self._size:
-            self.yearly = sqrt(max(0.0, self._squares) * YEAR_NS / self._elapsed_ns)
+
+    @property
+    def variance(self) -> float:
+        """Of a year, as a part of the price, squared; 0 until the window is full."""
+        if len(self._moves) < self._size:
+            return 0.0
+        return max(0.0, self._squares) * YEAR_NS / self._elapsed_ns
 
 
 class VolatilityBreaker(_WithoutMemory):
@@ -92,35 +111,44 @@ class VolatilityBreaker(_WithoutMemory):
 
     def __init__(self, ratio_max: Decimal | None, window: int) -> None:
         self._ratio_max = None if ratio_max is None else float(ratio_max)
+        self._variance_max = 0.0 if self._ratio_max is None else self._ratio_max**2
         self._size = window
         self._windows: dict[str, _Window] = {}
+
+    def take(self, symbol: str, price: Decimal, at_ns: int) -> bool:
+        """Take a mark in; return whether its symbol is too wild. A mark that was taken before counts once."""
+        if self._ratio_max is None:
+            return False
+        window = self._windows.get(symbol)
+        if window is None:
+            self._windows[symbol] = _Window(self._size, at_ns, float(price))
+            return False
+        if at_ns > window.at_ns:
+            window.take(at_ns, float(price))
+        return window.variance > self._variance_max
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Take new marks in, and find the wildest symbol."""
         del equity, now_ns
-        limit = self._ratio_max
-        if limit is None:
-            return None
-        wildest, most = "", limit
+        wildest, most = "", self._variance_max
         for symbol in books.instruments:
-            at_ns = books.mark_ns(symbol)
-            window = self._windows.get(symbol)
-            if at_ns is None:
-                continue
-            if window is None:
-                self._windows[symbol] = _Window(self._size, at_ns, float(books.portfolio.mark(symbol) or 0))
-                continue
-            if at_ns > window.at_ns:
-                window.take(at_ns, float(books.portfolio.mark(symbol) or 0))
-            if window.yearly > most:
-                wildest, most = symbol, window.yearly
+            at_ns, mark = books.mark_ns(symbol), books.portfolio.mark(symbol)
+            if at_ns is not None and mark is not None and self.take(symbol, mark, at_ns):
+                variance = self._windows[symbol].variance
+                if variance > most:
+                    wildest, most = symbol, variance
         if not wildest:
             return None
-        return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {most:.2f} a year", f"{limit:g}")
+        return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {sqrt(most):.2f} a year", f"{self._ratio_max:g}")
+
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """For ever: ``take`` is called with every mark."""
+        del leeway, books
+        return FOREVER_NS
 
     def figure(self) -> str:
         """The highest volatility, and the limit."""
-        highest = max((window.yearly for window in self._windows.values()), default=0.0)
+        highest = sqrt(max((window.variance for window in self._windows.values()), default=0.0))
         return f"{f'{highest:.2f}' if highest else 'unknown'} a year, limit {self._ratio_max or 'none'}"
 
 
@@ -150,6 +178,21 @@ class LiquidationBuffer(_WithoutMemory):
                     Severity.REDUCE_ONLY, f"{position.symbol} at {plain(mark)}, liquidated at {at:.8g}", plain(least)
                 )
         return None
+
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """For ever, if no position could come too near even with the least collateral."""
+        least = self._ratio_min
+        if least is None:
+            return FOREVER_NS
+        for position in books.portfolio.positions:
+            room = leeway.rooms[position.symbol]
+            collateral = leeway.collateral_low(books, position.symbol)
+            at = liquidation_price(books.instruments[position.symbol], position, collateral)
+            if at is None:
+                continue
+            if room.low * (1 - least) < at if position.contracts > 0 else room.high * (1 + least) > at:
+                return NOT_CALM
+        return FOREVER_NS
 
     def figure(self) -> str:
         """Distance of the nearest, and the limit."""
@@ -187,6 +230,13 @@ class MarginRatio(_WithoutMemory):
         return Breach(
             Severity.HALTED, f"{plain(self._maintenance)} on {plain(equity)} equity", f"{plain(self._ratio_max)}"
         )
+
+    def calm_until(self, leeway: Leeway, books: Books) -> int:
+        """For ever, if the largest maintenance margin is within the limit of the least equity."""
+        del books
+        if self._ratio_max is None or leeway.maintenance <= self._ratio_max * leeway.equity_low:
+            return FOREVER_NS
+        return NOT_CALM
 
     def figure(self) -> str:
         """The ratio and the limit."""

@@ -6,113 +6,106 @@ from app.domain.denial import Denial
 from app.domain.errors import InvalidOrder
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
-from app.domain.order import CONDITIONAL, Order, OrderType, check_order
+from app.domain.order import CONDITIONAL, OrderType, check_order
 from app.domain.trading_state import TradingLevel
-from app.ports.books import Books
+from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
 
 
-def trading_state(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def trading_state(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """Nothing grows unless trading is active."""
-    del order, limits
-    state = books.trading
+    del limits
+    state = case.books.trading
     if state.level is TradingLevel.ACTIVE:
         return None
     reasons = ", ".join(f"{reason.owner}:{reason.code}" for reason in state.reasons)
     return Denial("trading_state", f"{state.level} ({reasons})", "active")
 
 
-def well_formed(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def well_formed(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """The instrument is known, and tick, lot, bounds and minimum notional are kept."""
     del limits
-    instrument = books.instruments.get(order.symbol)
+    order, instrument = case.order, case.listed
     if instrument is None:
         return Denial("instrument", f"{order.symbol} is not listed", "a listed symbol")
     try:
         check_order(order, instrument)
     except InvalidOrder as error:
         return Denial(error.rule, str(error), "the instrument's rules")
-    price = order.price or order.trigger_price or books.portfolio.mark(order.symbol)
-    if order.reduce_only or price is None:
+    if order.reduce_only or case.notional is None or case.notional >= instrument.notional_min:
         return None
-    notional = instrument.notional(order.contracts, price)
-    if notional < instrument.notional_min:
-        return Denial("notional_min", f"{plain(notional)} {instrument.settle}", plain(instrument.notional_min))
-    return None
+    return Denial("notional_min", f"{plain(case.notional)} {instrument.settle}", plain(instrument.notional_min))
 
 
-def data_age(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def data_age(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """The mark is known and fresh."""
-    mark_ns = books.mark_ns(order.symbol)
+    symbol = case.order.symbol
+    mark_ns = case.books.mark_ns(symbol)
     if mark_ns is None:
-        return Denial("data_age", f"no trusted mark of {order.symbol}", f"{limits.mark_age_s_max} s")
-    age_s = (books.now_ns - mark_ns) / SECOND_NS
+        return Denial("data_age", f"no trusted mark of {symbol}", f"{limits.mark_age_s_max} s")
+    age_s = (case.now_ns - mark_ns) / SECOND_NS
     if age_s > limits.mark_age_s_max:
-        return Denial("data_age", f"mark of {order.symbol} is {age_s:.1f} s old", f"{limits.mark_age_s_max} s")
+        return Denial("data_age", f"mark of {symbol} is {age_s:.1f} s old", f"{limits.mark_age_s_max} s")
     return None
 
 
-def price_collar(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def price_collar(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """A limit price is not far from the mark."""
-    collar, mark = limits.price_collar_ratio_max, books.portfolio.mark(order.symbol)
-    if collar is None or order.price is None or mark is None:
+    collar, mark, price = limits.price_collar_ratio_max, case.mark, case.order.price
+    if collar is None or price is None or mark is None:
         return None
-    distance = abs(order.price - mark) / mark
+    distance = abs(price - mark) / mark
     if distance > collar:
-        return Denial("price_collar", f"limit {plain(order.price)} is {distance:.4f} from the mark", plain(collar))
+        return Denial("price_collar", f"limit {plain(price)} is {distance:.4f} from the mark", plain(collar))
     return None
 
 
-def order_size(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def order_size(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """One order is not too large, in contracts and in value."""
-    most = limits.order_contracts_max
-    if most is not None and order.contracts > most:
-        return Denial("order_contracts", plain(order.contracts), plain(most))
-    price = order.price or books.portfolio.mark(order.symbol)
-    if limits.order_notional_max is None or price is None:
+    most, contracts = limits.order_contracts_max, case.order.contracts
+    if most is not None and contracts > most:
+        return Denial("order_contracts", plain(contracts), plain(most))
+    most, notional = limits.order_notional_max, case.notional
+    if most is None or notional is None or notional <= most:
         return None
-    notional = books.instruments[order.symbol].notional(order.contracts, price)
-    if notional > limits.order_notional_max:
-        return Denial("order_notional", plain(notional), plain(limits.order_notional_max))
-    return None
+    return Denial("order_notional", plain(notional), plain(most))
 
 
-def open_orders(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def open_orders(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """There are not too many orders at once."""
-    del order
-    if books.open_orders >= limits.open_orders_max:
-        return Denial("open_orders", str(books.open_orders), str(limits.open_orders_max))
+    if case.books.open_orders >= limits.open_orders_max:
+        return Denial("open_orders", str(case.books.open_orders), str(limits.open_orders_max))
     return None
 
 
-def message_rate(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def message_rate(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """Orders do not come too fast."""
-    del order
-    recent = books.orders_since(books.now_ns - 60 * SECOND_NS)
+    recent = case.books.orders_since(case.now_ns - 60 * SECOND_NS)
     if recent >= limits.orders_per_minute_max:
         return Denial("message_rate", f"{recent} orders in the last minute", str(limits.orders_per_minute_max))
     return None
 
 
-def repeated_order(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def repeated_order(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """The same order was not sent a moment ago."""
     if not limits.duplicate_window_s:
         return None
-    at = books.last_like(order)
+    at = case.books.last_like(case.order)
     if at is None:
         return None
-    ago_s = (books.now_ns - at) / SECOND_NS
+    ago_s = (case.now_ns - at) / SECOND_NS
     if ago_s < limits.duplicate_window_s:
         return Denial("repeated_order", f"an equal order was sent {ago_s:.3f} s ago", f"{limits.duplicate_window_s} s")
     return None
 
 
-def self_trade(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def self_trade(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """It would not trade with a resting order of ours."""
     del limits
+    order = case.order
     if order.type in CONDITIONAL:
         return None
-    for item in books.working(order.symbol):
+    for item in case.books.working(order.symbol):
         resting = item.order
         if resting.side is order.side or resting.price is None or resting.type is not OrderType.LIMIT:
             continue
@@ -121,10 +114,10 @@ def self_trade(order: Order, books: Books, limits: RiskSettings) -> Denial | Non
     return None
 
 
-def expected_slippage(order: Order, books: Books, limits: RiskSettings) -> Denial | None:
+def expected_slippage(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """Taking the other side of the last quote does not cost too much. Without quotes there is nothing to judge by."""
-    most, quote = limits.slippage_ratio_max, books.spread(order.symbol)
-    mark = books.portfolio.mark(order.symbol)
+    order, mark = case.order, case.mark
+    most, quote = limits.slippage_ratio_max, case.books.spread(order.symbol)
     if most is None or quote is None or mark is None or order.type is not OrderType.MARKET:
         return None
     bid, ask = quote

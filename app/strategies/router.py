@@ -57,7 +57,8 @@ class StrategyRouter:
         """Return the targets that an event changed; empty for most."""
         kind = type(event)
         if kind is Bar:
-            return self._on_bar(event)  # type: ignore[arg-type] # the line above says so
+            bars = self._bars.get(event.symbol)  # type: ignore[union-attr] # the line above says so
+            return NOTHING if bars is None else self._on_bar(bars, event)  # type: ignore[arg-type] # as above
         if kind is Trade or kind is Timer:
             return (*self._on_time(event), *self._ask(kind, event))
         return self._ask(kind, event)
@@ -67,9 +68,10 @@ class StrategyRouter:
         self._failed[strategy] = f"{type(error).__name__}: {error}"
         self._on_failure(strategy, self._failed[strategy])
 
-    def _on_bar(self, bar: Bar) -> Sequence[Target]:
+    @staticmethod
+    def _on_bar(subscriptions: list[BarSubscription], bar: Bar) -> Sequence[Target]:
         targets: list[Target] = []
-        for subscription in self._bars.get(bar.symbol, ()):
+        for subscription in subscriptions:
             closed = subscription.feed.on_bar(bar)
             if closed is not None:
                 for ask in subscription.asks:

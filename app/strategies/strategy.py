@@ -146,7 +146,7 @@ class Strategy:
             trailing: Distance of a trailing stop.
             reason: Why, for the trace of decisions.
         """
-        if self._warming or self._bars_seen < self.warmup_bars or side == self._wanted:
+        if side == self._wanted or self._warming or self._bars_seen < self.warmup_bars:
             return None
         instrument = view.instrument(self.symbol)
         contracts = side * self._sizing.contracts(instrument, price, view.equity) if side else Decimal(0)

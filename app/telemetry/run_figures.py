@@ -1,7 +1,9 @@
 """Counts what happens in a run."""
 
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 from app.domain.events import Fill, FundingPaid, StreamEvent
 from app.domain.market import Bar
@@ -33,6 +35,12 @@ class RunFigures:
         self.latest_fills: deque[Fill] = deque(maxlen=LATEST_KEPT_MAX)
         self._first_wall: float | None = None
         self._last_wall = 0.0
+        self._counts: dict[type, Callable[[Any], None]] = {
+            Fill: self._on_fill,
+            OrderIntended: self._on_intent,
+            OrderDenied: self._on_denial,
+            FundingPaid: self._on_funding,
+        }
 
     @property
     def elapsed_s(self) -> float:
@@ -67,17 +75,25 @@ class RunFigures:
 
     def on_fact(self, fact: object) -> None:
         """Count a fact."""
-        if isinstance(fact, Fill):
-            self.fills += 1
-            self.liquidations += fact.liquidation
-            self.fees += fact.fee
-            self.latest_fills.append(fact)
-        elif isinstance(fact, OrderIntended):
-            self.orders += 1
-            self.latest_orders.append(fact)
-        elif isinstance(fact, OrderDenied):
-            self.denied += 1
-        elif isinstance(fact, FundingPaid):
-            self.funding += fact.amount
-            if not fact.mark_known and len(self.unmarked_settlements) < UNMARKED_KEPT_MAX:
-                self.unmarked_settlements.append(fact.time_ns)
+        count = self._counts.get(type(fact))
+        if count is not None:
+            count(fact)
+
+    def _on_fill(self, fill: Fill) -> None:
+        self.fills += 1
+        self.liquidations += fill.liquidation
+        self.fees += fill.fee
+        self.latest_fills.append(fill)
+
+    def _on_intent(self, intent: OrderIntended) -> None:
+        self.orders += 1
+        self.latest_orders.append(intent)
+
+    def _on_denial(self, denial: OrderDenied) -> None:
+        del denial
+        self.denied += 1
+
+    def _on_funding(self, paid: FundingPaid) -> None:
+        self.funding += paid.amount
+        if not paid.mark_known and len(self.unmarked_settlements) < UNMARKED_KEPT_MAX:
+            self.unmarked_settlements.append(paid.time_ns)

@@ -9,18 +9,12 @@ class StreamClock:
     (None, None, 9)
     """
 
-    __slots__ = ("_now_ns",)
+    __slots__ = ("now_ns",)
 
     def __init__(self, start_ns: int = 0) -> None:
-        self._now_ns = start_ns
-
-    @property
-    def now_ns(self) -> int:
+        self.now_ns = start_ns
         """The current time, in nanoseconds since the epoch."""
-        return self._now_ns
 
     def advance_to(self, time_ns: int) -> None:
         """Move on to ``time_ns``; an event from before now (another venue's, a late one) moves nothing."""
-        if time_ns <= self._now_ns:
-            return
-        self._now_ns = time_ns
+        self.now_ns = max(self.now_ns, time_ns)

@@ -41,10 +41,10 @@ async def test_the_clock_follows_the_stream(bot, container, exchange):
 
 
 async def test_quotes_alone_make_the_guards_look_once_a_second(bot, exchange, mocker):
-    look = mocker.spy(bot.execution._risk, "look")
+    asked = mocker.spy(bot.execution._risk, "on_timer")
     exchange.tell(quote("99", "101", 2), quote("99", "101", 2.5), quote("99", "101", 3.5))
     await settle()
-    assert look.call_count == 2
+    assert asked.call_count == 2
 
 
 async def test_the_end_of_the_stream_asks_for_a_stop(bot, container, exchange):

@@ -6,6 +6,7 @@ from app.domain.margin import MarginMode
 from app.domain.order import Side
 from app.domain.portfolio import Portfolio
 from app.execution import AccountBooks, OrderTracker
+from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
 from tests.builders import BTC, ETH, START_NS, fill, funding_paid, instrument
 from tests.fakes.clock import FakeClock
@@ -26,6 +27,11 @@ OFF = {
 def limits(**on):
     """Return settings with only the limits that are named."""
     return RiskSettings(**(OFF | on))
+
+
+def judge(check, order, books, settings):
+    """Return what one check says of an order."""
+    return check(OrderCase(order, books), settings)
 
 
 class Account:

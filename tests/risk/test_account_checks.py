@@ -11,7 +11,7 @@ from app.domain.order import OrderType, Side
 from app.risk import account_checks
 from app.risk.exposure import worst_contracts, worst_notional
 from tests.builders import BTC, BTC_INVERSE, ETH, fill, instrument, inverse, limit, order
-from tests.risk.account import Account, limits
+from tests.risk.account import Account, judge, limits
 
 SELL = Side.SELL
 
@@ -53,17 +53,17 @@ def test_the_position_of_a_symbol_does_not_become_too_large(account):
     account.fill("1")
     account.works(order("w", contracts="2"))
     at_most = limits(position_notional_max="500")
-    assert account_checks.position_size(order(contracts="2"), account.books, at_most) is None
-    denial = account_checks.position_size(order(contracts="2.001"), account.books, at_most)
+    assert judge(account_checks.position_size, order(contracts="2"), account.books, at_most) is None
+    denial = judge(account_checks.position_size, order(contracts="2.001"), account.books, at_most)
     assert str(denial) == "position_notional: 500.1, limit 500"
-    assert account_checks.position_size(order(contracts="2.001"), account.books, limits()) is None
+    assert judge(account_checks.position_size, order(contracts="2.001"), account.books, limits()) is None
 
 
 def test_a_short_position_is_limited_alike(account):
     account.fill("-1")
     at_most = limits(position_notional_max="300")
-    assert account_checks.position_size(order(side=SELL, contracts="2"), account.books, at_most) is None
-    assert rule(account_checks.position_size(order(side=SELL, contracts="2.001"), account.books, at_most)) == (
+    assert judge(account_checks.position_size, order(side=SELL, contracts="2"), account.books, at_most) is None
+    assert rule(judge(account_checks.position_size, order(side=SELL, contracts="2.001"), account.books, at_most)) == (
         "position_notional"
     )
 
@@ -74,10 +74,10 @@ def test_all_positions_together_do_not_become_too_large(account):
     account.mark("100", ETH)
     account.works(order("w", SELL, "50", symbol=ETH))
     at_most = limits(gross_exposure_ratio_max="2")
-    assert account_checks.gross_exposure(order(contracts="50"), account.books, at_most) is None
-    denial = account_checks.gross_exposure(order(contracts="50.001"), account.books, at_most)
+    assert judge(account_checks.gross_exposure, order(contracts="50"), account.books, at_most) is None
+    denial = judge(account_checks.gross_exposure, order(contracts="50.001"), account.books, at_most)
     assert str(denial) == "gross_exposure: 20000.1 on an equity of 10000, limit 2 times"
-    assert account_checks.gross_exposure(order(contracts="50.001"), account.books, limits()) is None
+    assert judge(account_checks.gross_exposure, order(contracts="50.001"), account.books, limits()) is None
 
 
 def test_longs_and_shorts_do_not_lean_to_one_side(account):
@@ -86,27 +86,27 @@ def test_longs_and_shorts_do_not_lean_to_one_side(account):
     account.mark("100", ETH)
     account.fill("-50", symbol=ETH)
     at_most = limits(net_exposure_ratio_max="1")
-    assert account_checks.net_exposure(order(contracts="50"), account.books, at_most) is None
-    assert rule(account_checks.net_exposure(order(contracts="50.001"), account.books, at_most)) == "net_exposure"
-    assert account_checks.net_exposure(order(contracts="50.001"), account.books, limits()) is None
-    assert account_checks.net_exposure(order(side=SELL, contracts="150"), account.books, at_most) is None
-    assert rule(account_checks.net_exposure(order(side=SELL, contracts="150.001"), account.books, at_most)) == (
+    assert judge(account_checks.net_exposure, order(contracts="50"), account.books, at_most) is None
+    assert rule(judge(account_checks.net_exposure, order(contracts="50.001"), account.books, at_most)) == "net_exposure"
+    assert judge(account_checks.net_exposure, order(contracts="50.001"), account.books, limits()) is None
+    assert judge(account_checks.net_exposure, order(side=SELL, contracts="150"), account.books, at_most) is None
+    assert rule(judge(account_checks.net_exposure, order(side=SELL, contracts="150.001"), account.books, at_most)) == (
         "net_exposure"
     )
 
 
 def test_a_symbol_without_a_mark_cannot_lean(account):
     account.works(order("w", symbol=ETH))
-    assert account_checks.net_exposure(order(), account.books, limits(net_exposure_ratio_max="1")) is None
+    assert judge(account_checks.net_exposure, order(), account.books, limits(net_exposure_ratio_max="1")) is None
 
 
 def test_the_account_is_levered_at_most_so_much(account):
     at_most = limits(leverage_max="2")
-    assert account_checks.leverage(order(contracts="200"), account.books, at_most) is None
-    assert str(account_checks.leverage(order(contracts="200.001"), account.books, at_most)) == (
+    assert judge(account_checks.leverage, order(contracts="200"), account.books, at_most) is None
+    assert str(judge(account_checks.leverage, order(contracts="200.001"), account.books, at_most)) == (
         "leverage: 20000.1 on 10000, limit 2"
     )
-    assert account_checks.leverage(order(contracts="200.001"), account.books, limits()) is None
+    assert judge(account_checks.leverage, order(contracts="200.001"), account.books, limits()) is None
 
 
 def test_the_margin_table_bounds_the_leverage_by_size():
@@ -114,8 +114,8 @@ def test_the_margin_table_bounds_the_leverage_by_size():
     tiers = (MarginTier(Decimal(1000), Decimal(20), Decimal("0.01")), MarginTier(None, Decimal(5), Decimal("0.1")))
     account = Account(instruments={BTC: instrument(margin_tiers=tiers)})
     account.mark("100")
-    assert account_checks.leverage(order(contracts="10"), account.books, limits()) is None
-    assert str(account_checks.leverage(order(contracts="10.001"), account.books, limits())) == (
+    assert judge(account_checks.leverage, order(contracts="10"), account.books, limits()) is None
+    assert str(judge(account_checks.leverage, order(contracts="10.001"), account.books, limits())) == (
         "leverage: 10 is set, limit 5 at that size"
     )
 
@@ -127,18 +127,18 @@ def test_the_free_collateral_covers_the_initial_margin(account):
     account.works(order("w", contracts="150"))
     account.works(limit("l", contracts="100", price="50", symbol=ETH))
     account.works(order("stop", SELL, "400", reduce_only=True))
-    assert account_checks.margin(order(contracts="400"), account.books, limits()) is None
-    denial = account_checks.margin(order(contracts="400.01"), account.books, limits())
+    assert judge(account_checks.margin, order(contracts="400"), account.books, limits()) is None
+    denial = judge(account_checks.margin, order(contracts="400.01"), account.books, limits())
     assert str(denial) == "initial_margin: 6000.1 USDT needed, limit 6000 free"
 
 
 def test_a_working_order_without_any_price_binds_no_margin_yet(account):
     account.works(order("w", contracts="900", symbol=ETH))
-    assert account_checks.margin(order(contracts="1000"), account.books, limits()) is None
+    assert judge(account_checks.margin, order(contracts="1000"), account.books, limits()) is None
 
 
 def test_an_order_without_any_price_has_no_known_margin(account):
-    denial = account_checks.margin(order(symbol=ETH), account.books, limits())
+    denial = judge(account_checks.margin, order(symbol=ETH), account.books, limits())
     assert denial.value == f"no price of {ETH}"
 
 
@@ -150,10 +150,11 @@ def test_the_mark_stays_far_from_the_liquidation_price(side, inside, outside):
     at_least = limits(liquidation_distance_ratio_min="0.0848")
     if side is Side.SELL:
         at_least = limits(liquidation_distance_ratio_min="0.0847")
-    assert account_checks.liquidation_distance(order(side=side, contracts=inside), account.books, at_least) is None
-    denial = account_checks.liquidation_distance(order(side=side, contracts=outside), account.books, at_least)
+    distance = account_checks.liquidation_distance
+    assert judge(distance, order(side=side, contracts=inside), account.books, at_least) is None
+    denial = judge(distance, order(side=side, contracts=outside), account.books, at_least)
     assert rule(denial) == "liquidation_distance"
-    assert account_checks.liquidation_distance(order(side=side, contracts="900"), account.books, limits()) is None
+    assert judge(distance, order(side=side, contracts="900"), account.books, limits()) is None
 
 
 def test_an_isolated_position_has_only_its_own_margin_to_lose():
@@ -162,16 +163,16 @@ def test_an_isolated_position_has_only_its_own_margin_to_lose():
     account.mark("100")
     near = limits(liquidation_distance_ratio_min="0.0909")
     far = limits(liquidation_distance_ratio_min="0.091")
-    assert account_checks.liquidation_distance(order(contracts="1"), account.books, near) is None
-    denial = account_checks.liquidation_distance(order(contracts="1"), account.books, far)
+    assert judge(account_checks.liquidation_distance, order(contracts="1"), account.books, near) is None
+    denial = judge(account_checks.liquidation_distance, order(contracts="1"), account.books, far)
     assert denial.value == "0.0909 of the mark after the fill"
 
 
 def test_nothing_is_near_where_nothing_can_be_liquidated(account):
     """1 BTC at 100 with 10,000; and a symbol without a mark."""
     at_least = limits(liquidation_distance_ratio_min="0.99")
-    assert account_checks.liquidation_distance(order(contracts="1"), account.books, at_least) is None
-    assert account_checks.liquidation_distance(order(symbol=ETH), account.books, at_least) is None
+    assert judge(account_checks.liquidation_distance, order(contracts="1"), account.books, at_least) is None
+    assert judge(account_checks.liquidation_distance, order(symbol=ETH), account.books, at_least) is None
 
 
 def test_inverse_contracts_are_limited_in_coins():
@@ -179,8 +180,10 @@ def test_inverse_contracts_are_limited_in_coins():
     account = Account(deposit="100", instruments={BTC_INVERSE: inverse(contracts_max="100000")})
     account.mark("10000", BTC_INVERSE)
     at_most = limits(position_notional_max="10")
-    assert account_checks.position_size(order(contracts="1000", symbol=BTC_INVERSE), account.books, at_most) is None
-    denial = account_checks.position_size(order(contracts="1001", symbol=BTC_INVERSE), account.books, at_most)
+    assert (
+        judge(account_checks.position_size, order(contracts="1000", symbol=BTC_INVERSE), account.books, at_most) is None
+    )
+    denial = judge(account_checks.position_size, order(contracts="1001", symbol=BTC_INVERSE), account.books, at_most)
     assert str(denial) == "position_notional: 10.01, limit 10"
 
 

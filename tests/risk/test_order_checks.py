@@ -8,7 +8,7 @@ from app.domain.events import Severity
 from app.domain.order import OrderType, Side
 from app.risk import order_checks
 from tests.builders import BTC, ETH, instrument, limit, order
-from tests.risk.account import Account, limits
+from tests.risk.account import Account, judge, limits
 
 SELL = Side.SELL
 
@@ -18,14 +18,14 @@ def rule(denial):
 
 
 def test_nothing_grows_unless_trading_is_active(account):
-    assert order_checks.trading_state(order(), account.books, limits()) is None
+    assert judge(order_checks.trading_state, order(), account.books, limits()) is None
     account.trading.raise_reason("risk", "daily_loss", Severity.REDUCE_ONLY, "")
-    denial = order_checks.trading_state(order(), account.books, limits())
+    denial = judge(order_checks.trading_state, order(), account.books, limits())
     assert str(denial) == "trading_state: reduce_only (risk:daily_loss), limit active"
 
 
 def test_an_unlisted_symbol_is_denied(account):
-    denial = order_checks.well_formed(order(symbol="XRP/USDT:USDT"), account.books, limits())
+    denial = judge(order_checks.well_formed, order(symbol="XRP/USDT:USDT"), account.books, limits())
     assert str(denial) == "instrument: XRP/USDT:USDT is not listed, limit a listed symbol"
 
 
@@ -33,7 +33,7 @@ def test_an_unlisted_symbol_is_denied(account):
     ("bad", "broken"), [(limit(price="100.05"), "tick_size"), (order(contracts="0.0005"), "lot_size")]
 )
 def test_a_malformed_order_is_denied_by_the_rule_that_it_breaks(account, bad, broken):
-    assert rule(order_checks.well_formed(bad, account.books, limits())) == broken
+    assert rule(judge(order_checks.well_formed, bad, account.books, limits())) == broken
 
 
 @pytest.mark.parametrize(
@@ -49,98 +49,98 @@ def test_a_malformed_order_is_denied_by_the_rule_that_it_breaks(account, bad, br
 )
 def test_an_order_is_worth_the_minimum_unless_it_reduces(account, an_order, denied):
     """5 USDT at least: 0.05 at the mark of 100; at its own price where it has one."""
-    assert rule(order_checks.well_formed(an_order, account.books, limits())) == denied
+    assert rule(judge(order_checks.well_formed, an_order, account.books, limits())) == denied
 
 
 def test_without_a_price_the_minimum_cannot_be_judged():
     """The age of the mark denies such an order."""
-    assert order_checks.well_formed(order(contracts="0.001"), Account().books, limits()) is None
+    assert judge(order_checks.well_formed, order(contracts="0.001"), Account().books, limits()) is None
 
 
 def test_a_mark_must_be_fresh(account):
     at_most = limits(mark_age_s_max=10.0)
     account.clock.pass_s(10)
-    assert order_checks.data_age(order(), account.books, at_most) is None
+    assert judge(order_checks.data_age, order(), account.books, at_most) is None
     account.clock.pass_s(0.1)
-    denial = order_checks.data_age(order(), account.books, at_most)
+    denial = judge(order_checks.data_age, order(), account.books, at_most)
     assert str(denial) == f"data_age: mark of {BTC} is 10.1 s old, limit 10.0 s"
 
 
 def test_a_mark_must_be_known_and_trusted(account):
-    assert rule(order_checks.data_age(order(symbol=ETH), account.books, limits())) == "data_age"
+    assert rule(judge(order_checks.data_age, order(symbol=ETH), account.books, limits())) == "data_age"
     account.books.distrust(BTC)
-    assert rule(order_checks.data_age(order(), account.books, limits())) == "data_age"
+    assert rule(judge(order_checks.data_age, order(), account.books, limits())) == "data_age"
 
 
 @pytest.mark.parametrize("price", ["95", "105"])
 def test_a_limit_price_may_be_as_far_as_the_collar(account, price):
     at_most = limits(price_collar_ratio_max="0.05")
-    assert order_checks.price_collar(limit(price=price), account.books, at_most) is None
+    assert judge(order_checks.price_collar, limit(price=price), account.books, at_most) is None
 
 
 @pytest.mark.parametrize("price", ["94.9", "105.1"])
 def test_a_limit_price_beyond_the_collar_is_denied(account, price):
     an_order = limit(price=price)
-    assert rule(order_checks.price_collar(an_order, account.books, limits(price_collar_ratio_max="0.05"))) == (
+    assert rule(judge(order_checks.price_collar, an_order, account.books, limits(price_collar_ratio_max="0.05"))) == (
         "price_collar"
     )
-    assert order_checks.price_collar(an_order, account.books, limits()) is None
+    assert judge(order_checks.price_collar, an_order, account.books, limits()) is None
 
 
 def test_the_collar_needs_a_price_and_a_mark(account):
     at_most = limits(price_collar_ratio_max="0.05")
-    assert order_checks.price_collar(order(), account.books, at_most) is None
-    assert order_checks.price_collar(limit(symbol=ETH), account.books, at_most) is None
+    assert judge(order_checks.price_collar, order(), account.books, at_most) is None
+    assert judge(order_checks.price_collar, limit(symbol=ETH), account.books, at_most) is None
 
 
 def test_an_order_has_at_most_so_many_contracts(account):
     at_most = limits(order_contracts_max="2")
-    assert order_checks.order_size(order(contracts="2"), account.books, at_most) is None
-    assert rule(order_checks.order_size(order(contracts="2.001"), account.books, at_most)) == "order_contracts"
-    assert order_checks.order_size(order(contracts="2.001"), account.books, limits()) is None
+    assert judge(order_checks.order_size, order(contracts="2"), account.books, at_most) is None
+    assert rule(judge(order_checks.order_size, order(contracts="2.001"), account.books, at_most)) == "order_contracts"
+    assert judge(order_checks.order_size, order(contracts="2.001"), account.books, limits()) is None
 
 
 def test_an_order_is_worth_at_most_so_much(account):
     """At the mark of 100, or at its own price."""
     at_most = limits(order_notional_max="200")
-    assert order_checks.order_size(order(contracts="2"), account.books, at_most) is None
-    assert order_checks.order_size(order(contracts="2.001"), account.books, at_most).value == "200.1"
-    assert rule(order_checks.order_size(limit(contracts="2", price="100.1"), account.books, at_most)) == (
+    assert judge(order_checks.order_size, order(contracts="2"), account.books, at_most) is None
+    assert judge(order_checks.order_size, order(contracts="2.001"), account.books, at_most).value == "200.1"
+    assert rule(judge(order_checks.order_size, limit(contracts="2", price="100.1"), account.books, at_most)) == (
         "order_notional"
     )
-    assert order_checks.order_size(order(contracts="2.001", symbol=ETH), account.books, at_most) is None
+    assert judge(order_checks.order_size, order(contracts="2.001", symbol=ETH), account.books, at_most) is None
 
 
 def test_there_are_at_most_so_many_orders_at_once(account):
     at_most = limits(open_orders_max=2)
     account.works(order("w1"))
-    assert order_checks.open_orders(order(), account.books, at_most) is None
+    assert judge(order_checks.open_orders, order(), account.books, at_most) is None
     account.works(order("w2", symbol=ETH))
-    assert str(order_checks.open_orders(order(), account.books, at_most)) == "open_orders: 2, limit 2"
+    assert str(judge(order_checks.open_orders, order(), account.books, at_most)) == "open_orders: 2, limit 2"
 
 
 def test_orders_do_not_come_too_fast(account):
     """Two in a minute: the third waits until the first is more than a minute old."""
     at_most = limits(orders_per_minute_max=2)
     account.books.note_intent(order())
-    assert order_checks.message_rate(order(), account.books, at_most) is None
+    assert judge(order_checks.message_rate, order(), account.books, at_most) is None
     account.books.note_intent(order())
-    assert rule(order_checks.message_rate(order(), account.books, at_most)) == "message_rate"
+    assert rule(judge(order_checks.message_rate, order(), account.books, at_most)) == "message_rate"
     account.clock.pass_s(60.001)
-    assert order_checks.message_rate(order(), account.books, at_most) is None
+    assert judge(order_checks.message_rate, order(), account.books, at_most) is None
 
 
 def test_the_same_order_is_not_sent_twice_in_a_moment(account):
     window = limits(duplicate_window_s=1.0)
-    assert order_checks.repeated_order(order(), account.books, window) is None
+    assert judge(order_checks.repeated_order, order(), account.books, window) is None
     account.books.note_intent(order())
     account.clock.pass_s(0.5)
-    denial = order_checks.repeated_order(order("another id"), account.books, window)
+    denial = judge(order_checks.repeated_order, order("another id"), account.books, window)
     assert str(denial) == "repeated_order: an equal order was sent 0.500 s ago, limit 1.0 s"
-    assert order_checks.repeated_order(order(contracts="2"), account.books, window) is None
-    assert order_checks.repeated_order(order(), account.books, limits()) is None
+    assert judge(order_checks.repeated_order, order(contracts="2"), account.books, window) is None
+    assert judge(order_checks.repeated_order, order(), account.books, limits()) is None
     account.clock.pass_s(0.5)
-    assert order_checks.repeated_order(order(), account.books, window) is None
+    assert judge(order_checks.repeated_order, order(), account.books, window) is None
 
 
 @pytest.mark.parametrize(
@@ -156,20 +156,20 @@ def test_the_same_order_is_not_sent_twice_in_a_moment(account):
 def test_an_order_does_not_trade_with_our_own(account, an_order, denied):
     """A limit buy of ours rests at 100."""
     account.works(limit("resting", price="100"))
-    assert rule(order_checks.self_trade(an_order, account.books, limits())) == denied
+    assert rule(judge(order_checks.self_trade, an_order, account.books, limits())) == denied
 
 
 def test_a_buy_does_not_trade_with_our_own_sell(account):
     account.works(limit("resting", side=SELL, price="100"))
-    assert order_checks.self_trade(limit(price="99.9"), account.books, limits()) is None
-    denial = order_checks.self_trade(limit(price="100"), account.books, limits())
+    assert judge(order_checks.self_trade, limit(price="99.9"), account.books, limits()) is None
+    denial = judge(order_checks.self_trade, limit(price="100"), account.books, limits())
     assert str(denial) == "self_trade: crosses our sell at 100, limit no crossing"
 
 
 def test_only_what_rests_in_the_book_can_be_traded_with(account):
     account.works(order("market"))
     account.works(order("armed", type=OrderType.STOP_LIMIT, price="100", trigger_price="110"))
-    assert order_checks.self_trade(order(side=SELL), account.books, limits()) is None
+    assert judge(order_checks.self_trade, order(side=SELL), account.books, limits()) is None
 
 
 @pytest.mark.parametrize("side", Side)
@@ -177,23 +177,23 @@ def test_taking_the_other_side_costs_at_most_so_much(account, side):
     """Bid 99 and ask 101 around a mark of 100: one per cent either way."""
     an_order = order(side=side)
     account.books.set_quote(BTC, Decimal(99), Decimal(101))
-    assert order_checks.expected_slippage(an_order, account.books, limits(slippage_ratio_max="0.01")) is None
-    denial = order_checks.expected_slippage(an_order, account.books, limits(slippage_ratio_max="0.0099"))
+    assert judge(order_checks.expected_slippage, an_order, account.books, limits(slippage_ratio_max="0.01")) is None
+    denial = judge(order_checks.expected_slippage, an_order, account.books, limits(slippage_ratio_max="0.0099"))
     assert str(denial) == "expected_slippage: 0.01000 of the mark, limit 0.0099"
-    assert order_checks.expected_slippage(an_order, account.books, limits()) is None
+    assert judge(order_checks.expected_slippage, an_order, account.books, limits()) is None
 
 
 def test_slippage_is_judged_of_market_orders_where_there_is_a_quote_and_a_mark(account):
     at_most = limits(slippage_ratio_max="0.001")
-    assert order_checks.expected_slippage(order(), account.books, at_most) is None
+    assert judge(order_checks.expected_slippage, order(), account.books, at_most) is None
     account.books.set_quote(BTC, Decimal(90), Decimal(110))
     account.books.set_quote(ETH, Decimal(90), Decimal(110))
-    assert order_checks.expected_slippage(limit(), account.books, at_most) is None
-    assert order_checks.expected_slippage(order(symbol=ETH), account.books, at_most) is None
+    assert judge(order_checks.expected_slippage, limit(), account.books, at_most) is None
+    assert judge(order_checks.expected_slippage, order(symbol=ETH), account.books, at_most) is None
 
 
 def test_the_minimum_notional_of_the_instrument_counts():
     account = Account(instruments={BTC: instrument(notional_min="1000")})
     account.mark("100")
-    denial = order_checks.well_formed(order(contracts="9.999"), account.books, limits())
+    denial = judge(order_checks.well_formed, order(contracts="9.999"), account.books, limits())
     assert str(denial) == "notional_min: 999.9 USDT, limit 1000"

@@ -24,7 +24,7 @@ from app.domain.money import ZERO, plain, to_ledger
 from app.domain.order import Order, OrderStatus, OrderType, Side, TimeInForce, TriggerPrice, check_order
 from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord
-from app.exchanges.matching.liquidation import due_liquidations
+from app.exchanges.matching.liquidation import due_liquidations, safe_marks
 from app.exchanges.matching.resting import PriceRange, RestingOrder, crosses, limit_fills_at, met_at
 from app.exchanges.matching.rules import MatchingRules, best_prices, taker_price
 from app.exchanges.matching.state import FundingTerms, PendingRequest, VenueState
@@ -63,6 +63,8 @@ class MatchingEngine:
         self._marked: set[str] = set()
         self._estimated: set[str] = set()
         self._funding: dict[str, FundingTerms] = {}
+        self._safe: dict[str, tuple[Decimal, Decimal]] = {}
+        self._safe_revision = 0
         self._ended: dict[str, OrderRecord] = {}
         self._fills: deque[Fill] = deque(maxlen=KEPT_MAX)
         self._settlements: deque[FundingPaid] = deque(maxlen=KEPT_MAX)
@@ -163,17 +165,16 @@ class MatchingEngine:
     def _on_bar(self, bar: Bar) -> None:
         symbol = bar.symbol
         marked = symbol in self._marked
-        if self._resting or self._books.positions:
+        if self._resting:
             prices = PriceRange(bar.open, bar.high, bar.low, bar.close)
-            if self._resting:
-                self._match(symbol, prices, bar.volume)
-                self._trigger(symbol, prices, TriggerPrice.LAST)
-                if not marked:
-                    self._trigger(symbol, prices, TriggerPrice.MARK)
-            if not marked and self._books.positions and self._in_danger(symbol, bar.low, bar.high):
-                self._liquidate(symbol, prices)
+            self._match(symbol, prices, bar.volume)
+            self._trigger(symbol, prices, TriggerPrice.LAST)
+            if not marked:
+                self._trigger(symbol, prices, TriggerPrice.MARK)
         self._last[symbol] = bar.close
         if not marked:
+            if self._in_danger(symbol, bar.low, bar.high):
+                self._liquidate(symbol, PriceRange(bar.open, bar.high, bar.low, bar.close))
             self._books.set_mark(symbol, bar.close)
 
     def _on_trade(self, trade: Trade) -> None:
@@ -485,11 +486,13 @@ class MatchingEngine:
 
     def _in_danger(self, symbol: str, low: Decimal, high: Decimal) -> bool:
         """Whether marks between ``low`` and ``high`` may call for a liquidation. Cheap: it is asked at every bar."""
-        books = self._books
-        if len(books.positions) > 1 and not books.isolated:
-            return True
-        at = books.liquidation_price(symbol)
-        return at is not None and (low <= at if books.position(symbol).contracts > 0 else high >= at)
+        if self._books.revision != self._safe_revision:
+            self._safe.clear()
+            self._safe_revision = self._books.revision
+        safe = self._safe.get(symbol)
+        if safe is None:
+            safe = self._safe[symbol] = safe_marks(self._books, symbol)
+        return low <= safe[0] or high >= safe[1]
 
     def _liquidate(self, symbol: str, prices: PriceRange) -> None:
         """Close positions whose collateral is used up, at the price at which it was, or at the open beyond it."""

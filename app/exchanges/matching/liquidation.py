@@ -18,6 +18,8 @@ from app.domain.position import Position
 from app.exchanges.matching.resting import PriceRange
 from app.exchanges.matching.rules import to_tick
 
+INFINITY = Decimal("Infinity")
+
 
 class Liquidation(msgspec.Struct, frozen=True):
     """A position that must be closed, at which price, and what the venue charges for it."""
@@ -25,6 +27,17 @@ class Liquidation(msgspec.Struct, frozen=True):
     position: Position
     price: Decimal
     fee: Decimal
+
+
+def safe_marks(books: Portfolio, symbol: str) -> tuple[Decimal, Decimal]:
+    """Return between which marks of ``symbol``, exclusive, nothing is due, as long as no fill changes the books."""
+    if len(books.positions) > 1 and not books.isolated:
+        # Each position's collateral depends on the marks of the others: none is safe without a look.
+        return INFINITY, -INFINITY
+    at = books.liquidation_price(symbol)
+    if at is None:
+        return -INFINITY, INFINITY
+    return (at, INFINITY) if books.position(symbol).contracts > 0 else (-INFINITY, at)
 
 
 def due_liquidations(

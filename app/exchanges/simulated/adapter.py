@@ -114,11 +114,11 @@ class SimulatedExchange:
 
     def next_event(self) -> StreamEvent | None:
         """Return what became of requests, else the next market event once its time has come."""
-        if self._ready:
-            return self._ready.popleft()
-        if self._engine.outcomes:
+        engine = self._engine
+        if engine.outcomes and not self._ready:
             self._hand_out()
             self._save()
+        if self._ready:
             return self._ready.popleft()
         if self._used_up:
             return None
@@ -131,7 +131,17 @@ class SimulatedExchange:
             if not self._is_due(event.time_ns):
                 return None
             self._waiting = None
-        return self._meet(event)
+        if type(event) is MarkPrice:
+            self._meet_mark(event)
+        else:
+            engine.on_market(event)
+        if engine.outcomes or (self._resumable and event.time_ns - self._saved_ns >= SAVE_EVERY_NS):
+            # What happened within the event comes before it.
+            self._hand_out()
+            self._ready.append(event)
+            self._save()
+            return self._ready.popleft()
+        return event
 
     async def wait(self) -> None:
         """Return when the next event may be due, or a request was made."""
@@ -239,26 +249,14 @@ class SimulatedExchange:
         wall, virtual_ns = self._anchor
         return (time_ns - virtual_ns) / SECOND_NS <= (perf_counter() - wall) * self._settings.speed
 
-    def _meet(self, event: MarketEvent) -> StreamEvent:
-        """Let the account meet a market event; return what comes first of it."""
-        engine = self._engine
-        found = self._source.mark_range(event) if type(event) is MarkPrice else None
+    def _meet_mark(self, mark: MarkPrice) -> None:
+        """Let the account meet a mark, with the whole range of its bar where that is known."""
+        found = self._source.mark_range(mark)
         if found is None:
-            engine.on_market(event)
+            self._engine.on_market(mark)
         else:
             prices, known = found
-            engine.on_mark_range(event.symbol, prices, event.time_ns, known=known)
-        if not engine.outcomes:
-            if self._resumable and event.time_ns - self._saved_ns >= SAVE_EVERY_NS:
-                self._ready.append(event)
-                self._save()
-                return self._ready.popleft()
-            return event
-        # What happened within the event comes before it.
-        self._hand_out()
-        self._ready.append(event)
-        self._save()
-        return self._ready.popleft()
+            self._engine.on_mark_range(mark.symbol, prices, mark.time_ns, known=known)
 
     def _hand_out(self) -> None:
         self._ready.extend(self._engine.outcomes)

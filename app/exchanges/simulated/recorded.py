@@ -24,6 +24,7 @@ from app.exchanges.simulated.errors import BadDataFile
 if TYPE_CHECKING:
     import polars as pl
 
+PRICES_KEPT_MAX = 200_000
 CHUNK_ROWS = 10000
 """Rows that are events at once: enough to spread the cost of a slice, few enough to keep memory flat."""
 
@@ -36,6 +37,19 @@ class DataReport(msgspec.Struct):
     rounded_to_tick: int = 0
     without_mark: int = 0
     """Bars that the mark file has no price for."""
+
+
+class _Prices(dict[int, Decimal]):
+    """Prices by their number of ticks. They repeat, from bar to bar and within one: each is made once."""
+
+    def __init__(self, tick_size: Decimal) -> None:
+        super().__init__()
+        self._tick_size = tick_size
+
+    def __missing__(self, ticks: int) -> Decimal:
+        """Make a price; a positive one that rounds to nothing is one tick."""
+        price = self[ticks] = max(1, ticks) * self._tick_size
+        return price
 
 
 class _Position(msgspec.Struct):
@@ -59,6 +73,7 @@ class RecordedMarket:
         self.report = DataReport()
         self._instrument = instrument
         self._tick = float(instrument.tick_size)
+        self._prices = _Prices(instrument.tick_size)
         if candles is not None:
             self._path, self._frame = candles, read_columns(candles, PRICES, ("volume",))
             check_bars(candles, self._frame)
@@ -77,6 +92,7 @@ class RecordedMarket:
         self._row = self._first
         self._chunk: list[MarketEvent] = []
         self._chunk_rows = 0
+        self._chunk_events = 0
         self._offset = 0
         self._look_over()
 
@@ -89,13 +105,11 @@ class RecordedMarket:
 
     def next(self) -> MarketEvent | None:
         """Return the next event; None when the file is used up."""
-        offset = self._offset
-        if offset == len(self._chunk):
-            if not self._load_chunk():
-                return None
-            offset = 0
-        self._offset = offset + 1
-        return self._chunk[offset]
+        if self._offset == self._chunk_events and not self._load_chunk():
+            return None
+        event = self._chunk[self._offset]
+        self._offset += 1
+        return event
 
     def mark_range(self, mark: MarkPrice) -> tuple[PriceRange, bool] | None:
         """Return the mark prices of the whole bar that ``mark`` closes, and whether they come from the mark file."""
@@ -125,7 +139,7 @@ class RecordedMarket:
     def restore(self, payload: bytes) -> None:
         """Go on where ``state`` was taken."""
         position = msgspec.json.decode(payload, type=_Position)
-        self._row, self._chunk, self._offset = position.row, [], 0
+        self._row, self._chunk, self._chunk_events, self._offset = position.row, [], 0, 0
         if position.offset and self._load_chunk():
             self._offset = position.offset
 
@@ -133,10 +147,11 @@ class RecordedMarket:
 
     def _load_chunk(self) -> bool:
         rows = min(CHUNK_ROWS, self._end - self._row)
-        self._chunk, self._offset, self._chunk_rows = [], 0, 0
+        self._chunk, self._chunk_events, self._offset, self._chunk_rows = [], 0, 0, 0
         if rows <= 0:
             return False
         self._chunk = self._events_of(self._frame.slice(self._row, rows))
+        self._chunk_events = len(self._chunk)
         self._row += rows
         self._chunk_rows = rows
         return True
@@ -184,13 +199,13 @@ class RecordedMarket:
         ]
 
     def _decimals(self, frame: "pl.DataFrame", name: str) -> list[Decimal]:
-        """Return a column of prices on the tick. Prices repeat: each is made once for a chunk."""
+        """Return a column of prices on the tick."""
         import polars as pl  # noqa: PLC0415 - imported already, by whoever read the file
 
-        ticks = (frame[name] / self._tick).round().cast(pl.Int64)
-        tick = self._instrument.tick_size
-        table = {count: max(1, count) * tick for count in ticks.unique().to_list()}
-        return [table[count] for count in ticks.to_list()]
+        prices = self._prices
+        if len(prices) > PRICES_KEPT_MAX:
+            prices.clear()
+        return [prices[ticks] for ticks in (frame[name] / self._tick).round().cast(pl.Int64).to_list()]
 
     def _volumes(self, frame: "pl.DataFrame") -> list[Decimal]:
         if "volume" not in frame.columns:
