@@ -22,7 +22,7 @@ ADDRESS_VARIABLE = "VENUE_ADDRESS"
 """Where the venue listens: ``host:port``."""
 QUEUE_MAX = 10_000
 """Events that wait for the pump."""
-ANSWER_S = 1.0
+ANSWER_S = 0.5
 READ_S = 5.0
 """For a query, in which it may be repeated: a read does no harm twice."""
 RECONNECT_S = 0.05
@@ -177,7 +177,7 @@ class RemoteExchange:
         self._filled.set()
 
     async def _take(self, event: StreamEvent) -> None:
-        """Queue what the venue tells. Full: the oldest market event goes; for a fact of the account, the socket waits."""
+        """Queue what the venue tells. Full, the oldest market event goes; a fact makes the socket wait."""
         while len(self._queue) >= QUEUE_MAX:
             if isinstance(event, MARKET):
                 self.market_dropped += 1

@@ -40,9 +40,7 @@ def read_books(url: str, account_id: str) -> Books:
         def rows(table: sa.Table) -> Iterable[sa.Row]:
             return connection.execute(sa.select(table).where(table.c.account_id == account_id))
 
-        entries = [
-            {account: getattr(row, account.value) for account in Account} for row in rows(tables.ledger_entries)
-        ]
+        entries = [{account: getattr(row, account.value) for account in Account} for row in rows(tables.ledger_entries)]
         return Books(
             orders={row.client_order_id: row.status for row in rows(tables.orders)},
             fills={row.trade_id for row in rows(tables.fills)},

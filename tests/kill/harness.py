@@ -28,7 +28,7 @@ READY_S = 20.0
 """A start that takes longer has failed."""
 SETTLED_S = 20.0
 """In a calm market, until books and exchange must agree: several times what a request may travel."""
-LIFE_S_MAX = 1.2
+LIFE_S_MAX = 1.5
 EARLY_S_MAX = 0.9
 EARLY_SHARE = 0.35
 """Kills that hit the start: imports, recovery, reconciliation."""
@@ -226,7 +226,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path, seed: int, overrides: list[str] | None = None, url: str | None = None) -> AsyncIterator[Rig]:
+async def rig(
+    folder: Path, seed: int, overrides: list[str] | None = None, url: str | None = None
+) -> AsyncIterator[Rig]:
     """Open a venue; at the end nothing is left running, whatever happened."""
     venue = await asyncio.create_subprocess_exec(
         sys.executable,

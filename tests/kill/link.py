@@ -54,7 +54,9 @@ class Link:
             return answer
         self._last_id += 1
         self._waiting[self._last_id] = answer
-        self._writer.write(msgspec.json.encode(Request(self._last_id, op, msgspec.Raw(msgspec.json.encode(args)))) + b"\n")
+        self._writer.write(
+            msgspec.json.encode(Request(self._last_id, op, msgspec.Raw(msgspec.json.encode(args)))) + b"\n"
+        )
         return answer
 
     async def ask(self, op: str, args: object = None, timeout_s: float = 5.0) -> Any:

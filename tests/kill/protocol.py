@@ -1,6 +1,6 @@
 """What bot and venue say to each other: one JSON object a line, over loopback TCP.
 
-A request is ``{"id": 7, "op": "order", "args": ...}``; its answer ``{"id": 7, "ok": ...}`` or ``{"id": 7, "error": "why"}``.
+A request is ``{"id": 7, "op": "order", "args": ...}``; its answer has the same id, and either ``ok`` or ``error``.
 What happens is told unasked, as ``{"event": ...}``, to everybody who has said ``subscribe``.
 """
 

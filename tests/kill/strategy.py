@@ -18,7 +18,7 @@ class Restless(Strategy):
     """Wants something else at every ``every``-th trade. What, follows from the number of its target alone."""
 
     class Params(StrategyParams):
-        every: int = 8
+        every: int = 6
 
     def setup(self) -> None:
         self.seen = 0

@@ -26,12 +26,12 @@ from app.exchanges.matching import MatchingEngine, MatchingRules
 from tests.kill.market import Market
 from tests.kill.protocol import LINE_MAX, Cancel, Message, Report, Request, Submit
 
-EVERY_S = 0.02
-"""Between two rounds of the market: one event a symbol each, a hundred a second."""
+EVERY_S = 0.01
+"""Between two rounds of the market: one event a symbol each, some two hundred a second."""
 DEPOSIT = Decimal(1_000_000)
 BACKLOG_BYTES_MAX = 8 * 1024 * 1024
 """A client that reads more slowly is cut off, as venues do."""
-FAST_S, SLOW_S, TOO_SLOW_S = 0.01, 1.5, 3.0
+FAST_S, SLOW_S, TOO_SLOW_S = 0.01, 0.8, 2.0
 """How long requests travel at most: most of them, some, and a few."""
 
 
