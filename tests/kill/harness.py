@@ -19,7 +19,7 @@ from app.storage.engine import JOURNAL_FILE
 from tests.kill.adapter import ADDRESS_VARIABLE
 from tests.kill.audit import differences, duplicates, orphans, read_books, unprotected
 from tests.kill.link import Link
-from tests.kill.protocol import Report
+from tests.kill.protocol import Aim, Report
 
 ROOT = Path(__file__).parents[2]
 PROFILE = Path(__file__).with_name("profile.toml")
@@ -28,10 +28,13 @@ READY_S = 20.0
 """A start that takes longer has failed."""
 SETTLED_S = 20.0
 """In a calm market, until books and exchange must agree: several times what a request may travel."""
-LIFE_S_MAX = 1.5
-EARLY_S_MAX = 0.9
-EARLY_SHARE = 0.35
-"""Kills that hit the start: imports, recovery, reconciliation."""
+LIFE_S_MAX = 1.0
+EARLY_S_MAX = 1.2
+AIM_S = 2.0
+"""For the moment aimed at to come; a bot that does nothing is killed without."""
+AIMS = ("submit", "cancel", "fill")
+WAYS = ("early", "early", "late", "submit", "submit", "cancel", "fill")
+"""A start is hit in imports, recovery or reconciliation; a bot that runs at any moment, or at the very worst one."""
 AUDIT_EVERY = 8
 """Lives between two looks at the books."""
 BOT_OUTLIVES_S = 300
@@ -48,8 +51,8 @@ class Defect(AssertionError):
 class Tally(msgspec.Struct):
     """What a run has seen."""
 
-    kills: int = 0
-    kills_early: int = 0
+    kills: dict[str, int] = {}
+    """By the moment that they hit."""
     audits: int = 0
     ready_s: list[float] = []
     requests: dict[str, int] = {}
@@ -63,7 +66,7 @@ class Tally(msgspec.Struct):
     def lines(self) -> list[str]:
         cuts = quantiles(self.ready_s, n=20) if len(self.ready_s) > 1 else self.ready_s * 20
         return [
-            f"kills {self.kills}, of them {self.kills_early} while it started; looks at the books {self.audits}",
+            f"kills {sum(self.kills.values())}: {json.dumps(self.kills)}; looks at the books {self.audits}",
             f"orders {self.orders}, fills {self.fills}, of them {self.fills_unseen} while no bot listened",
             f"refused as too late {self.late}; requests {json.dumps(self.requests)}",
             f"duplicates {self.duplicates}, orphans {self.orphans}",
@@ -97,6 +100,16 @@ class Bot:
             await self.end(SIGKILL)
             raise Defect(f"the bot did not start (exit code {self._process.returncode}):\n{self._tail()}")
         return self._took
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def died(self, seconds: float) -> None:
+        """Return when it has been killed, or after ``seconds``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
 
     async def end(self, signal: int) -> int:
         """Send a signal, and return the exit code."""
@@ -160,7 +173,7 @@ class Rig:
         """Start a bot in a calm market, and have books and exchange agree."""
         await self._desk.ask("calm", args=True)
         await self._start()
-        self.tally.ready_s.append(await self._bot.ready())
+        await self._ready()
         await self._compare()
         self.tally.audits += 1
 
@@ -169,19 +182,29 @@ class Rig:
             await self._bot.end(SIGKILL)
 
     async def _live_and_die(self) -> None:
-        random = self._random
-        early = random.random() < EARLY_SHARE
-        moment = random.uniform(0, EARLY_S_MAX if early else LIFE_S_MAX)
+        how = self._random.choice(WAYS)
+        moment = self._random.uniform(0, EARLY_S_MAX if how == "early" else LIFE_S_MAX)
         if self._bot is None:
             await self._start()
-        if not early and not self._bot.is_ready:
-            self.tally.ready_s.append(await self._bot.ready())
+        if how != "early" and not self._bot.is_ready:
+            await self._ready()
         await asyncio.sleep(moment)
+        if how == "early" and self._bot.is_ready:
+            how = "late"
         self._bot.still_runs()
-        self.tally.kills_early += not self._bot.is_ready
+        if how in AIMS:
+            await self._desk.ask("aim", Aim(self._bot.pid, how))
+            await self._bot.died(AIM_S)
+            await self._desk.ask("aim", Aim(0, ""))
         await self._bot.end(SIGKILL)
-        self.tally.kills += 1
+        self.tally.kills[how] = self.tally.kills.get(how, 0) + 1
         self._bot = None
+
+    async def _ready(self) -> None:
+        took = await self._bot.ready()
+        if self.tally.kills:
+            # The first start makes the database: that is no restart.
+            self.tally.ready_s.append(took)
 
     async def _start(self) -> None:
         words = ["run", "--profile", str(PROFILE), "--plain", "--for", f"{BOT_OUTLIVES_S}s"]

@@ -46,6 +46,15 @@ class Cancel(msgspec.Struct):
     reason: str
 
 
+class Aim(msgspec.Struct):
+    """Kill a process at the very moment at which something happens: chance alone would seldom meet it."""
+
+    pid: int
+    """0 is nobody: an aim is taken back."""
+    at: str
+    """``submit`` and ``cancel``: a request has come, and nothing was done yet; ``fill``: it was just told."""
+
+
 class Report(msgspec.Struct, kw_only=True):
     """The account as the venue has it, and what it was asked since it was opened."""
 
@@ -59,7 +68,7 @@ class Report(msgspec.Struct, kw_only=True):
     """All that it took, as they ended or stand now."""
     working: list[str]
     on_the_wire: int
-    """Requests that have not arrived yet."""
+    """Requests that have not arrived yet, and fundings that are not settled yet."""
     late: int
     """Orders refused because they arrived after their time."""
     fills: list[Fill]

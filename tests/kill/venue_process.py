@@ -9,6 +9,7 @@ It ends when its standard input does, so that it outlives nobody who started it.
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from decimal import Decimal
 from random import Random
+from signal import SIGKILL
 
 import msgspec
 
@@ -24,7 +26,7 @@ from app.domain.margin import MarginMode
 from app.domain.records import OrderRecord
 from app.exchanges.matching import MatchingEngine, MatchingRules
 from tests.kill.market import Market
-from tests.kill.protocol import LINE_MAX, Cancel, Message, Report, Request, Submit
+from tests.kill.protocol import LINE_MAX, Aim, Cancel, Message, Report, Request, Submit
 
 EVERY_S = 0.01
 """Between two rounds of the market: one event a symbol each, some two hundred a second."""
@@ -83,6 +85,7 @@ class Venue:
         self._fills_unseen = 0
         self._on_the_wire = 0
         self._late = 0
+        self._aim = Aim(0, "")
         self._operations: dict[str, Callable[[msgspec.Raw], object]] = {
             "instruments": lambda _: tuple(self._market.instruments.values()),
             "balance": lambda _: self._engine.books.balance,
@@ -93,6 +96,7 @@ class Venue:
             "funding_since": lambda args: since(self._engine.settlements, args),
             "configure": lambda _: None,
             "calm": self._calm,
+            "aim": self._take_aim,
             "report": lambda _: self._report(),
         }
 
@@ -123,6 +127,7 @@ class Venue:
 
     def _take(self, client: Client, request: Request) -> None:
         self._requests[request.op] += 1
+        self._happened(request.op)
         if request.op == "submit":
             self._carry(client, request, self._arrive)
         elif request.op == "cancel":
@@ -207,12 +212,23 @@ class Venue:
             line = line_of(Message(event=event))
             for client in tuple(self._listeners):
                 client.tell(line)
+        if isinstance(event, Fill):
+            self._happened("fill")
 
     # -- the control desk ----------------------------------------------------------------------------------------
 
     def _calm(self, args: msgspec.Raw) -> None:
         """Let prices rest, and the network be faultless; or not."""
         self._market.is_calm = msgspec.json.decode(args, type=bool)
+
+    def _take_aim(self, args: msgspec.Raw) -> None:
+        self._aim = msgspec.json.decode(args, type=Aim)
+
+    def _happened(self, what: str) -> None:
+        if self._aim.pid and self._aim.at == what:
+            with suppress(ProcessLookupError):
+                os.kill(self._aim.pid, SIGKILL)
+            self._aim = Aim(0, "")
 
     def _report(self) -> Report:
         engine = self._engine
@@ -222,7 +238,7 @@ class Venue:
             accepted=dict(self._accepted),
             orders=[engine.order(key) or known for key, known in self._known.items()],
             working=[known.order.client_order_id for known in engine.open_orders()],
-            on_the_wire=self._on_the_wire,
+            on_the_wire=self._on_the_wire + len(engine._funding),
             late=self._late,
             fills=self._fills,
             fills_unseen=self._fills_unseen,
