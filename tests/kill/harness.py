@@ -30,12 +30,12 @@ SETTLED_S = 20.0
 """In a calm market, until books and exchange must agree: several times what a request may travel."""
 LIFE_S_MAX = 1.0
 EARLY_S_MAX = 1.2
-AIM_S = 2.0
+AIM_S = 3.0
 """For the moment aimed at to come; a bot that does nothing is killed without."""
 AIMS = ("submit", "cancel", "fill")
 WAYS = ("early", "early", "late", "submit", "submit", "cancel", "fill")
 """A start is hit in imports, recovery or reconciliation; a bot that runs at any moment, or at the very worst one."""
-AUDIT_EVERY = 8
+AUDIT_EVERY = 3
 """Lives between two looks at the books."""
 BOT_OUTLIVES_S = 300
 """A bot whose harness was killed ends by itself."""

@@ -33,7 +33,7 @@ EVERY_S = 0.01
 DEPOSIT = Decimal(1_000_000)
 BACKLOG_BYTES_MAX = 8 * 1024 * 1024
 """A client that reads more slowly is cut off, as venues do."""
-FAST_S, SLOW_S, TOO_SLOW_S = 0.01, 0.8, 2.0
+FAST_S, SLOW_S, TOO_SLOW_S = 0.01, 1.8, 4.0
 """How long requests travel at most: most of them, some, and a few."""
 
 
@@ -127,11 +127,11 @@ class Venue:
 
     def _take(self, client: Client, request: Request) -> None:
         self._requests[request.op] += 1
-        self._happened(request.op)
+        killed = self._happened(request.op)
         if request.op == "submit":
-            self._carry(client, request, self._arrive)
+            self._carry(client, request, self._arrive, killed=killed)
         elif request.op == "cancel":
-            self._carry(client, request, self._arrive_cancel)
+            self._carry(client, request, self._arrive_cancel, killed=killed)
         elif request.op == "subscribe":
             self._listeners.add(client)
             client.answer(request.id)
@@ -142,10 +142,12 @@ class Venue:
 
     # -- orders --------------------------------------------------------------------------------------------------
 
-    def _carry(self, client: Client, request: Request, arrive: Callable[[Client, Request], None]) -> None:
-        """Let a request travel. It arrives whether or not its sender lives on."""
+    def _carry(
+        self, client: Client, request: Request, arrive: Callable[[Client, Request], None], *, killed: bool
+    ) -> None:
+        """Let a request travel. It arrives whether or not its sender lives on: long after, when that was killed."""
         fate = 1.0 if self._market.is_calm else self._random.random()
-        most = TOO_SLOW_S if fate < 0.01 else SLOW_S if fate < 0.06 else FAST_S
+        most = TOO_SLOW_S if fate < 0.01 else SLOW_S if fate < 0.04 or killed else FAST_S
         self._on_the_wire += 1
         asyncio.get_running_loop().call_later(self._random.uniform(0, most), arrive, client, request)
 
@@ -224,11 +226,15 @@ class Venue:
     def _take_aim(self, args: msgspec.Raw) -> None:
         self._aim = msgspec.json.decode(args, type=Aim)
 
-    def _happened(self, what: str) -> None:
-        if self._aim.pid and self._aim.at == what:
-            with suppress(ProcessLookupError):
-                os.kill(self._aim.pid, SIGKILL)
-            self._aim = Aim(0, "")
+    def _happened(self, what: str) -> bool:
+        """Kill whoever is aimed at, if this is the moment; return whether it was."""
+        pid, at = self._aim.pid, self._aim.at
+        if not pid or at != what:
+            return False
+        self._aim = Aim(0, "")
+        with suppress(ProcessLookupError):
+            os.kill(pid, SIGKILL)
+        return True
 
     def _report(self) -> Report:
         engine = self._engine
