@@ -46,7 +46,8 @@ def read_books(url: str, account_id: str) -> Books:
             fills={row.trade_id for row in rows(tables.fills)},
             settlements={row.reference for row in rows(tables.funding)},
             positions={row.symbol: (row.contracts, row.cost) for row in rows(tables.positions) if row.contracts},
-            totals={Account(row.ledger_account): row.total for row in rows(tables.ledger_totals)},
+            totals=dict.fromkeys(Account, Decimal(0))
+            | {Account(row.ledger_account): row.total for row in rows(tables.ledger_totals)},
             entries={account: sum((entry[account] for entry in entries), Decimal(0)) for account in Account},
             reasons={f"{row.owner}:{row.code}" for row in rows(tables.reasons)},
             starts=next((int(row.value) for row in rows(tables.meta) if row.name == "epoch"), 0),
@@ -109,7 +110,7 @@ def _ledger(there: Mapping[Account, Decimal], books: Books) -> list[str]:
     found = [
         f"{account}: venue {there[account]}, journal {books.totals.get(account)}"
         for account in Account
-        if there[account] != books.totals.get(account)
+        if there[account] != books.totals.get(account, 0)
     ]
     if books.totals != books.entries:
         found.append(f"totals {books.totals} are not the sum of the entries {books.entries}")
