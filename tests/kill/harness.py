@@ -70,8 +70,8 @@ class Tally(msgspec.Struct):
             f"orders {self.orders}, fills {self.fills}, of them {self.fills_unseen} while no bot listened",
             f"refused as too late {self.late}; requests {json.dumps(self.requests)}",
             f"duplicates {self.duplicates}, orphans {self.orphans}",
-            f"restart to READY: p50 {cuts[9]:.2f} s, p95 {cuts[18]:.2f} s, of {len(self.ready_s)}; "
-            f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
+            f"restart to READY: p50 {cuts[9]:.2f} s, p95 {cuts[18]:.2f} s, of {len(self.ready_s)}",
+            f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
         ]
 
 

@@ -213,8 +213,7 @@ def test_a_bot_can_run_again_in_another_event_loop():
     container, _ = parts()
 
     async def run():
-        asyncio.get_running_loop().call_later(0.01, container.stop_request().request, "enough")
-        return await manager_of(container).run()
+        return await manager_of(container).run(lambda: container.stop_request().request("enough"))
 
     assert [asyncio.run(run()).reason for _ in range(2)] == ["enough", "enough"]
 
