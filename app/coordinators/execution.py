@@ -29,7 +29,7 @@ from app.domain.events import (
     Timer,
 )
 from app.domain.market import Bar, MarkPrice, Quote
-from app.domain.order import TERMINAL, OrderStatus, Purpose
+from app.domain.order import TERMINAL, Order, OrderStatus, Purpose
 from app.domain.portfolio import Portfolio
 from app.domain.records import PositionChanged, Record, StateSaved
 from app.domain.target import Target
@@ -44,6 +44,8 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
+UNPROTECTED = "unprotected:"
+"""With the symbol behind it."""
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -57,8 +59,11 @@ class ExecutionCoordinator(BaseCoordinator):
         self._make_send_point = make_send_point
         self._risk = risk
         self._pursuits: dict[str, Pursuit] = {}
-        self._unsettled: set[str] = set()
-        """Symbols that are worked on again at the next price, unless an order of theirs works."""
+        self._pursuits_saved = True
+        self._opening = True
+        """Facts that were missed come in one by one: only when all are there is it known what is left to do."""
+        self._unfinished: set[str] = set()
+        """Symbols to be worked again at their next price."""
         self._progress = asyncio.Event()
         """Set with each fact of the account: what a drain waits for."""
         self._marked_by_feed: set[str] = set()
@@ -117,6 +122,8 @@ class ExecutionCoordinator(BaseCoordinator):
         for symbol in context.instruments:
             await self._send_point.configure(symbol, settings.account.margin_mode, settings.account.leverage)
         await self._reconciler.open()
+        self._opening = False
+        self._weigh_unknown()
         self._trading_state.clear_reason(OWNER, RECONCILING)
         return context.evolve(self.name, portfolio=self._portfolio, risk=self._risk, execution=self)
 
@@ -199,9 +206,15 @@ class ExecutionCoordinator(BaseCoordinator):
             if current is not None and target.sequence <= current.target.sequence:
                 continue
             self._pursuits[target.symbol] = Pursuit(target)
+            self._pursuits_saved = False
             self._record(target)
             self._publish(target)
             self._work(target.symbol)
+
+    def pursued(self, symbol: str) -> int:
+        """Return the sequence of the latest target of ``symbol`` that was taken in; 0 when none was."""
+        pursuit = self._pursuits.get(symbol)
+        return 0 if pursuit is None else pursuit.target.sequence
 
     def flatten(self, reason: str) -> None:
         """Close every position, reduce-only, and void every target."""
@@ -223,6 +236,7 @@ class ExecutionCoordinator(BaseCoordinator):
                 reason=reason,
             )
             self._pursuits[symbol] = Pursuit(flat)
+            self._pursuits_saved = False
             self._work(symbol)
 
     # -- market --------------------------------------------------------------------------------------------------
@@ -241,9 +255,8 @@ class ExecutionCoordinator(BaseCoordinator):
         self._books.set_mark(symbol, price, time_ns)
         if must_look:
             self._look()
-        if symbol in self._unsettled and not self._tracker.working(symbol):
-            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
-            self._work(symbol)
+        if symbol in self._unfinished:
+            self._finish(symbol)
 
     def _on_quote(self, quote: Quote) -> None:
         self._books.set_quote(quote.symbol, quote.bid, quote.ask)
@@ -280,16 +293,18 @@ class ExecutionCoordinator(BaseCoordinator):
         self._progress.set()
         if tracked is None:
             return
+        if isinstance(event, OrderUnknown) or self._trading_state.current.reasons:
+            # First: what can go on now that this is known must not be denied for it.
+            self._weigh_unknown()
         if tracked.status in TERMINAL:
             self._after_end(tracked.order.symbol, tracked.order.purpose, tracked.order.target_sequence)
-        if isinstance(event, OrderUnknown) or self._trading_state.current.reasons:
-            self._weigh_unknown()
 
     def _on_cancel_rejected(self, event: CancelRejected) -> None:
         tracked = self._tracker.find(event.client_order_id)
-        if tracked is not None:
-            # It may be asked again: the order still works, as far as we know.
+        if tracked is not None and tracked.is_working:
+            # It is asked again: the order still works, as far as we know.
             tracked.cancel_requested = False
+            self._unfinished.add(event.symbol)
         self._record(event)
         self._publish(event)
 
@@ -310,6 +325,8 @@ class ExecutionCoordinator(BaseCoordinator):
             # An exit that the strategy did not order: the target is void until a higher sequence.
             pursuit.void = True
         self._save_state()
+        if self._trading_state.current.reasons:
+            self._weigh_unknown()
         self._work(fill.symbol)
         self._progress.set()
 
@@ -324,8 +341,10 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
         self._publish(change)
-        if self._trading_state.current.level is not TradingLevel.HALTED:
-            return
+        if self._trading_state.current.level is TradingLevel.HALTED:
+            self._cancel_growth()
+
+    def _cancel_growth(self) -> None:
         for tracked in self._tracker.all_working():
             if not tracked.order.reduce_only:
                 self._send_point.cancel(tracked, "trading halted")
@@ -340,16 +359,15 @@ class ExecutionCoordinator(BaseCoordinator):
 
     # -- pursuit -------------------------------------------------------------------------------------------------
 
-    def _work(self, symbol: str) -> None:
+    def _work(self, symbol: str, *, may_enter: bool = True) -> None:
         """Cancel and send what the plan says, once; its outcomes come back as events and lead here again."""
         pursuit = self._pursuits.get(symbol)
-        if pursuit is None:
+        if pursuit is None or self._opening:
             return
         held = self._portfolio.position(symbol).contracts
         if held and not pursuit.void and held * pursuit.target.contracts <= 0:
-            self._unsettled.add(symbol)
-        else:
-            self._unsettled.discard(symbol)
+            # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
+            self._unfinished.add(symbol)
         todo = plan(
             pursuit,
             held,
@@ -358,27 +376,60 @@ class ExecutionCoordinator(BaseCoordinator):
             self._portfolio.account_id,
             self._books.now_ns,
         )
-        for order in todo.send:
-            if order.purpose is Purpose.ENTRY:
-                pursuit.entered = True
-            sent = self._send_point.send(order)
-            if isinstance(sent, Denial) and order.is_protective:
-                self._trading_state.raise_reason(
-                    OWNER, f"unprotected:{symbol}", Severity.REDUCE_ONLY, f"stop not sent: {sent}"
-                )
+        sends = todo.send if may_enter else [order for order in todo.send if order.purpose is not Purpose.ENTRY]
+        if any(order.purpose is Purpose.ENTRY for order in sends):
+            pursuit.entered = True
+            self._pursuits_saved = False
+        if not self._pursuits_saved:
+            # Before the first intent: whoever finds an order in the journal finds there what it was for.
+            self._save_pursuits()
+        self._send(symbol, sends)
         for item, reason in todo.cancel:
             tracked = self._tracker.find(item.order.client_order_id)
             if tracked is not None:
                 self._send_point.cancel(tracked, reason)
+
+    def _send(self, symbol: str, orders: Sequence[Order]) -> None:
+        bare: Denial | None = None
+        for order in sends:
+            sent = self._send_point.send(order)
+            if isinstance(sent, Denial) and order.purpose is Purpose.EXIT:
+                self._unfinished.add(symbol)
+            if isinstance(sent, Denial) and order.is_protective:
+                bare = sent
+        if bare is not None:
+            self._trading_state.raise_reason(
+                OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, f"stop not sent: {bare}"
+            )
+        elif self._trading_state.current.reasons:
+            self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
 
     def _after_end(self, symbol: str, purpose: Purpose, sequence: int) -> None:
         pursuit = self._pursuits.get(symbol)
         if pursuit is None:
             return
         if purpose is Purpose.EXIT and sequence == pursuit.target.sequence:
-            # Tried again at the next price.
+            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
+            self._unfinished.add(symbol)
             return
         self._work(symbol)
+
+    def _resume(self) -> None:
+        """Take up what an earlier run left: protect what is held at once, and go on at the first price."""
+        for symbol in self._books.instruments:
+            self._unfinished.add(symbol)
+            self._work(symbol, may_enter=False)
+
+    def _finish(self, symbol: str) -> None:
+        """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
+        trading = self._trading_state.current
+        if trading.level is TradingLevel.HALTED:
+            self._cancel_growth()
+        # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
+        waits = any(reason.owner == OWNER for reason in trading.reasons)
+        if not waits:
+            self._unfinished.discard(symbol)
+        self._work(symbol, may_enter=not waits)
 
     # -- memory --------------------------------------------------------------------------------------------------
 
@@ -396,7 +447,6 @@ class ExecutionCoordinator(BaseCoordinator):
         pursuits = context.journal.state_of(self.name)
         if pursuits is not None:
             self._pursuits = msgspec.json.decode(pursuits, type=dict[str, Pursuit])
-            self._unsettled = set(self._pursuits)
         self._trading_state.clear_reason("lifecycle", "stopping")
 
     def _record(self, *records: Record) -> None:
@@ -406,10 +456,13 @@ class ExecutionCoordinator(BaseCoordinator):
             self._send_point.store_failed(error)
 
     def _save_state(self) -> None:
-        if not self._keep_state:
-            return
-        self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.now_ns))
+        self._save_pursuits()
         self._save_risk()
+
+    def _save_pursuits(self) -> None:
+        self._pursuits_saved = True
+        if self._keep_state:
+            self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.now_ns))
 
     def _save_risk(self) -> None:
         if self._keep_state:
@@ -418,6 +471,7 @@ class ExecutionCoordinator(BaseCoordinator):
     # -- background ----------------------------------------------------------------------------------------------
 
     async def _reconcile_loop(self) -> None:
+        self._resume()
         every_s = self._settings.execution.reconcile_every_s
         while True:
             await self._reconciler.wait(every_s)

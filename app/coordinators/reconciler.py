@@ -5,20 +5,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
+import msgspec
+
 from app.domain.events import StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.order import OrderStatus
 from app.domain.portfolio import Portfolio
-from app.domain.records import Mismatch, Record
+from app.domain.records import Mismatch, Record, StateSaved
 from app.execution import OrderTracker, compare_balance, compare_positions, foreign_orders, outcome
+from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 
+OWNER = "reconciler"
 LOOK_BACK_NS = 60 * SECOND_NS
-"""Fills are asked for from a little before the last record: venue clocks and ours differ, and duplicates do no harm."""
-
-
+"""Fills are asked for from a little before the last agreement: clocks differ, and duplicates do no harm."""
 SETTLING_S = 1.0
 """Wall time after which a difference that was only on its way has arrived."""
+OPENING_LOOKS = 5
+"""How often the start looks again within it: the market does not stop for us."""
 
 
 class ReconciliationFailed(Exception):
@@ -50,7 +54,14 @@ class Reconciler:
         self._apply = apply
         self._record: Callable[[Record], None] = record
         self._requested = asyncio.Event()
-        self._last_ns = context.journal.recovered().last_time_ns
+        self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
+        self._absent: dict[str, int] = {}
+        """Since when an order that should be there is not, by its id."""
+        agreed = context.journal.state_of(OWNER)
+        self._seen_ns = (
+            context.journal.recovered().last_time_ns if agreed is None else msgspec.json.decode(agreed, type=int)
+        )
+        """Up to when nothing can have been missed."""
 
     def request(self) -> None:
         """Have the next comparison come at once."""
@@ -76,9 +87,18 @@ class Reconciler:
         for tracked in self._tracker.all_working():
             await self._resolve(tracked.order.symbol, tracked.order.client_order_id)
         found = await self._differences()
+        for _ in range(OPENING_LOOKS):
+            if not found:
+                break
+            # Between one answer and the next something was filled, or an order ended.
+            await asyncio.sleep(SETTLING_S / OPENING_LOOKS)
+            await self._catch_up()
+            await self.resolve_unknown()
+            found = await self._differences()
         self._report(found)
         if found:
             raise ReconciliationFailed(found)
+        self._note_agreement()
 
     async def compare(self) -> bool:
         """Compare during a run; return whether exchange and books agree.
@@ -88,28 +108,38 @@ class Reconciler:
         await self._catch_up()
         first = await self._differences()
         if not first:
+            self._note_agreement()
             return True
         await asyncio.sleep(SETTLING_S)
         await self._catch_up()
         seen = {(mismatch.kind, mismatch.symbol, mismatch.ours, mismatch.theirs) for mismatch in first}
         found = [m for m in await self._differences() if (m.kind, m.symbol, m.ours, m.theirs) in seen]
         self._report(found)
+        if not found:
+            self._note_agreement()
         return not found
 
     async def resolve_unknown(self) -> None:
-        """Ask for every order of unknown outcome."""
+        """Ask for every order of unknown outcome, and again for those that were not there."""
         for tracked in self._tracker.all_working():
-            if tracked.status is OrderStatus.UNKNOWN:
-                await self._resolve(tracked.order.symbol, tracked.order.client_order_id)
+            client_order_id = tracked.order.client_order_id
+            if tracked.status is OrderStatus.UNKNOWN or client_order_id in self._absent:
+                await self._resolve(tracked.order.symbol, client_order_id)
 
     async def _catch_up(self) -> None:
-        """Take in fills and funding that the stream may have missed; what it told already counts once."""
-        since = 0 if self._last_ns is None else self._last_ns - LOOK_BACK_NS
-        self._last_ns = self._context.clock.now_ns
-        for fill in await self._context.account.fills_since(since):
+        """Take in what the stream may have missed: fills, funding, ends of orders. What it told already counts once."""
+        account, began_ns = self._context.account, self._context.clock.now_ns
+        since = 0 if self._seen_ns is None else self._seen_ns - LOOK_BACK_NS
+        for fill in await account.fills_since(since):
             self._apply(fill)
-        for paid in await self._context.account.funding_since(since):
+        for paid in await account.funding_since(since):
             self._apply(paid)
+        # Only now: an exchange that could not be asked is asked for the whole time the next time.
+        self._seen_ns = began_ns
+        listed = {record.order.client_order_id for record in await account.open_orders()}
+        for tracked in self._tracker.all_working():
+            if tracked.status in CONFIRMED and tracked.order.client_order_id not in listed:
+                await self._resolve(tracked.order.symbol, tracked.order.client_order_id)
 
     async def _differences(self) -> list[Mismatch]:
         account, now_ns = self._context.account, self._context.clock.now_ns
@@ -131,10 +161,28 @@ class Reconciler:
         tracked = self._tracker.find(client_order_id)
         if tracked is None or not tracked.is_working:
             # Its own event came while we asked.
+            self._absent.pop(client_order_id, None)
             return
+        if theirs is None and self._may_still_arrive(client_order_id):
+            return
+        self._absent.pop(client_order_id, None)
         event = outcome(tracked.record(), theirs, self._context.clock.now_ns)
         if event is not None:
             self._apply(event)
+
+    def _may_still_arrive(self, client_order_id: str) -> bool:
+        """Whether an order that is not there may be on its way: its request travels on when its sender has died.
+
+        It was sent before its outcome became unknown, so before anybody asked for it: what is still absent a whole
+        validity window after the first question never arrives any more. Nor does a venue that answers from a copy
+        which lags behind make us forget an order that works.
+        """
+        now_ns = self._context.clock.now_ns
+        return now_ns - self._absent.setdefault(client_order_id, now_ns) < self._valid_ns
+
+    def _note_agreement(self) -> None:
+        """Remember up to when the books are complete, so that a restart asks for all that came later."""
+        self._record(StateSaved(OWNER, msgspec.json.encode(self._seen_ns), self._context.clock.now_ns))
 
     def _open_books(self, balance: Decimal) -> None:
         """Begin the ledger with what the exchange says is in the account."""

@@ -58,6 +58,10 @@ class StrategyCoordinator(BaseCoordinator):
                     raise UnknownSymbol(strategy.strategy_id, symbol, tuple(context.instruments))
         self._router = StrategyRouter(self._strategies, self._view, self._on_failure)
         seen = {strategy: self._restore(strategy) for strategy in self._strategies}
+        for strategy in self._strategies:
+            if strategy.sequence > context.execution.pursued(strategy.symbol):
+                # The last run ended between its decision and the first step towards it: it is asked anew.
+                strategy.forget()
         for subscription in self._router.bar_subscriptions:
             await self._warm_up(subscription, seen, context)
         return context.evolve(self.name, strategy=self)

@@ -77,7 +77,7 @@ def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> Orde
     """
     order = ours.order
     ids = (order.client_order_id, order.symbol, time_ns)
-    if theirs is None and ours.status in CONFIRMED:
+    if theirs is None and (ours.status in CONFIRMED or ours.filled):
         return OrderCanceled(*ids, "the exchange does not know it any more")
     if theirs is None:
         return OrderRejected(*ids, "the exchange never received it")

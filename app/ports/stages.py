@@ -16,6 +16,9 @@ class AccountStage(Protocol):
     def pursue(self, targets: Sequence[Target]) -> None:
         """Work towards new targets."""
 
+    def pursued(self, symbol: str) -> int:
+        """Return the sequence of the latest target of ``symbol`` that was taken in; 0 when none was."""
+
 
 class DecisionStage(Protocol):
     """Turns events into targets."""

@@ -180,6 +180,11 @@ class Strategy:
         """The side asked for last: +1, -1, 0; None when none was."""
         return self._wanted
 
+    @property
+    def sequence(self) -> int:
+        """The sequence of its latest target; 0 before the first."""
+        return self._sequence
+
     # -- what the strategy coordinator calls ---------------------------------------------------------------------
 
     def on_event(self, event: MarketEvent, view: StrategyView) -> Target | None:

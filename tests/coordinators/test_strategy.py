@@ -106,6 +106,29 @@ async def test_a_restart_goes_on_with_what_was_wanted(container, exchange, journ
     await _stop(container)
 
 
+async def test_a_decision_that_a_kill_kept_from_being_followed_is_made_anew(container, exchange, journal, strategies):
+    """The strategy's memory says long, but nobody took the target in: the next bar asks for it again."""
+    strategies(*trend())
+    exchange.bars = bars("100", "101")
+    await container.init_resources()
+    exchange.tell(bar("102", 2))
+    await settle()
+    memory = f"strategy:trend:{BTC}"
+    decided = next(i for i, r in enumerate(journal.records) if isinstance(r, StateSaved) and r.owner == memory)
+    journal.records, journal.durable_count = journal.records[: decided + 1], decided + 1
+    left = journal.crashed()
+    await _stop(container)
+
+    [again] = strategies(*trend())
+    container.journal.override(providers.Object(left))
+    exchange.submitted.clear()
+    await container.init_resources()
+    assert (again.wanted, again.sequence) == (None, 1)
+    exchange.tell(bar("103", 3))
+    await settle()
+    assert [order.target_sequence for order in exchange.submitted] == [2]
+
+
 async def test_a_memory_of_another_kind_is_forgotten(container, journal, strategies):
     journal.append(StateSaved(f"strategy:trend:{BTC}", b'{"time_ns": 1, "state": {"fast": "nonsense"}}', 1))
     [fresh] = strategies(*trend())

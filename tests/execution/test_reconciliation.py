@@ -80,6 +80,12 @@ def test_an_order_that_the_exchange_never_confirmed_and_does_not_know_was_never_
     assert event == OrderRejected("o1", BTC, 5, "the exchange never received it")
 
 
+def test_an_order_that_has_filled_in_part_was_received():
+    """Its outcome became unknown later: what the exchange does not know any more has ended there."""
+    event = outcome(order_record(order(), S.UNKNOWN, filled="0.5"), None, 5)
+    assert event == OrderCanceled("o1", BTC, 5, "the exchange does not know it any more")
+
+
 @pytest.mark.parametrize("status", [S.OPEN, S.PARTIALLY_FILLED])
 def test_an_order_that_the_exchange_has_forgotten_is_gone(status):
     """It was confirmed once, so it cannot have been rejected; and it must not work in our books for ever."""

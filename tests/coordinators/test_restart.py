@@ -1,0 +1,462 @@
+"""What the execution coordinator does after a crash: asks for what it does not know, and sends nothing twice."""
+
+from contextlib import suppress
+from decimal import Decimal
+
+import msgspec
+import pytest
+from dependency_injector import providers
+
+from app.domain.denial import Denial
+from app.domain.events import CancelRejected, OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown, Severity
+from app.domain.order import OrderStatus, OrderType, Purpose, Side
+from app.domain.position import Position
+from app.domain.records import OrderIntended, StateSaved
+from app.domain.target import Entry
+from app.domain.trading_state import TradingLevel
+from app.execution import Pursuit
+from app.lifecycle import Deadlines
+from app.ports.connection import ExchangeUnavailable
+from tests.builders import BTC, ETH, START_NS, at, fill, instrument, mark, order_record, target
+from tests.conftest import settle
+from tests.fakes.exchange import FakeExchange
+
+LONG = Decimal("0.5")
+STOP = Decimal(90)
+ENTRY_AT_99 = Entry(type=OrderType.LIMIT, price=Decimal(99))
+
+
+class Lives:
+    """One bot after another on the same exchange; each begins with what the one before had made durable."""
+
+    def __init__(self, container, exchange, journal):
+        self.container, self.exchange, self.journal = container, exchange, journal
+
+    @property
+    def execution(self):
+        return self.container.bot().execution
+
+    @property
+    def trading(self):
+        return self.container.registry.context.trading_state.current
+
+    @property
+    def portfolio(self):
+        return self.container.registry.context.portfolio
+
+    async def begin(self, seconds=0):
+        """Start a bot that knows the marks: 100."""
+        await self.container.init_resources()
+        await self.tell(mark("100", seconds), mark("100", seconds, ETH))
+
+    async def crash(self):
+        """End as a kill does: the journal ends here, and nothing that is done at a stop reaches exchange or journal."""
+        left = self.journal.crashed()
+        submitted, canceled = list(self.exchange.submitted), list(self.exchange.canceled)
+        await self.end()
+        self.exchange.submitted, self.exchange.canceled = submitted, canceled
+        self.exchange._events.clear()
+        self.journal = left
+        self.container.journal.override(providers.Object(left))
+
+    async def end(self):
+        with suppress(ExceptionGroup):  # nobody confirms what the stop asks for
+            await self.container.shutdown_resources()
+
+    async def price(self, price, seconds=0):
+        self.exchange.tell(mark(price, seconds))
+        await settle()
+
+    async def tell(self, *events):
+        self.exchange.tell(*events)
+        await settle()
+
+
+@pytest.fixture
+def exchange():
+    return FakeExchange(instrument(), instrument(ETH))
+
+
+@pytest.fixture
+async def lives(container, exchange, journal):
+    container.deadlines.override(providers.Object(Deadlines(drain_s=0.01)))
+    made = Lives(container, exchange, journal)
+    yield made
+    await made.end()
+
+
+async def test_a_stop_that_could_not_be_sent_holds_growth_back_until_one_is(lives, exchange, mocker):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    mocker.patch("app.risk.engine.REDUCING_CHECKS", (lambda *_: Denial("test", "1", "0"),))
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    assert lives.trading.holds("execution", f"unprotected:{BTC}")
+    mocker.stopall()
+    await lives.crash()
+
+    await lives.begin()
+    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+    assert lives.trading.level is TradingLevel.ACTIVE
+
+
+def executed(exchange, order, trade_id, price="100", *, held):
+    """Let the exchange fill an order while nobody listens."""
+    filled = fill(trade_id, order.side, order.contracts, price, "0", client_order_id=order.client_order_id)
+    exchange.filled += (filled,)
+    exchange.known[order.client_order_id] = order_record(order, OrderStatus.FILLED, order.contracts)
+    exchange.held = (Position(BTC, held, held * 100),) if held else ()
+    return filled
+
+
+async def test_an_intent_without_an_answer_is_asked_for_and_not_sent_again(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    await lives.crash()
+
+    exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
+    exchange.working = (order_record(sent, OrderStatus.OPEN),)
+    await lives.begin()
+
+    assert exchange.submitted == [sent]
+    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+    assert lives.trading.level is TradingLevel.ACTIVE
+
+
+async def test_an_intent_that_is_not_there_holds_growth_back_while_it_may_be_on_its_way(lives, exchange):
+    """A request is valid for 5 s: 4 s after the first question its absence proves nothing, 5 s after it does."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    await lives.crash()
+
+    await lives.begin()
+    assert lives.trading.holds("execution", "unknown_orders")
+    await lives.price("100", 4)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.trading.holds("execution", "unknown_orders")
+
+    await lives.price("100", 5)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.trading.level is TradingLevel.ACTIVE
+    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
+    assert exchange.submitted == [sent]
+
+
+async def test_an_order_that_arrives_after_the_restart_is_ours(lives, exchange):
+    """Not there at the start, filled a second later: the books follow, and growth is free again."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    await lives.crash()
+
+    await lives.begin()
+    await lives.tell(
+        OrderAccepted(sent.client_order_id, "V1", BTC, at(1)), executed(exchange, sent, "t1", held=LONG), mark("100", 1)
+    )
+    assert lives.portfolio.position(BTC).contracts == LONG
+    assert lives.trading.level is TradingLevel.ACTIVE
+
+
+async def test_what_was_unknown_and_is_told_by_a_fill_holds_nothing_back_any_more(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    await lives.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "timed out"))
+    assert lives.trading.holds("execution", "unknown_orders")
+
+    await lives.tell(executed(exchange, sent, "t1", held=LONG))
+    assert lives.trading.level is TradingLevel.ACTIVE
+
+
+async def test_a_position_that_was_filled_while_no_bot_ran_gets_its_stop(lives, exchange):
+    """The kill came between the entry's intent and its fill: what the entry was for is on record."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    [entry] = exchange.submitted
+    await lives.crash()
+
+    executed(exchange, entry, "t1", held=LONG)
+    await lives.begin()
+
+    stop = exchange.submitted[-1]
+    assert (stop.purpose, stop.contracts, stop.trigger_price) == (Purpose.STOP_LOSS, LONG, STOP)
+    assert len(exchange.submitted) == 2
+
+
+async def test_a_stop_is_sent_without_waiting_for_a_price(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    executed(exchange, exchange.submitted[0], "t1", held=LONG)
+    await lives.crash()
+
+    await lives.container.init_resources()
+    await settle()
+    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+
+
+async def test_a_stop_that_rests_at_the_exchange_is_not_sent_again(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    stop = exchange.submitted[-1]
+    await lives.crash()
+
+    exchange.working = (order_record(stop, OrderStatus.OPEN),)
+    exchange.known[stop.client_order_id] = order_record(stop, OrderStatus.OPEN)
+    await lives.begin()
+    assert exchange.submitted[-1] is stop
+
+
+async def test_nothing_is_sent_for_a_position_that_was_opened_and_closed_meanwhile(lives, exchange):
+    """Two missed fills, told one after the other: after the first alone a stop would be due."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    [entry] = exchange.submitted
+    await lives.crash()
+
+    executed(exchange, entry, "t1", held=0)
+    exchange.filled += (fill("t2", Side.SELL, LONG, "100", "0", client_order_id=None, liquidation=True),)
+    await lives.begin()
+    assert exchange.submitted == [entry]
+    assert lives.portfolio.position(BTC).is_flat
+
+
+async def test_what_an_order_is_for_is_on_record_before_the_order(lives, journal):
+    """A pursuit that says that it was entered, then the intent of the entry: a crash keeps a prefix."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+
+    kinds = [type(record) for record in journal.records]
+    before = journal.records[: kinds.index(OrderIntended)]
+    saved = [record for record in before if isinstance(record, StateSaved) and record.owner == "execution"]
+    pursuits = msgspec.json.decode(saved[-1].payload, type=dict[str, Pursuit])
+    assert (pursuits[BTC].target.sequence, pursuits[BTC].entered) == (1, True)
+
+
+async def test_an_entry_that_ended_while_no_bot_ran_is_not_made_again(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.crash()
+
+    exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.EXPIRED)
+    await lives.begin()
+    assert exchange.submitted == [entry]
+
+
+async def test_a_flip_goes_on_after_a_restart_once_there_is_a_price(lives, exchange):
+    """Killed while the close works, which fills meanwhile. The new side is entered at the first mark, not before."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    lives.execution.pursue([target(-LONG, sequence=2)])
+    close = exchange.submitted[-1]
+    await lives.crash()
+
+    executed(exchange, close, "t2", held=0)
+    await lives.container.init_resources()
+    await settle()
+    assert exchange.submitted[-1] is close
+    await lives.price("100")
+    opened = exchange.submitted[-1]
+    assert (opened.side, opened.contracts, opened.purpose) == (Side.SELL, LONG, Purpose.ENTRY)
+
+
+async def test_a_flip_goes_on_when_the_unknown_close_turns_out_to_be_filled(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    lives.execution.pursue([target(-LONG, sequence=2)])
+    close = exchange.submitted[-1]
+    await lives.crash()
+
+    await lives.begin()
+    assert lives.trading.holds("execution", "unknown_orders")
+    await lives.tell(executed(exchange, close, "t2", held=0))
+    assert (exchange.submitted[-1].purpose, exchange.submitted[-1].side) == (Purpose.ENTRY, Side.SELL)
+
+
+async def test_an_entry_that_an_earlier_run_left_waits_for_an_order_of_unknown_outcome(lives, exchange):
+    """Killed in a flip, the close has filled; of an order in the other symbol nobody knows. The entry comes later."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    lives.execution.pursue([target(-LONG, sequence=2), target(LONG, symbol=ETH)])
+    close, other = exchange.submitted[-2:]
+    await lives.crash()
+
+    executed(exchange, close, "t2", held=0)
+    await lives.begin()
+    assert lives.trading.holds("execution", "unknown_orders")
+    assert exchange.submitted[-1] is other
+
+    await lives.tell(OrderRejected(other.client_order_id, ETH, START_NS, "too late"))
+    await lives.price("100", 1)
+    assert (exchange.submitted[-1].purpose, exchange.submitted[-1].symbol) == (Purpose.ENTRY, BTC)
+
+
+async def test_a_refused_exit_is_tried_again_while_a_stop_rests(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    lives.execution.pursue([target(0, sequence=2)])
+    first = exchange.submitted[-1]
+    assert first.purpose is Purpose.EXIT
+
+    await lives.tell(OrderRejected(first.client_order_id, BTC, START_NS, "busy"))
+    assert exchange.submitted[-1] is first
+    await lives.price("99", 1)
+    again = exchange.submitted[-1]
+    assert (again.purpose, again.contracts) == (Purpose.EXIT, LONG)
+    assert again is not first
+
+
+async def test_an_exit_that_risk_denies_is_tried_again_at_the_next_price(lives, exchange, mocker):
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    mocker.patch("app.risk.engine.REDUCING_CHECKS", (lambda *_: Denial("test", "1", "0"),))
+    lives.execution.pursue([target(0, sequence=2)])
+    assert len(exchange.submitted) == 1
+
+    mocker.stopall()
+    await lives.price("99", 1)
+    assert exchange.submitted[-1].purpose is Purpose.EXIT
+
+
+async def test_a_refused_cancel_is_asked_again_at_the_next_price(lives, exchange):
+    """The entry of an older target must go, or the new one waits for ever."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+    lives.execution.pursue([target(-LONG, sequence=2)])
+    await lives.tell(CancelRejected(entry.client_order_id, BTC, START_NS, "busy"))
+    assert exchange.canceled == [entry.client_order_id]
+
+    await lives.price("100", 1)
+    assert exchange.canceled == [entry.client_order_id] * 2
+
+
+async def test_while_halted_a_refused_cancel_of_an_entry_is_asked_again(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    lives.container.registry.context.trading_state.raise_reason("operator", "halt", Severity.HALTED, "by hand")
+    await settle()
+    await lives.tell(CancelRejected(entry.client_order_id, BTC, START_NS, "busy"))
+    await lives.price("100", 1)
+    assert exchange.canceled == [entry.client_order_id] * 2
+
+
+async def test_a_refused_cancel_of_an_order_that_has_ended_asks_for_nothing(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    lives.execution.pursue([target(0, sequence=2)])
+    await lives.tell(
+        OrderCanceled(entry.client_order_id, BTC, START_NS, "expired"),
+        CancelRejected(entry.client_order_id, BTC, START_NS, "it is canceled"),
+    )
+    await lives.price("100", 1)
+    assert exchange.canceled == [entry.client_order_id]
+
+
+# -- comparing --------------------------------------------------------------------------------------------------
+
+
+async def test_an_order_that_ended_while_the_stream_was_down_ends_in_the_books(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+
+    exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.CANCELED)
+    assert await lives.execution._reconciler.compare()
+    assert lives.execution._tracker.open_orders == 0
+
+
+async def test_an_order_that_is_gone_is_over_only_when_it_stays_gone(lives, exchange):
+    """A venue may answer from a copy that lags behind: not there at 0 s and at 4 s is no proof, at 5 s it is one."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+
+    await lives.execution._reconciler.compare()
+    await lives.price("100", 4)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.open_orders == 1
+    await lives.price("100", 5)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.open_orders == 0
+
+
+async def test_an_order_that_was_gone_and_is_told_of_works_on(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+    await lives.execution._reconciler.compare()
+
+    exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.OPEN)
+    await lives.price("100", 5)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.open_orders == 1
+
+
+async def test_an_order_that_is_listed_is_not_asked_for(lives, exchange, mocker):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+    exchange.working = (order_record(entry, OrderStatus.OPEN),)
+    asked = mocker.spy(exchange, "order")
+
+    assert await lives.execution._reconciler.compare()
+    asked.assert_not_called()
+
+
+async def test_after_an_outage_fills_are_asked_for_from_before_it(lives, exchange, mocker):
+    """Two questions fail in ten minutes; the third reaches back to a minute before the first."""
+    await lives.begin()
+    await lives.execution._reconciler.compare()
+    exchange.down = True
+    for seconds in (300, 600):
+        await lives.price("100", seconds)
+        with pytest.raises(ExchangeUnavailable):
+            await lives.execution._reconciler.compare()
+    exchange.down = False
+    asked = mocker.spy(exchange, "fills_since")
+
+    assert await lives.execution._reconciler.compare()
+    asked.assert_called_once_with(at(-60))
+
+
+async def test_a_restart_asks_for_fills_from_before_the_last_agreement(lives, exchange, mocker):
+    """Agreed at 0 s; what was recorded later says nothing of what the stream may have missed."""
+    await lives.begin()
+    await lives.price("100", 600)
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    exchange.known[exchange.submitted[0].client_order_id] = order_record(exchange.submitted[0], OrderStatus.CANCELED)
+    await lives.crash()
+    asked = mocker.spy(exchange, "fills_since")
+
+    await lives.begin(600)
+    asked.assert_called_once_with(at(-60))
+
+
+async def test_what_is_filled_while_the_start_compares_does_not_refuse_it(lives, exchange, mocker):
+    """The position is read after the fill, the fills before it: the second look sees both."""
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [entry] = exchange.submitted
+    await lives.crash()
+    told = executed(exchange, entry, "t1", held=LONG)
+    mocker.patch.object(exchange, "fills_since", side_effect=[(), (told,)])
+
+    await lives.begin()
+    assert lives.portfolio.position(BTC).contracts == LONG
+    assert lives.trading.level is TradingLevel.ACTIVE
