@@ -1,19 +1,22 @@
 """Works towards targets, and keeps the books. Sole sender of orders, sole writer of the portfolio."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
 import msgspec
 
+from app.coordinators.growth_canceller import HALTED, GrowthCanceller, words_of
 from app.coordinators.reconciler import Reconciler
 from app.domain.denial import Denial
 from app.domain.events import (
     BookStale,
     CancelRejected,
     Fill,
+    FlattenCommand,
     FundingPaid,
+    HaltCommand,
     OrderAccepted,
     OrderCanceled,
     OrderEvent,
@@ -23,6 +26,7 @@ from app.domain.events import (
     OrderUnknown,
     ReasonCleared,
     ReasonRaised,
+    ResumeCommand,
     Severity,
     StreamEvent,
     StreamReset,
@@ -44,6 +48,8 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
+RISK_OWNER = "risk"
+FLATTENED = "flattened by the operator"
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -78,6 +84,9 @@ class ExecutionCoordinator(BaseCoordinator):
             ReasonRaised: self._on_restriction,
             ReasonCleared: self._on_restriction,
             StreamReset: self._on_reset,
+            HaltCommand: self._on_halt,
+            ResumeCommand: self._on_resume,
+            FlattenCommand: self._on_flatten,
         }
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
@@ -110,6 +119,9 @@ class ExecutionCoordinator(BaseCoordinator):
             publish=context.facts.publish,
         )
         self._publish = context.facts.publish
+        self._growth = GrowthCanceller(
+            self._tracker, self._send_point, context.trading_state, settings.execution.cancel_retry_every_s
+        )
         self._reconciler = Reconciler(context, self._portfolio, self._tracker, self.apply, self._record)
         self._recover(context)
         for symbol in context.instruments:
@@ -119,8 +131,15 @@ class ExecutionCoordinator(BaseCoordinator):
         return context.evolve(self.name, portfolio=self._portfolio, risk=self._risk, execution=self)
 
     async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
-        """Compare with the exchange from time to time, and ask for orders whose outcome is unknown."""
+        """Compare with the exchange, ask for orders whose outcome is unknown, and press for cancels unconfirmed."""
         del context
+        supervisor.spawn(
+            "execution.cancel_growth",
+            self._growth.run,
+            restart=RestartPolicy.permanent(),
+            critical=True,
+            owner=self.name,
+        )
         supervisor.spawn(
             "execution.reconcile",
             self._reconcile_loop,
@@ -201,12 +220,16 @@ class ExecutionCoordinator(BaseCoordinator):
             self._publish(target)
             self._work(target.symbol)
 
-    def flatten(self, reason: str) -> None:
-        """Close every position, reduce-only, and void every target."""
-        for symbol in self._books.instruments:
+    def growing(self, symbols: Collection[str] | None = None) -> list[str]:
+        """Return the working orders that can grow a position, of some symbols or of all, in words for people."""
+        return [words_of(tracked) for tracked in self._growth.growing(symbols)]
+
+    def flatten(self, reason: str, symbols: Collection[str] | None = None) -> None:
+        """Close every position, reduce-only, and void every target; of some symbols or of all."""
+        for symbol in self._books.instruments if symbols is None else symbols:
             held = self._portfolio.position(symbol).contracts
             pursuit = self._pursuits.get(symbol)
-            if not held:
+            if not held and not self._growth.growing((symbol,)):
                 if pursuit is not None:
                     pursuit.void = True
                 continue
@@ -318,9 +341,7 @@ class ExecutionCoordinator(BaseCoordinator):
         self._publish(change)
         if self._trading_state.current.level is not TradingLevel.HALTED:
             return
-        for tracked in self._tracker.all_working():
-            if not tracked.order.reduce_only:
-                self._send_point.cancel(tracked, "trading halted")
+        self._growth.cancel(HALTED)
 
     def _on_reset(self, reset: StreamReset) -> None:
         self._record(reset)
@@ -329,6 +350,36 @@ class ExecutionCoordinator(BaseCoordinator):
             self._books.distrust(symbol)
         self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, reset.reason)
         self._reconciler.request()
+
+    # -- operator ------------------------------------------------------------------------------------------------
+
+    def _on_halt(self, command: HaltCommand) -> None:
+        """Cancel what can grow: again, if trading was halted before. Trading is halted already."""
+        self._growth.cancel(HALTED)
+        self._record(command)
+        self._publish(command)
+
+    def _on_resume(self, command: ResumeCommand) -> None:
+        """Lift the reasons, and have the guards look at once: one whose limit is still passed raises its own again."""
+        self._record(command)
+        for owner, code in command.reasons:
+            self._trading_state.lift_reason(owner, code)
+        self._forget_lifted()
+        self._look()
+        self._save_risk()
+        self._publish(command)
+
+    def _on_flatten(self, command: FlattenCommand) -> None:
+        """Close positions, in every trading state; what could open them again is canceled first."""
+        self._growth.cancel(FLATTENED, command.symbols)
+        self.flatten(FLATTENED, command.symbols)
+        self._record(command)
+        self._save_state()
+        self._publish(command)
+
+    def _forget_lifted(self) -> None:
+        reasons = self._trading_state.current.reasons
+        self._risk.keep_raised({reason.code for reason in reasons if reason.owner == RISK_OWNER})
 
     # -- pursuit -------------------------------------------------------------------------------------------------
 
@@ -372,7 +423,10 @@ class ExecutionCoordinator(BaseCoordinator):
         if pursuit is None or pursuit.void:
             return
         held = self._portfolio.position(symbol).contracts
-        if held and held * pursuit.target.contracts <= 0 and not self._tracker.working(symbol):
+        if not held or held * pursuit.target.contracts > 0:
+            return
+        # Protection that still works does not stand for the exit that was refused.
+        if all(item.order.purpose is not Purpose.EXIT for item in self._tracker.working(symbol)):
             self._work(symbol)
 
     # -- memory --------------------------------------------------------------------------------------------------
@@ -388,6 +442,8 @@ class ExecutionCoordinator(BaseCoordinator):
         risk = context.journal.state_of("risk")
         if risk is not None:
             self._risk.restore(risk)
+            # The operator may have lifted reasons while no bot ran.
+            self._forget_lifted()
         pursuits = context.journal.state_of(self.name)
         if pursuits is not None:
             self._pursuits = msgspec.json.decode(pursuits, type=dict[str, Pursuit])
