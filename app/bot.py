@@ -71,6 +71,7 @@ class PerpsBot:
 
         It holds over restarts, until the operator resumes (``python -m app resume``). Positions and their protection
         stay; working orders that can grow a position are canceled, and asked for again until the exchange confirms.
+        Belongs to the event loop's thread; from another one: ``loop.call_soon_threadsafe(bot.halt, reason)``.
 
         Raises:
             NotStarted: The bot is not up: ``python -m app halt`` halts its next start.
