@@ -13,6 +13,7 @@ import pytest
 
 from app.cli import operator
 from app.cli.failures import NotDone, report_failure
+from app.cli.status import print_status
 from app.control import NoAnswer
 from app.domain.events import HaltCommand
 from app.ports.control import Reply
@@ -93,21 +94,27 @@ def start(tmp_path):
             bot.end(signal.SIGKILL)
 
 
-def status_of(call):
-    return json.loads(call("status", "--json").stdout)
+@pytest.fixture
+def told(capsys):
+    """Run a command within this process, which is faster; return its exit code and what it printed."""
+
+    def run(command, *words, **more):
+        capsys.readouterr()
+        code = command(None, [], *words, **more)
+        return code, capsys.readouterr().out
+
+    return run
 
 
-def confirm(call):
-    """Resume, with the second confirmation."""
-    shown = call("resume")
-    assert shown.returncode == 6, shown.stderr
-    return call("resume", "--confirm", shown.stdout.split()[-1])
+@pytest.fixture
+def status(told):
+    return lambda: json.loads(told(print_status, as_json=True)[1])
 
 
 # -- a bot that runs --------------------------------------------------------------------------------------------
 
 
-def test_a_halt_holds_over_a_restart_until_it_is_resumed_and_then_trading_goes_on(call, start):
+def test_a_halt_holds_over_a_restart_until_it_is_resumed_and_then_trading_goes_on(call, start, status):
     bot = start(*FLIPS, *RESTS)
     bot.said("order buy")
     bot.said("limit at=")
@@ -117,7 +124,7 @@ def test_a_halt_holds_over_a_restart_until_it_is_resumed_and_then_trading_goes_o
     assert halted.stdout.startswith("trading is halted: nothing grows until python -m app resume")
     place = bot.said("the operator halted trading")
     bot.said("order canceled")
-    shown = status_of(call)
+    shown = status()
     assert (shown["running"], shown["trading"]) == (True, "halted")
     assert [(r["owner"], r["code"], r["detail"], r["latched"]) for r in shown["reasons"]] == [
         ("operator", "halt", "cable on fire", True)
@@ -127,65 +134,75 @@ def test_a_halt_holds_over_a_restart_until_it_is_resumed_and_then_trading_goes_o
     assert bot.end() == 0
 
     again = start(*FLIPS, *RESTS)
-    assert status_of(call)["trading"] == "halted"
-    assert call("resume", "--confirm", "ffffff").returncode == 6
-    resumed = confirm(call)
+    assert status()["trading"] == "halted"
+    asked = call("resume")
+    assert asked.returncode == 6
+    assert asked.stdout.startswith("would be lifted: halted by operator:halt (cable on fire)\n")
+    resumed = call("resume", "--confirm", asked.stdout.split()[-1])
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert "lifted: halted by operator:halt (cable on fire)\ntrading is active" in resumed.stdout
+    assert resumed.stdout == "lifted: halted by operator:halt (cable on fire)\ntrading is active\n"
     assert " purpose=entry" not in again.log.read_text().partition("the operator resumed trading")[0]
     again.said("purpose=entry", again.said("the operator resumed trading"))
     assert again.end() == 0
 
 
-def test_flatten_closes_positions_of_a_halted_bot(call, start):
+def test_flatten_closes_positions_of_a_halted_bot(call, start, told, status):
     bot = start(*FLIPS)
     bot.said("fill buy")
-    call("halt")
+    told(operator.halt, "by hand", "2s")
 
     flat = call("flatten")
     assert flat.returncode == 0, flat.stdout + flat.stderr
-    assert "flat: nothing is held, nothing that can grow works" in flat.stdout
-    assert status_of(call)["positions"] == {}
-    stranger = call("flatten", "--symbol", "DOGE/USDT:USDT")
-    assert stranger.returncode == 2
-    assert stranger.stderr.startswith("error: DOGE/USDT:USDT is not traded here: use one of BTC/USDT:USDT")
+    assert flat.stdout.startswith("flat: nothing is held, nothing that can grow works\ntrading is halted\n")
+    assert status()["positions"] == {}
+    assert told(operator.flatten, "DOGE/USDT:USDT", "2s")[0] == ExitCode.USAGE
     bot.end()
 
 
-def test_a_killed_bot_leaves_a_socket_that_stands_in_nobodys_way(call, start):
+def test_a_killed_bot_leaves_a_socket_that_stands_in_nobodys_way(start, told, tmp_path):
     start().end(signal.SIGKILL)
+    assert (tmp_path / "state" / "perps-bot" / "simulated" / "control.sock").is_socket()
 
-    assert "no bot runs: the next start" in call("halt", "--reason", "after the kill").stdout
+    assert "no bot runs: the next start" in told(operator.halt, "after the kill", "2s")[1]
     start()
-    assert "operator:halt (after the kill, while no bot ran" in call("resume").stdout
+    assert told(operator.resume, None)[1].startswith(
+        "would be lifted: halted by operator:halt (after the kill, while no bot ran"
+    )
 
 
-def test_a_second_bot_on_the_same_folder_leaves_the_first_ones_socket_alone(call, start):
+def test_a_second_bot_on_the_same_folder_leaves_the_first_ones_socket_alone(call, start, told):
     first = start()
     assert call("run", "--plain").returncode == 4
 
-    assert call("halt").stdout.startswith("trading is halted")
+    assert told(operator.halt, "by hand", "2s")[1].startswith("trading is halted")
     assert first.end() == 0
 
 
 # -- no bot runs ------------------------------------------------------------------------------------------------
 
 
-def test_without_a_bot_a_halt_holds_its_next_start(call, start):
+def test_without_a_bot_a_halt_holds_its_next_start(call, start, told, status):
     halted = call("halt", "--reason", "before the first start")
     assert halted.returncode == 0
     assert halted.stdout.splitlines()[0].startswith("no bot runs: the next start on")
-    assert (status_of(call)["starts"], status_of(call)["trading"]) == (0, "halted")
+    assert (status()["starts"], status()["trading"]) == (0, "halted")
 
     bot = start()
-    assert status_of(call)["trading"] == "halted"
+    assert status()["trading"] == "halted"
     assert bot.end() == 0
 
-    resumed = confirm(call)
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert "a guard whose limit is still passed halts the next start" in resumed.stdout
-    assert status_of(call)["reasons"] == [r for r in status_of(call)["reasons"] if not r["latched"]]
-    assert call("resume").stdout == "no bot runs, and nothing is latched: there is nothing to resume\n"
+    code, shown = told(operator.resume, None)
+    assert (code, shown.splitlines()[0]) == (ExitCode.UNCLEAN_STOP, "no bot runs")
+    code, resumed = told(operator.resume, shown.split()[-1])
+    assert (code, resumed.splitlines()[-1]) == (
+        ExitCode.CLEAN,
+        "no bot runs: a guard whose limit is still passed halts the next start",
+    )
+    assert not [reason for reason in status()["reasons"] if reason["latched"]]
+    assert told(operator.resume, None) == (
+        ExitCode.CLEAN,
+        "no bot runs, and nothing is latched: there is nothing to resume\n",
+    )
 
 
 REFUSED = [

@@ -1,10 +1,12 @@
 """The kill switch and the operator's other commands, on a scripted exchange."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 from dependency_injector import providers
 
+from app.container import Container
 from app.domain.events import (
     CancelRejected,
     FlattenCommand,
@@ -24,11 +26,13 @@ from app.lifecycle import NotStarted
 from app.ports.control import Request
 from app.ports.exit_codes import ExitCode
 from app.risk import RiskEngine
+from app.settings import load_settings
 from app.settings.models import RiskSettings
 from tests.builders import BTC, START_NS, fill, limit, mark, order_record, target
 from tests.conftest import settle
 
 LONG = Decimal("0.5")
+STILL = "still working, and asked for again until the exchange confirms"
 
 
 @pytest.fixture
@@ -137,8 +141,7 @@ async def test_the_reply_to_a_halt_says_what_still_works_and_what_is_held(ready,
     assert reply.code is ExitCode.UNCLEAN_STOP
     assert reply.lines == (
         "trading is halted: nothing grows until python -m app resume",
-        "still working, and asked for again until the exchange confirms: "
-        "buy 0.4 BTC/USDT:USDT market (partially_filled)",
+        f"{STILL}: buy 0.4 BTC/USDT:USDT market (partially_filled)",
         "kept with their protection; python -m app flatten closes them: 0.5 BTC/USDT:USDT",
     )
 
@@ -487,3 +490,51 @@ async def test_commands_are_ordered_with_everything_else(ready, container):
     await settle()
 
     assert [type(fact) for fact in facts] == [HaltCommand, ReasonRaised, FlattenCommand]
+
+
+# -- the control surface ----------------------------------------------------------------------------------------
+
+
+class Surface:
+    """Somewhere that a test speaks with the bot, or that fails."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.answer = None
+
+    async def serve(self, answer):
+        if self.error is not None:
+            raise self.error
+        self.answer = answer
+        await asyncio.Event().wait()
+
+
+async def test_the_control_surface_is_served_while_the_bot_is_up(container, exchange):
+    surface = Surface()
+    container.control.override(providers.Object(surface))
+    await container.init_resources()
+    await settle()
+
+    reply = await surface.answer(Request("halt"))
+
+    assert reply.code is ExitCode.CLEAN
+    assert container.registry.context.trading_state.current.holds("operator", "halt")
+    await container.shutdown_resources()
+
+
+async def test_a_bot_whose_control_surface_fails_trades_on_degraded(container):
+    container.control.override(providers.Object(Surface(OSError("read-only file system"))))
+    await container.init_resources()
+    await settle()
+
+    report = await container.health()
+    [task] = [task for task in report.tasks if task.name == "runtime.control"]
+    assert task.last_error == "OSError: read-only file system"
+    assert (report.alive, report.ready) == (True, True)
+    await container.shutdown_resources()
+
+
+def test_only_a_bot_that_keeps_state_has_a_socket(tmp_path):
+    keeps = Container(loaded=load_settings("simulated", [f"storage.folder={tmp_path}"]))
+    assert keeps.control().path == tmp_path / "control.sock"
+    assert Container(loaded=load_settings("benchmark", [f"storage.folder={tmp_path}"])).control() is None
