@@ -17,7 +17,7 @@ MARGIN_S = 15.0
 
 
 class NobodyListens(Exception):
-    """There is no socket, or nobody behind it."""
+    """There is no socket, nobody behind it, or too many ask at once: the request was not looked at."""
 
 
 class NoAnswer(Exception):
@@ -28,7 +28,7 @@ def ask(folder: Path, request: Request) -> Reply:
     """Return the reply of the bot whose state lies in ``folder``.
 
     Raises:
-        NobodyListens: No bot has its socket there.
+        NobodyListens: No bot has its socket there, or it is busy with others. It may be asked again.
         NoAnswer: The bot took the request and did not answer within its wait and a margin.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -41,9 +41,12 @@ def ask(folder: Path, request: Request) -> Reply:
         try:
             with suppress(BrokenPipeError):  # a bot that is busy answers before it has read
                 connection.sendall(msgspec.json.encode(request) + b"\n")
-            return msgspec.json.decode(_line_from(connection, request.wait_s + MARGIN_S), type=Reply)
+            reply = msgspec.json.decode(_line_from(connection, request.wait_s + MARGIN_S), type=Reply)
         except (OSError, msgspec.DecodeError) as error:
             raise NoAnswer(str(error) or "it took too long") from error
+    if reply.busy:
+        raise NobodyListens("; ".join(reply.lines))
+    return reply
 
 
 def _line_from(connection: socket.socket, seconds: float) -> bytes:

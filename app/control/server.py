@@ -22,7 +22,7 @@ CLIENTS_MAX = 8
 """At once. An operator has two hands; more is a script gone wild."""
 PAUSE_S = 0.5
 """After an accept that failed: out of file handles, most likely."""
-BUSY = Reply(ExitCode.UNCLEAN_STOP, (f"the bot is busy with {CLIENTS_MAX} other commands: try again",))
+BUSY = Reply(ExitCode.UNCLEAN_STOP, (f"{CLIENTS_MAX} others ask at once",), busy=True)
 SLOW = Reply(ExitCode.UNCLEAN_STOP, ("the bot could not answer in time: what was commanded may hold, look at status",))
 
 

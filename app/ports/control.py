@@ -35,6 +35,8 @@ class Reply(msgspec.Struct, frozen=True):
     """For people."""
     token: str | None = None
     """Confirms what the lines say, for a minute."""
+    busy: bool = False
+    """Whether nothing was looked at: too many ask at once."""
 
 
 Answer = Callable[[Request], Awaitable[Reply]]

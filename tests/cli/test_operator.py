@@ -13,12 +13,12 @@ import pytest
 
 from app.cli import operator
 from app.cli.failures import NotDone, report_failure
-from app.cli.status import print_status
+from app.cli.status import _lines, print_status
 from app.control import NoAnswer
 from app.domain.events import HaltCommand
 from app.ports.control import Reply
 from app.ports.exit_codes import ExitCode
-from app.storage import StateFolderLock, open_stopped
+from app.storage import StateFolderLock, open_stopped, rebuild_projections
 
 ROOT = Path(__file__).parents[2]
 PARTS = """
@@ -42,7 +42,12 @@ class Rests(Strategy):
         price = view.instrument(self.symbol).round_price(bar.close * 97 / 100)
         return self.target(view, 1, bar.time_ns, price, entry=Entry(type=OrderType.LIMIT, price=price))
 """
-FLIPS = ("strategies.trend.strategy=parts.Flips", "strategies.trend.params.interval_s=10")
+FLIPS = (
+    "strategies.trend.strategy=parts.Flips",
+    "strategies.trend.params.interval_s=10",
+    # It loses all the time, and no guard shall stand in its way.
+    "risk.consecutive_losses_max=1000000",
+)
 RESTS = ("strategies.breakout.strategy=parts.Rests", "strategies.breakout.params.interval_s=10")
 WAIT_S = 30
 
@@ -303,10 +308,30 @@ def test_a_halt_that_cannot_be_written_is_not_called_done(folder, mocker):
         operator.resume(None, [], None)
 
 
-def test_commands_are_on_record(folder):
+def test_commands_are_on_record(folder, status):
     operator.halt(None, [], "by hand", "1s")
     import sqlite3
 
     with contextlib.closing(sqlite3.connect(folder / "journal.sqlite")) as database:
         kinds = [kind for (kind,) in database.execute("SELECT kind FROM journal ORDER BY seq")]
     assert kinds == [HaltCommand.__name__, "ReasonRaised"]
+    assert rebuild_projections(folder, busy_timeout_s=1) == 2
+    assert status()["trading"] == "halted"
+
+
+def test_a_restriction_that_is_not_on_record_is_shown_as_such(folder, status):
+    """The store has failed: the bot is halted, and its journal does not say so."""
+    operator.halt(None, [], "by hand", "1s")
+    health = {
+        "pid": 1,
+        "ready": True,
+        "age_s": 0.1,
+        "health": {"components": []},
+        "equity": "1",
+        "currency": "USDT",
+        "trading": "halted",
+        "reasons": ["operator:halt (by hand)", "risk:drawdown (lost)"],
+    }
+    lines = list(_lines(status() | {"health": health}))
+    assert lines[-1] == "trading restricted, not on record: risk:drawdown (lost)"
+    assert sum("not on record" in line for line in lines) == 1

@@ -22,7 +22,7 @@ from app.domain.order import OrderStatus, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import CancelIntended, OrderDenied
 from app.domain.trading_state import TradingLevel
-from app.lifecycle import NotStarted
+from app.lifecycle import Deadlines, NotStarted
 from app.ports.control import Request
 from app.ports.exit_codes import ExitCode
 from app.risk import RiskEngine
@@ -30,6 +30,7 @@ from app.settings import load_settings
 from app.settings.models import RiskSettings
 from tests.builders import BTC, START_NS, fill, limit, mark, order_record, target
 from tests.conftest import settle
+from tests.fakes.journal import FakeJournal
 
 LONG = Decimal("0.5")
 STILL = "still working, and asked for again until the exchange confirms"
@@ -130,6 +131,25 @@ async def test_a_halt_holds_when_the_store_fails_and_its_cancels_leave(ready, ex
     assert exchange.canceled[0] == entry.client_order_id
     assert reply.code is ExitCode.UNCLEAN_STOP
     assert "this halt is not on record and ends with the process: the disk is full" in reply.lines
+
+
+async def test_an_order_that_waits_for_the_store_when_the_halt_comes_never_leaves(container, exchange):
+    journal = FakeJournal()
+    container.journal.override(providers.Object(journal))
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    journal.delayed = True
+    container.bot().execution.pursue([target(LONG)])
+    assert len(container.bot().execution.growing()) == 1
+
+    container.bot().halt()
+    journal.commit()
+    await settle()
+
+    assert exchange.submitted == []
+    assert container.bot().execution.growing() == []
+    await container.shutdown_resources()
 
 
 async def test_the_reply_to_a_halt_says_what_still_works_and_what_is_held(ready, exchange):
@@ -520,6 +540,27 @@ async def test_the_control_surface_is_served_while_the_bot_is_up(container, exch
     assert reply.code is ExitCode.CLEAN
     assert container.registry.context.trading_state.current.holds("operator", "halt")
     await container.shutdown_resources()
+
+
+async def test_the_control_surface_is_still_there_while_the_stop_waits_for_the_exchange(container, exchange):
+    """The drain waits for a cancel that the exchange does not confirm."""
+    surface = Surface()
+    container.control.override(providers.Object(surface))
+    container.deadlines.override(providers.Object(Deadlines(drain_s=5)))
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    entry, _ = await half_filled(container.bot(), exchange)
+    stopping = asyncio.ensure_future(container.shutdown_resources())
+    await settle()
+    assert exchange.canceled == [entry.client_order_id]
+
+    reply = await surface.answer(Request("halt", wait_s=0))
+
+    assert reply.code is ExitCode.UNCLEAN_STOP
+    assert container.registry.context.trading_state.current.holds("operator", "halt")
+    exchange.tell(canceled_of(entry.client_order_id))
+    await stopping
 
 
 async def test_a_bot_whose_control_surface_fails_trades_on_degraded(container):
