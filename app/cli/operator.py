@@ -1,5 +1,6 @@
 """The operator's commands: asked of the bot that runs, or put on record for its next start."""
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -45,9 +46,13 @@ def resume(profile: str | None, overrides: list[str], token: str | None) -> int:
         return _tell(reply)
     _tell(reply)
     if not sys.stdin.isatty():
-        print(f"to confirm, within a minute: python -m app resume --confirm {reply.token}")
+        words = [
+            *(["--profile", profile] if profile else []),
+            *(word for each in overrides for word in ("--set", each)),
+        ]
+        print(f"to confirm, within a minute: python -m app resume {shlex.join([*words, '--confirm', reply.token])}")
         return reply.code
-    if input("resume? yes or no: ").strip().lower() != "yes":
+    if not _says_yes():
         print("nothing was resumed")
         return reply.code
     return _tell(reach(reply.token))
@@ -57,6 +62,13 @@ def flatten(profile: str | None, overrides: list[str], symbol: str | None, wait:
     """Have the bot that runs close positions."""
     _, folder = _state_of(profile, overrides)
     return _tell(_reach(folder, Request("flatten", symbol=symbol, wait_s=_wait_s(wait)), lambda: _nobody(folder)))
+
+
+def _says_yes() -> bool:
+    try:
+        return input("resume? yes or no: ").strip().lower() == "yes"
+    except EOFError:
+        return False
 
 
 def _state_of(profile: str | None, overrides: list[str]) -> tuple[Settings, Path]:

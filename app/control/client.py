@@ -17,18 +17,18 @@ MARGIN_S = 15.0
 
 
 class NobodyListens(Exception):
-    """There is no socket, nobody behind it, or too many ask at once: the request was not looked at."""
+    """There is no socket, nobody behind it any more, or too many ask at once: the request may be made again."""
 
 
 class NoAnswer(Exception):
-    """Somebody listens, and no reply came: the bot hangs, or ended meanwhile. The command may hold or not."""
+    """Somebody listens, and no reply came in time: the bot hangs. The command may hold or not."""
 
 
 def ask(folder: Path, request: Request) -> Reply:
     """Return the reply of the bot whose state lies in ``folder``.
 
     Raises:
-        NobodyListens: No bot has its socket there, or it is busy with others. It may be asked again.
+        NobodyListens: No bot has its socket there, it ended meanwhile, or it is busy with others.
         NoAnswer: The bot took the request and did not answer within its wait and a margin.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -41,9 +41,12 @@ def ask(folder: Path, request: Request) -> Reply:
         try:
             with suppress(BrokenPipeError):  # a bot that is busy answers before it has read
                 connection.sendall(msgspec.json.encode(request) + b"\n")
-            reply = msgspec.json.decode(_line_from(connection, request.wait_s + MARGIN_S), type=Reply)
+            line = _line_from(connection, request.wait_s + MARGIN_S)
+            reply = msgspec.json.decode(line, type=Reply)
+        except TimeoutError as error:
+            raise NoAnswer(str(error)) from error
         except (OSError, msgspec.DecodeError) as error:
-            raise NoAnswer(str(error) or "it took too long") from error
+            raise NobodyListens(str(error)) from error
     if reply.busy:
         raise NobodyListens("; ".join(reply.lines))
     return reply

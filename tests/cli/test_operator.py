@@ -255,12 +255,24 @@ def test_there_is_nothing_to_resume_where_no_bot_ever_ran(folder, capsys):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(("word", "code"), [("yes", ExitCode.CLEAN), ("y", ExitCode.UNCLEAN_STOP)])
-def test_on_a_terminal_it_takes_a_yes(folder, monkeypatch, word, code):
+@pytest.mark.parametrize(
+    ("words", "code"), [(["yes"], ExitCode.CLEAN), (["y"], ExitCode.UNCLEAN_STOP), (EOFError, ExitCode.UNCLEAN_STOP)]
+)
+def test_on_a_terminal_it_takes_a_yes(folder, monkeypatch, mocker, words, code):
     operator.halt(None, [], "by hand", "1s")
     monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
-    monkeypatch.setattr("builtins.input", lambda prompt: word)
+    mocker.patch("builtins.input", side_effect=words)
     assert operator.resume(None, [], None) == code
+
+
+def test_the_command_that_confirms_names_the_same_bot(tmp_path, monkeypatch, capsys):
+    """With the settings that were given to the first one, or it would resume another."""
+    settings = [f"storage.folder={tmp_path / 'my state'}"]
+    operator.halt("simulated", settings, "by hand", "1s")
+    capsys.readouterr()
+    operator.resume("simulated", settings, None)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"resume --profile simulated --set 'storage.folder={tmp_path}/my state' --confirm " in last
 
 
 def test_a_token_that_is_not_valid_resumes_nothing(folder, capsys):

@@ -202,7 +202,7 @@ async def test_a_bot_that_hangs_is_given_up_by_the_client(folder, mocker):
             await asked(folder, Request("halt", wait_s=0))
 
 
-async def test_a_bot_that_ends_while_it_is_asked_gives_no_answer(folder):
+async def test_a_bot_that_ends_while_it_is_asked_listens_no_more(folder):
     taken = asyncio.Event()
 
     async def answer(request):
@@ -213,7 +213,7 @@ async def test_a_bot_that_ends_while_it_is_asked_gives_no_answer(folder):
         asking = asyncio.ensure_future(asked(folder, Request("halt")))
         await taken.wait()
         serving.cancel()
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NobodyListens):
             await asking
 
 
