@@ -18,7 +18,7 @@ from app.ports.control import REASON_LENGTH_MAX, WAIT_S_MAX, Reply, Request
 from app.ports.exit_codes import ExitCode
 from app.ports.journal import JournalFailed
 from app.settings import Settings, load_settings
-from app.storage import JournalMissing, StateFolderInUse, StateFolderLock, open_stopped, read_summary
+from app.storage import JournalMissing, StateFolderInUse, StateFolderLock, StorageError, open_stopped, read_summary
 
 REACH_S = 10.0
 """How long a bot may hold its folder and not listen: it starts, or stops."""
@@ -118,7 +118,7 @@ def _reach(folder: Path, request: Request, without_bot: Callable[[], Reply]) -> 
                 raise NotDone(
                     f"{error.holder} holds {folder} and does not listen: try again, or end its process"
                 ) from error
-        except JournalFailed as error:
+        except (StorageError, JournalFailed) as error:
             raise NotDone(str(error)) from error
         time.sleep(RETRY_S)
 

@@ -60,11 +60,8 @@ class OperatorDesk:
         self.halt(request.reason or "halted by hand")
         execution, lines = self._context().execution, ["trading is halted: nothing grows until python -m app resume"]
         await _until(lambda: not execution.growing(), request.wait_s)
-        left, held, failure = (
-            execution.growing(),
-            self._positions(self._context().instruments),
-            self._context().journal.failure,
-        )
+        left, failure = execution.growing(), self._context().journal.failure
+        held = self._positions(self._context().instruments)
         lines += _list("still working, and asked for again until the exchange confirms", left)
         lines += _list("kept with their protection; python -m app flatten closes them", held)
         if failure is not None:
@@ -83,11 +80,12 @@ class OperatorDesk:
         command = ResumeCommand(self._context().clock.now_ns, tuple((r.owner, r.code) for r in latched))
         if not await self._taken(command, request.wait_s):
             return Reply(ExitCode.UNCLEAN_STOP, (NOT_TAKEN,))
-        again = trading_state.current.latched
+        now = trading_state.current
+        again = now.latched
         return Reply(
             ExitCode.UNCLEAN_STOP if again else ExitCode.CLEAN,
             (
-                *(f"lifted: {words_of(reason)}" for reason in latched if reason not in again),
+                *(f"lifted: {words_of(reason)}" for reason in latched if not now.holds(reason.owner, reason.code)),
                 *(f"raised again, its limit is still passed: {words_of(reason)}" for reason in again),
                 *self._holding(),
             ),

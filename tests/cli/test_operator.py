@@ -23,6 +23,7 @@ from app.storage import StateFolderLock, open_stopped, rebuild_projections
 ROOT = Path(__file__).parents[2]
 PARTS = """
 from app.domain.order import OrderType
+from app.exchanges.simulated import SimulatedExchange
 from app.domain.target import Entry
 from app.strategies import BarParams, Strategy
 
@@ -41,6 +42,18 @@ class Rests(Strategy):
     def on_bar(self, bar, view):
         price = view.instrument(self.symbol).round_price(bar.close * 97 / 100)
         return self.target(view, 1, bar.time_ns, price, entry=Entry(type=OrderType.LIMIT, price=price))
+"""
+DEAF = """
+
+class Deaf(SimulatedExchange):
+    def __init__(self, settings, journal):
+        super().__init__(settings.exchange.simulated, settings.account, journal, resumable=True)
+        self.ignored = 0
+
+    def cancel(self, order, reason):
+        self.ignored += 1
+        if self.ignored > 2:
+            super().cancel(order, reason)
 """
 FLIPS = (
     "strategies.trend.strategy=parts.Flips",
@@ -84,7 +97,7 @@ class Running:
 @pytest.fixture
 def start(tmp_path):
     """Start bots on one state folder, wait until they are up, and end them with the test."""
-    (tmp_path / "parts.py").write_text(PARTS)
+    (tmp_path / "parts.py").write_text(PARTS + DEAF)
     bots = []
 
     def run(*settings):
@@ -149,6 +162,19 @@ def test_a_halt_holds_over_a_restart_until_it_is_resumed_and_then_trading_goes_o
     assert " purpose=entry" not in again.log.read_text().partition("the operator resumed trading")[0]
     again.said("purpose=entry", again.said("the operator resumed trading"))
     assert again.end() == 0
+
+
+def test_a_halt_says_what_an_exchange_that_answers_nothing_has_left_and_presses_on(start, told):
+    """The first two requests are lost: the halt is not done within its wait, and is once the third has come through."""
+    bot = start(*RESTS, "exchange.adapter=parts.Deaf", "execution.cancel_retry_every_s=0.5")
+    bot.said("limit at=")
+
+    code, said = told(operator.halt, "by hand", "0.1s")
+    assert code == ExitCode.UNCLEAN_STOP
+    assert "still working, and asked for again until the exchange confirms: buy " in said
+    bot.said("reason=asked for again")
+    assert told(operator.halt, "by hand", "20s")[0] == ExitCode.CLEAN
+    assert bot.end() == 0
 
 
 def test_flatten_closes_positions_of_a_halted_bot(call, start, told, status):
@@ -318,6 +344,12 @@ def test_a_halt_that_cannot_be_written_is_not_called_done(folder, mocker):
         operator.halt(None, [], "again", "1s")
     with contextlib.suppress(NotDone):
         operator.resume(None, [], None)
+
+
+def test_a_folder_that_cannot_be_used_is_said_in_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotDone, match="cannot be used"):
+        operator.halt(None, [f"storage.folder={tmp_path}/file/s"], "by hand", "1s")
 
 
 def test_commands_are_on_record(folder, status):
