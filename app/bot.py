@@ -66,6 +66,18 @@ class PerpsBot:
         """Return how the bot is, having looked."""
         return await self._lifecycle.health()
 
+    def halt(self, reason: str = "halted by hand") -> None:
+        """Let nothing grow any more, from this call on: the kill switch.
+
+        It holds over restarts, until the operator resumes (``python -m app resume``). Positions and their protection
+        stay; working orders that can grow a position are canceled, and asked for again until the exchange confirms.
+        Belongs to the event loop's thread; from another one: ``loop.call_soon_threadsafe(bot.halt, reason)``.
+
+        Raises:
+            NotStarted: The bot is not up: ``python -m app halt`` halts its next start.
+        """
+        self.runtime.halt(reason)
+
     def stop(self, reason: str = "asked to stop") -> None:
         """Ask for a clean stop; ``run`` returns when it is done."""
         self._request.request(reason)

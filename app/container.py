@@ -21,6 +21,7 @@ from app.container_lifecycle import (
     Resource,
     Singleton,
 )
+from app.control import ControlSocket
 from app.coordinators import (
     ExecutionCoordinator,
     RuntimeCoordinator,
@@ -147,6 +148,11 @@ def surfaces_of(
     return surfaces
 
 
+def control_of(settings: Settings, folder: Path | None) -> ControlSocket | None:
+    """Return where the operator reaches the bot: a socket in the state folder; None when no state is kept."""
+    return None if folder is None or settings.storage.backend == "memory" else ControlSocket(folder)
+
+
 class Container(containers.DeclarativeContainer):
     """The bot's parts. ``init_resources()`` starts it, ``shutdown_resources()`` stops it; override any provider."""
 
@@ -191,6 +197,8 @@ class Container(containers.DeclarativeContainer):
     base_context = Factory(CoordinatorContext, settings=settings, clock=clock, ids=ids, journal=journal)
     health_probe = Callable_(lambda container: container.health, __self__)
 
+    control = Factory(control_of, settings, folder)
+
     # The coordinators: a factory each, for overriding, and the resource that runs its lifecycle.
     telemetry_factory = Factory(
         TelemetryCoordinator,
@@ -209,6 +217,7 @@ class Container(containers.DeclarativeContainer):
         market_data=exchange,
         account=exchange,
         on_stream_end=stop_request.provided.request,
+        control=control,
     )
     runtime = CoordinatorResource(runtime_factory, telemetry)
     execution_factory = Factory(ExecutionCoordinator, make_send_point=send_point.provider, risk=risk)

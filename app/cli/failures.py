@@ -12,11 +12,16 @@ BY_NAME = {
     "UsageRefused": ExitCode.USAGE,
     "StorageError": ExitCode.START_FAILED,
     "StartFailed": ExitCode.START_FAILED,
+    "NotDone": ExitCode.UNCLEAN_STOP,
 }
 
 
 class UsageRefused(Exception):
     """The words of the command line are off."""
+
+
+class NotDone(Exception):
+    """What the operator commanded is not done, and nobody is at work on it."""
 
 
 def report_failure(error: Exception) -> int:

@@ -12,7 +12,7 @@ app = typer.Typer(
     name="perps-bot",
     help="A perpetual-futures trading bot. Without a command it runs.",
     epilog="Exit codes: 0 clean, 1 a bug, 2 usage, 3 settings refused, 4 start failed, "
-    "5 a critical part failed, 6 stopped but not cleanly, 130 aborted by a second signal.",
+    "5 a critical part failed, 6 stopped but not cleanly, or a command not fully done, 130 aborted by a second signal.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,6 +31,12 @@ Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads it
     typer.Option("--set", "-s", metavar="SECTION.KEY=VALUE", help="Set one value; may be repeated."),
 ]
+Wait = Annotated[str, typer.Option("--wait", help="How long to wait for the exchange: 2s, 1m; at most 5m.")]
+Confirm = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads it
+    typer.Option("--confirm", metavar="TOKEN", help="What the first call said."),
+]
+Symbol = Annotated[Optional[str], typer.Option("--symbol", help="This one only.")]  # noqa: UP045 - typer reads it
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -74,6 +80,44 @@ def status(profile: Profile = None, overrides: Overrides = None, as_json: Json =
     from app.cli.status import print_status  # noqa: PLC0415
 
     _exit(lambda: print_status(profile, overrides or [], as_json=as_json))
+
+
+@app.command()
+def halt(
+    profile: Profile = None,
+    overrides: Overrides = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "halted by hand",
+    wait: Wait = "2s",
+) -> None:
+    """The kill switch: nothing grows any more until resume, in a bot that runs or in its next start."""
+    from app.cli.operator import halt  # noqa: PLC0415
+
+    _exit(lambda: halt(profile, overrides or [], reason, wait))
+
+
+@app.command()
+def resume(
+    profile: Profile = None,
+    overrides: Overrides = None,
+    confirm: Confirm = None,
+) -> None:
+    """Lift what is latched: a halt, a guard that only the operator takes back. Asks for a second confirmation."""
+    from app.cli.operator import resume  # noqa: PLC0415
+
+    _exit(lambda: resume(profile, overrides or [], confirm))
+
+
+@app.command()
+def flatten(
+    profile: Profile = None,
+    overrides: Overrides = None,
+    symbol: Symbol = None,
+    wait: Wait = "10s",
+) -> None:
+    """Close positions, reduce-only, and say what is left. Halt first to stay flat."""
+    from app.cli.operator import flatten  # noqa: PLC0415
+
+    _exit(lambda: flatten(profile, overrides or [], symbol, wait))
 
 
 @settings_app.command("show")

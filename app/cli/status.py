@@ -11,6 +11,7 @@ from app.cli.failures import UsageRefused
 from app.container import state_folder
 from app.domain.money import plain
 from app.domain.times import iso
+from app.domain.trading_state import TradingLevel, TradingState
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
 from app.storage import Summary, read_holder, read_summary
@@ -77,13 +78,35 @@ def _document(folder: Path, summary: Summary, health: dict[str, Any] | None) -> 
             }
             for record in summary.working_orders
         ],
+        "trading": _trading(summary, health),
         "reasons": [
-            {"owner": r.owner, "code": r.code, "severity": r.severity, "detail": r.detail, "since": iso(r.time_ns)}
+            {
+                "owner": r.owner,
+                "code": r.code,
+                "severity": r.severity,
+                "detail": r.detail,
+                "since": iso(r.time_ns),
+                "latched": r.latched,
+            }
             for r in summary.reasons
         ],
         "days": {day.day: plain(day.equity_end - day.equity_start) for day in summary.days},
         "health": health,
     }
+
+
+def _trading(summary: Summary, health: dict[str, Any] | None) -> str:
+    """Return the more severe of what the journal and the bot say: either may be a moment behind the other."""
+    told = {TradingState(summary.reasons).level, TradingLevel(health["trading"] if health else TradingLevel.ACTIVE)}
+    return str(max(told, key=list(TradingLevel).index))
+
+
+def _unrecorded(document: dict[str, Any]) -> Iterator[str]:
+    """Yield what the bot says holds trading back and the journal does not: its store may have failed."""
+    known = [f"{reason['owner']}:{reason['code']} " for reason in document["reasons"]]
+    for reason in document["health"]["reasons"] if document["health"] else ():
+        if not reason.startswith(tuple(known)):
+            yield f"trading restricted, not on record: {reason}"
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:
@@ -95,7 +118,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"a bot runs with pid {health['pid']}, {ready}, seen {health['age_s']} s ago"
         for part in health["health"]["components"]:
             yield f"  {part['component']:<15} {part['state']}{'  ' + part['error'] if part['error'] else ''}"
-        yield f"equity {health['equity']} {health['currency']}, trading {health['trading']}"
+        yield f"equity {health['equity']} {health['currency']}, trading {document['trading']}"
     yield f"account {document['account']}, started {document['starts']} times, last record {document['last_record']}"
     for currency, totals in document["ledger"].items():
         yield f"{currency}: " + ", ".join(f"{name} {amount}" for name, amount in totals.items())
@@ -105,5 +128,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"order {order['id']}: {what} ({order['status']})"
     for reason in document["reasons"]:
         yield f"trading {reason['severity']}: {reason['owner']}:{reason['code']}, {reason['detail']}"
+        if reason["latched"]:
+            yield "  until python -m app resume"
+    yield from _unrecorded(document)
     for day, change in document["days"].items():
         yield f"{day}: {change}"

@@ -1,19 +1,22 @@
 """Works towards targets, and keeps the books. Sole sender of orders, sole writer of the portfolio."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
 import msgspec
 
+from app.coordinators.growth_canceller import HALTED, GrowthCanceller, words_of
 from app.coordinators.reconciler import Reconciler
 from app.domain.denial import Denial
 from app.domain.events import (
     BookStale,
     CancelRejected,
     Fill,
+    FlattenCommand,
     FundingPaid,
+    HaltCommand,
     OrderAccepted,
     OrderCanceled,
     OrderEvent,
@@ -23,6 +26,7 @@ from app.domain.events import (
     OrderUnknown,
     ReasonCleared,
     ReasonRaised,
+    ResumeCommand,
     Severity,
     StreamEvent,
     StreamReset,
@@ -46,6 +50,8 @@ RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
 UNPROTECTED = "unprotected:"
 """With the symbol behind it."""
+RISK_OWNER = "risk"
+FLATTENED = "flattened by the operator"
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -85,6 +91,9 @@ class ExecutionCoordinator(BaseCoordinator):
             ReasonRaised: self._on_restriction,
             ReasonCleared: self._on_restriction,
             StreamReset: self._on_reset,
+            HaltCommand: self._on_halt,
+            ResumeCommand: self._on_resume,
+            FlattenCommand: self._on_flatten,
         }
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
@@ -117,6 +126,9 @@ class ExecutionCoordinator(BaseCoordinator):
             publish=context.facts.publish,
         )
         self._publish = context.facts.publish
+        self._growth = GrowthCanceller(
+            self._tracker, self._send_point, context.trading_state, settings.execution.cancel_retry_every_s
+        )
         self._reconciler = Reconciler(context, self._portfolio, self._tracker, self.apply, self._record)
         self._recover(context)
         for symbol in context.instruments:
@@ -128,8 +140,15 @@ class ExecutionCoordinator(BaseCoordinator):
         return context.evolve(self.name, portfolio=self._portfolio, risk=self._risk, execution=self)
 
     async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
-        """Compare with the exchange from time to time, and ask for orders whose outcome is unknown."""
+        """Compare with the exchange, ask for orders whose outcome is unknown, and press for cancels unconfirmed."""
         del context
+        supervisor.spawn(
+            "execution.cancel_growth",
+            self._growth.run,
+            restart=RestartPolicy.permanent(),
+            critical=True,
+            owner=self.name,
+        )
         supervisor.spawn(
             "execution.reconcile",
             self._reconcile_loop,
@@ -216,12 +235,16 @@ class ExecutionCoordinator(BaseCoordinator):
         pursuit = self._pursuits.get(symbol)
         return 0 if pursuit is None else pursuit.target.sequence
 
-    def flatten(self, reason: str) -> None:
-        """Close every position, reduce-only, and void every target."""
-        for symbol in self._books.instruments:
+    def growing(self, symbols: Collection[str] | None = None) -> list[str]:
+        """Return the working orders that can grow a position, of some symbols or of all, in words for people."""
+        return [words_of(tracked) for tracked in self._growth.growing(symbols)]
+
+    def flatten(self, reason: str, symbols: Collection[str] | None = None) -> None:
+        """Close every position, reduce-only, and void every target; of some symbols or of all."""
+        for symbol in self._books.instruments if symbols is None else symbols:
             held = self._portfolio.position(symbol).contracts
             pursuit = self._pursuits.get(symbol)
-            if not held:
+            if not held and not self._growth.growing((symbol,)):
                 if pursuit is not None:
                     pursuit.void = True
                 continue
@@ -342,12 +365,7 @@ class ExecutionCoordinator(BaseCoordinator):
     def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
         self._publish(change)
         if self._trading_state.current.level is TradingLevel.HALTED:
-            self._cancel_growth()
-
-    def _cancel_growth(self) -> None:
-        for tracked in self._tracker.all_working():
-            if not tracked.order.reduce_only:
-                self._send_point.cancel(tracked, "trading halted")
+            self._growth.cancel(HALTED)
 
     def _on_reset(self, reset: StreamReset) -> None:
         self._record(reset)
@@ -356,6 +374,36 @@ class ExecutionCoordinator(BaseCoordinator):
             self._books.distrust(symbol)
         self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, reset.reason)
         self._reconciler.request()
+
+    # -- operator ------------------------------------------------------------------------------------------------
+
+    def _on_halt(self, command: HaltCommand) -> None:
+        """Cancel what can grow: again, if trading was halted before. Trading is halted already."""
+        self._growth.cancel(HALTED)
+        self._record(command)
+        self._publish(command)
+
+    def _on_resume(self, command: ResumeCommand) -> None:
+        """Lift the reasons, and have the guards look at once: one whose limit is still passed raises its own again."""
+        self._record(command)
+        for owner, code in command.reasons:
+            self._trading_state.lift_reason(owner, code)
+        self._forget_lifted()
+        self._look()
+        self._save_risk()
+        self._publish(command)
+
+    def _on_flatten(self, command: FlattenCommand) -> None:
+        """Close positions, in every trading state; what could open them again is canceled first."""
+        self._growth.cancel(FLATTENED, command.symbols)
+        self.flatten(FLATTENED, command.symbols)
+        self._record(command)
+        self._save_state()
+        self._publish(command)
+
+    def _forget_lifted(self) -> None:
+        reasons = self._trading_state.current.reasons
+        self._risk.keep_raised({reason.code for reason in reasons if reason.owner == RISK_OWNER})
 
     # -- pursuit -------------------------------------------------------------------------------------------------
 
@@ -423,8 +471,6 @@ class ExecutionCoordinator(BaseCoordinator):
     def _finish(self, symbol: str) -> None:
         """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
         trading = self._trading_state.current
-        if trading.level is TradingLevel.HALTED:
-            self._cancel_growth()
         # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
         waits = any(reason.owner == OWNER for reason in trading.reasons)
         if not waits:
@@ -444,6 +490,8 @@ class ExecutionCoordinator(BaseCoordinator):
         risk = context.journal.state_of("risk")
         if risk is not None:
             self._risk.restore(risk)
+            # The operator may have lifted reasons while no bot ran.
+            self._forget_lifted()
         pursuits = context.journal.state_of(self.name)
         if pursuits is not None:
             self._pursuits = msgspec.json.decode(pursuits, type=dict[str, Pursuit])

@@ -6,12 +6,14 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any
 
+from app.coordinators.operator_desk import OperatorDesk
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import StreamEvent, Timer
 from app.domain.market import SECOND_NS, Bar, MarkPrice
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.account import AccountPort
 from app.ports.connection import Connection
+from app.ports.control import ControlSurface
 from app.ports.market_data import MarketData
 
 BREATH_S = 0.01
@@ -36,8 +38,11 @@ class RuntimeCoordinator(BaseCoordinator):
         market_data: MarketData,
         account: AccountPort,
         on_stream_end: Callable[[str], None],
+        control: ControlSurface | None = None,
     ) -> None:
         super().__init__()
+        self._control = control
+        self._desk = OperatorDesk(lambda: self.context, self.post)
         self._connection = connection
         self._market_data = market_data
         self._account = account
@@ -62,9 +67,14 @@ class RuntimeCoordinator(BaseCoordinator):
         self._inbox.append(event)
         self._woken.set()
 
+    def halt(self, reason: str) -> None:
+        """Let nothing grow any more, from this call on, until the operator resumes: see ``OperatorDesk.halt``."""
+        self._desk.halt(reason)
+
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Connect, and load the instruments that the strategies trade."""
         journal = context.journal
+        context.facts.subscribe(self._desk.on_fact)
         await self._connection.connect()
         context.clock.advance_to(self._connection.now_ns)
         trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)
@@ -78,12 +88,26 @@ class RuntimeCoordinator(BaseCoordinator):
         )
 
     async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
-        """Start the pump. An event that a stage could not take in leaves the books in doubt: the bot stops."""
+        """Start the pump, and listen to the operator.
+
+        An event that a stage could not take in leaves the books in doubt: the bot stops. Without the control surface
+        trading goes on, degraded.
+        """
         del context
         supervisor.spawn("runtime.pump", self._pump, restart=RestartPolicy.temporary(), critical=True, owner=self.name)
         if not self._connection.capabilities.is_virtual:
             supervisor.spawn(
                 "runtime.timer", self._tick, restart=RestartPolicy.permanent(), critical=True, owner=self.name
+            )
+
+        control = self._control
+        if control is not None:
+            supervisor.spawn(
+                "runtime.control",
+                lambda: control.serve(self._desk.answer),
+                restart=RestartPolicy.permanent(),
+                critical=False,
+                owner=self.name,
             )
 
     async def shutdown(self) -> None:

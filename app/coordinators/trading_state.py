@@ -38,9 +38,16 @@ class TradingStateOwner:
 
     def clear_reason(self, owner: str, code: str) -> None:
         """Take a reason back; a no-op when it is not held, or latched."""
-        if any(reason.latched and (reason.owner, reason.code) == (owner, code) for reason in self._state.reasons):
-            return
-        self._change(ReasonCleared(time_ns=self._clock.now_ns, owner=owner, code=code))
+        if not self._latches(owner, code):
+            self._change(ReasonCleared(time_ns=self._clock.now_ns, owner=owner, code=code))
+
+    def lift_reason(self, owner: str, code: str) -> None:
+        """Take a latched reason back, at the operator's word; a no-op when it is not held, or not latched."""
+        if self._latches(owner, code):
+            self._change(ReasonCleared(time_ns=self._clock.now_ns, owner=owner, code=code))
+
+    def _latches(self, owner: str, code: str) -> bool:
+        return any((reason.owner, reason.code) == (owner, code) for reason in self._state.latched)
 
     def _change(self, change: ReasonRaised | ReasonCleared) -> None:
         state = self._state.after(change)

@@ -175,7 +175,30 @@ class ReasonCleared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     code: str
 
 
+class HaltCommand(msgspec.Struct, frozen=True, tag=True):
+    """The operator wants nothing to grow any more. The trading state was halted before this came onto the stream."""
+
+    time_ns: int
+    reason: str
+
+
+class ResumeCommand(msgspec.Struct, frozen=True, tag=True):
+    """The operator lifts latched reasons, having seen and confirmed them."""
+
+    time_ns: int
+    reasons: tuple[tuple[str, str], ...]
+    """Owner and code of each."""
+
+
+class FlattenCommand(msgspec.Struct, frozen=True, tag=True):
+    """The operator wants positions closed."""
+
+    time_ns: int
+    symbols: tuple[str, ...]
+
+
 OrderEvent = OrderAccepted | OrderTriggered | OrderRejected | OrderUnknown | OrderCanceled | OrderExpired
 AccountEvent = OrderEvent | CancelRejected | Fill | FundingPaid
-ControlEvent = StreamReset | BookStale | Timer | ReasonRaised | ReasonCleared
+OperatorCommand = HaltCommand | ResumeCommand | FlattenCommand
+ControlEvent = StreamReset | BookStale | Timer | ReasonRaised | ReasonCleared | OperatorCommand
 StreamEvent = MarketEvent | AccountEvent | ControlEvent

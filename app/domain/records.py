@@ -7,7 +7,9 @@ import msgspec
 from app.domain.events import (
     CancelRejected,
     Fill,
+    FlattenCommand,
     FundingPaid,
+    HaltCommand,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -16,6 +18,7 @@ from app.domain.events import (
     OrderUnknown,
     ReasonCleared,
     ReasonRaised,
+    ResumeCommand,
     StreamReset,
 )
 from app.domain.ledger import LedgerEntry
@@ -124,6 +127,9 @@ Record = (
     | Target
     | ReasonRaised
     | ReasonCleared
+    | HaltCommand
+    | ResumeCommand
+    | FlattenCommand
     | StateSaved
     | Mismatch
     | DayClosed

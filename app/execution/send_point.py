@@ -1,6 +1,6 @@
 """The one send point: no other module may hand an order to an exchange."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
@@ -106,6 +106,28 @@ class SendPoint:
         self._order_entry.cancel(order, reason)
         self._record(CancelIntended(order.client_order_id, self._books.now_ns, reason))
 
+    def cancel_all(self, orders: Iterable[TrackedOrder], reason: str) -> None:
+        """Ask for orders to be canceled, each once. All requests leave before the first of them is put on record."""
+        asked: list[CancelIntended] = []
+        unsent = []
+        for tracked in orders:
+            if tracked.cancel_requested or not tracked.is_working:
+                continue
+            tracked.cancel_requested = True
+            if tracked.status is OrderStatus.INTENDED:
+                unsent.append(tracked)
+                continue
+            self._order_entry.cancel(tracked.order, reason)
+            asked.append(CancelIntended(tracked.order.client_order_id, self._books.now_ns, reason))
+        self._record(*asked)
+        for tracked in unsent:
+            self._withdraw(tracked, reason)
+
+    def cancel_again(self, tracked: TrackedOrder, reason: str) -> None:
+        """Ask once more for an order that was asked for before: that intent is on record already."""
+        tracked.cancel_requested = True
+        self._order_entry.cancel(tracked.order, reason)
+
     def store_failed(self, error: JournalFailed) -> None:
         """Restrict trading, and let go of the orders that wait for the store: it will not call back any more.
 
@@ -150,9 +172,9 @@ class SendPoint:
         self._publish(record)
         return denial
 
-    def _record(self, record: CancelIntended | OrderCanceled | OrderDenied | OrderSent) -> None:
+    def _record(self, *records: CancelIntended | OrderCanceled | OrderDenied | OrderSent) -> None:
         try:
-            self._journal.append(record)
+            self._journal.append(*records)
         except JournalFailed as error:
             self._restrict(error)
 

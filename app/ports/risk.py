@@ -1,6 +1,6 @@
 """Risk: judges orders before they are sent, and watches the account all the time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -39,6 +39,9 @@ class Risk(RiskView, Protocol):
 
     def on_funding(self, paid: FundingPaid, books: Books) -> None:
         """Take notice of an applied funding settlement."""
+
+    def keep_raised(self, codes: Collection[str]) -> None:
+        """Forget what was raised and is not among ``codes``: while its cause lasts, it is raised again."""
 
     def closed_days(self) -> Sequence[DayClosed]:
         """Return the days that ended since the last call."""

@@ -1,6 +1,6 @@
 """The stages that the pump hands each event of the stream to, in this order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from app.domain.events import StreamEvent
@@ -18,6 +18,9 @@ class AccountStage(Protocol):
 
     def pursued(self, symbol: str) -> int:
         """Return the sequence of the latest target of ``symbol`` that was taken in; 0 when none was."""
+
+    def growing(self, symbols: Collection[str] | None = None) -> Sequence[str]:
+        """Return the working orders that can grow a position, of some symbols or of all, in words for people."""
 
 
 class DecisionStage(Protocol):

@@ -18,3 +18,6 @@ class TradingStatePort(Protocol):
 
     def clear_reason(self, owner: str, code: str) -> None:
         """Take a reason back; a no-op when it is not held, or latched."""
+
+    def lift_reason(self, owner: str, code: str) -> None:
+        """Take a latched reason back, at the operator's word; a no-op when it is not held, or not latched."""

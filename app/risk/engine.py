@@ -1,6 +1,6 @@
 """The risk engine: one for every mode. Its checks and guards are the lists below, in the order in which they run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
@@ -141,6 +141,11 @@ class RiskEngine:
                 guard.on_funding(paid, books)
             except Exception as error:  # noqa: BLE001 - as in look
                 self._note_failure(error)
+
+    def keep_raised(self, codes: Collection[str]) -> None:
+        """Forget what was raised and is not among ``codes``: while its cause lasts, it is raised again."""
+        for code in self._held.keys() - set(codes):
+            del self._held[code]
 
     def closed_days(self) -> Sequence[DayClosed]:
         """Return the days that ended since the last call."""

@@ -189,6 +189,9 @@ class ExecutionSettings(Section):
 
     stop_policy: Literal["cancel", "keep", "flatten"] = Field("cancel", description="Working orders at the stop.")
     reconcile_every_s: Seconds = Field(300.0, description="Wall time between comparisons with the exchange.")
+    cancel_retry_every_s: float = Field(
+        1.0, gt=0, le=60, description="Until the exchange confirms a cancel of an order that must not grow."
+    )
     unknown_query_every_s: Seconds = Field(2.0, description="Between queries for an order of unknown outcome.")
     request_valid_s: Seconds = Field(
         5.0, description="The exchange takes a request only so long after its sending; only then is absence a proof."

@@ -11,7 +11,7 @@ from app.storage.errors import (
 )
 from app.storage.folder_lock import Holder, StateFolderLock, read_holder
 from app.storage.memory_journal import MemoryJournal
-from app.storage.opening import open_journal, read_summary, rebuild_projections
+from app.storage.opening import open_journal, open_stopped, read_summary, rebuild_projections
 from app.storage.summary import Summary
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "StorageError",
     "Summary",
     "open_journal",
+    "open_stopped",
     "read_holder",
     "read_summary",
     "rebuild_projections",

@@ -17,9 +17,9 @@ from app.storage.store import JournalStore
 
 
 def open_sql_journal(
-    folder: Path, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str
+    folder: Path, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str, is_start: bool
 ) -> SqlJournal:
-    """Lock the folder, open the database, migrate it if need be, count the start."""
+    """Lock the folder, open the database, migrate it if need be, count the start if it is one."""
     path = folder / JOURNAL_FILE
     with ExitStack() as opened:
         lock = StateFolderLock(folder, profile)
@@ -28,7 +28,7 @@ def open_sql_journal(
         connection = opened.enter_context(connect_writer(path, busy_timeout_s))
         try:
             bring_to_head(connection, path)
-            begun = begin_run(connection, account_id)
+            begun = begin_run(connection, account_id, is_start=is_start)
         except Exception as error:
             raise diagnose(error, path, busy_timeout_s) from error
         store = JournalStore(connection, path, begun.projections, busy_timeout_s)

@@ -1,5 +1,7 @@
 """The ways into a state folder. Each imports SQLAlchemy (0.13 s) only when it is gone."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,34 @@ def open_journal(
     """
     from app.storage.open_sql import open_sql_journal  # noqa: PLC0415 - see the first line of this file
 
-    return open_sql_journal(folder, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile)
+    return open_sql_journal(
+        folder, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile, is_start=True
+    )
+
+
+@contextmanager
+def open_stopped(folder: Path, account_id: str, *, busy_timeout_s: float, profile: str = "") -> Iterator["SqlJournal"]:
+    """Lock the state folder of a bot that does not run and open its journal, within the block. Counts as no start.
+
+    Args:
+        folder: The state folder; created when it is missing.
+        account_id: Whose records they are.
+        busy_timeout_s: How long to wait for another program that has the database locked.
+        profile: For the lock file.
+
+    Raises:
+        StateFolderInUse: A bot runs.
+        StorageError: It cannot be opened; the message says what to do.
+    """
+    from app.storage.open_sql import open_sql_journal  # noqa: PLC0415 - see the first line of this file
+
+    journal = open_sql_journal(
+        folder, account_id, threaded=False, busy_timeout_s=busy_timeout_s, profile=profile, is_start=False
+    )
+    try:
+        yield journal
+    finally:
+        journal.close()
 
 
 def rebuild_projections(folder: Path, *, busy_timeout_s: float) -> int:

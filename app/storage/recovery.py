@@ -21,11 +21,13 @@ class Begun(msgspec.Struct, frozen=True):
     last_seq: int
 
 
-def begin_run(connection: sa.Connection, account_id: str) -> Begun:
-    """Count this start, durably, and return what is on record."""
+def begin_run(connection: sa.Connection, account_id: str, *, is_start: bool = True) -> Begun:
+    """Count this start, durably, and return what is on record. What is no start of a bot is not counted."""
     with connection.begin():
-        epoch = read_epoch(connection, account_id) + 1
-        connection.exec_driver_sql(PUT_META, {"account_id": account_id, "name": EPOCH, "value": str(epoch)})
+        epoch = read_epoch(connection, account_id)
+        if is_start:
+            epoch += 1
+            connection.exec_driver_sql(PUT_META, {"account_id": account_id, "name": EPOCH, "value": str(epoch)})
         projections = Projections(account_id)
         projections.load(connection)
         recovered = recovered_from(projections.fold, epoch, last_time_ns(connection, account_id))

@@ -5,7 +5,15 @@ from typing import Protocol
 
 import msgspec
 
-from app.domain.events import Fill, FundingPaid, ReasonCleared, ReasonRaised
+from app.domain.events import (
+    Fill,
+    FlattenCommand,
+    FundingPaid,
+    HaltCommand,
+    ReasonCleared,
+    ReasonRaised,
+    ResumeCommand,
+)
 from app.domain.ledger import LedgerEntry
 from app.domain.records import (
     CancelIntended,
@@ -31,6 +39,9 @@ URGENT = frozenset(
         PositionChanged,
         ReasonRaised,
         ReasonCleared,
+        HaltCommand,
+        ResumeCommand,
+        FlattenCommand,
         StateSaved,
         Mismatch,
         DayClosed,

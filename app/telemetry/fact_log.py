@@ -6,13 +6,16 @@ from loguru import logger
 
 from app.domain.events import (
     Fill,
+    FlattenCommand,
     FundingPaid,
+    HaltCommand,
     OrderCanceled,
     OrderExpired,
     OrderRejected,
     OrderUnknown,
     ReasonCleared,
     ReasonRaised,
+    ResumeCommand,
     Severity,
     StreamReset,
 )
@@ -34,6 +37,9 @@ class FactLog:
             OrderDenied: _order_denied,
             Mismatch: _mismatch,
             StreamReset: _stream_reset,
+            HaltCommand: _halt,
+            ResumeCommand: _resume,
+            FlattenCommand: _flatten,
             SettingsChanged: _settings_changed,
             HealthChanged: _health_changed,
         }
@@ -66,6 +72,19 @@ def _reason_raised(fact: ReasonRaised) -> None:
 
 def _reason_cleared(fact: ReasonCleared) -> None:
     logger.bind(at=iso(fact.time_ns), owner=fact.owner, code=fact.code).info("trading restriction lifted")
+
+
+def _halt(fact: HaltCommand) -> None:
+    logger.bind(at=iso(fact.time_ns), reason=fact.reason).warning("the operator halted trading")
+
+
+def _resume(fact: ResumeCommand) -> None:
+    lifted = ", ".join(f"{owner}:{code}" for owner, code in fact.reasons)
+    logger.bind(at=iso(fact.time_ns), lifted=lifted).warning("the operator resumed trading")
+
+
+def _flatten(fact: FlattenCommand) -> None:
+    logger.bind(at=iso(fact.time_ns), symbols=", ".join(fact.symbols)).warning("the operator closes positions")
 
 
 def _order_intended(fact: OrderIntended) -> None:

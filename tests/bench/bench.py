@@ -88,6 +88,13 @@ async def start_and_stop_ms():
     return (time.perf_counter() - began) * 1000
 
 
+def kill_switch():
+    """Yield what the kill switch takes; see the module."""
+    from tests.bench import kill_switch as measured
+
+    yield from measured.kill_switch()
+
+
 def tell(name, value, target):
     print(f"{name:<58} {value:>14}   target {target}")
 
@@ -109,6 +116,9 @@ def main():
             "< 50 ms",
         )
         tell("idle memory", f"{idle_mb(folder):.0f} MB", "< 120 MB")
+        for name, refusal_ms, dispatch_ms in kill_switch():
+            tell(f"halt to refusal, p99; {name}", f"{refusal_ms:.2f} ms", "<= 10 ms")
+            tell("  to 200 cancels dispatched, p99", f"{dispatch_ms:.1f} ms", "<= 250 ms")
         if not candles.is_file():
             print(f"{candles} is not there: no reference run")
             return

@@ -17,25 +17,6 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def call(tmp_path):
-    """Run the command line in a folder of its own, with nothing of this machine's settings."""
-
-    def run(*words, timeout=60, **environment):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
-        return subprocess.run(
-            [sys.executable, "-m", "app", *words],
-            cwd=tmp_path,
-            env=kept | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")} | environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture
 def candles(tmp_path):
     path = tmp_path / "candles.parquet"
     frame_of(600).write_parquet(path)

@@ -7,8 +7,8 @@ from app.domain.events import ReasonCleared, ReasonRaised, Severity
 from app.domain.trading_state import TradingLevel, TradingState
 
 
-def raised(code, severity=Severity.REDUCE_ONLY, time_ns=1, owner="risk"):
-    return ReasonRaised(time_ns=time_ns, owner=owner, code=code, severity=severity, detail="")
+def raised(code, severity=Severity.REDUCE_ONLY, time_ns=1, owner="risk", *, latched=False):
+    return ReasonRaised(time_ns=time_ns, owner=owner, code=code, severity=severity, detail="", latched=latched)
 
 
 def cleared(code, owner="risk"):
@@ -55,6 +55,25 @@ def test_a_reason_may_become_more_severe():
     worse = state(raised("a", time_ns=1), raised("a", Severity.HALTED, time_ns=2))
     assert worse.level is TradingLevel.HALTED
     assert [reason.time_ns for reason in worse.reasons] == [2]
+
+
+def test_what_is_latched_never_becomes_milder():
+    """A guard that is halted and latched, and then fails, says only REDUCE_ONLY, not latched: it stays as it was."""
+    held = state(raised("a", Severity.HALTED, latched=True))
+    assert held.after(raised("a")) is held
+    assert held.after(raised("a", Severity.HALTED)) is held
+    assert held.latched == held.reasons
+
+
+def test_what_is_latched_stays_so_when_it_becomes_more_severe():
+    [worse] = state(raised("a", latched=True), raised("a", Severity.HALTED)).reasons
+    assert (worse.severity, worse.latched) == (Severity.HALTED, True)
+
+
+def test_a_reason_that_is_held_may_become_latched():
+    held = state(raised("a"), raised("b"))
+    assert held.latched == ()
+    assert [reason.code for reason in held.after(raised("a", latched=True)).latched] == ["a"]
 
 
 def test_a_denial_reads_as_rule_value_and_limit():

@@ -259,3 +259,58 @@ def test_a_reducing_order_is_cut_to_what_is_held(held, side):
 def test_there_is_nothing_to_reduce_on_the_same_side(held, side):
     with pytest.raises(NothingToReduce):
         clamp_to_position(exit_order("1", side), Decimal(held))
+
+
+# -- many cancels at once ---------------------------------------------------------------------------------------
+
+
+def test_all_cancels_leave_before_the_first_is_recorded(desk):
+    """Three orders work: three requests at the exchange, while the journal still has none of them."""
+    working = [desk.point.send(order("", contracts=size)) for size in ("1", "2", "3")]
+    recorded = []
+    cancel = desk.exchange.cancel
+
+    def note(asked, reason):
+        cancel(asked, reason)
+        recorded.append(CancelIntended in desk.recorded())
+
+    desk.exchange.cancel = note
+
+    desk.point.cancel_all(working, "trading halted")
+
+    assert recorded == [False, False, False]
+    assert desk.recorded()[-3:] == [CancelIntended] * 3
+    assert [reason for _, reason in desk.exchange.canceled] == ["trading halted"] * 3
+
+
+def test_all_cancels_leave_though_the_store_has_failed(desk):
+    working = [desk.point.send(order("", contracts=size)) for size in ("1", "2")]
+    desk.journal.fail()
+
+    desk.point.cancel_all(working, "trading halted")
+
+    assert len(desk.exchange.canceled) == 2
+    assert desk.trading.current.holds("execution", "store_failed")
+
+
+def test_of_many_what_has_not_left_is_withdrawn_and_what_was_asked_for_or_ended_is_left_alone(slow):
+    asked, waits = slow.point.send(order("")), slow.point.send(order("", contracts="2"))
+    slow.journal.commit(1)
+    slow.point.cancel(asked, "before")
+    assert (asked.status, waits.status) == (OrderStatus.SENT, OrderStatus.INTENDED)
+
+    slow.point.cancel_all([asked, waits], "trading halted")
+    slow.point.cancel_all([asked, waits], "trading halted")
+
+    assert waits.status is OrderStatus.CANCELED
+    assert [reason for _, reason in slow.exchange.canceled] == ["before"]
+
+
+def test_a_cancel_is_asked_for_again_without_a_second_record(desk):
+    tracked = desk.point.send(order(""))
+    desk.point.cancel(tracked, "trading halted")
+
+    desk.point.cancel_again(tracked, "asked for again")
+
+    assert desk.exchange.canceled == [(FIRST, "trading halted"), (FIRST, "asked for again")]
+    assert desk.recorded().count(CancelIntended) == 1

@@ -211,3 +211,23 @@ def test_a_guard_that_fails_to_take_something_in_restricts_trading_and_harms_not
     assert raised.code == "watch_failed"
     assert "LookupError: lost" in raised.detail
     assert engine.look(account.books) == []
+
+
+def test_a_reason_that_was_lifted_is_raised_again_while_its_limit_is_passed(account):
+    """Equity falls from 10,000 to 7,000, drawdown limit 20 %: raised once; lifted by the operator, raised once more."""
+    engine = RiskEngine(limits(drawdown_ratio_max="0.2"))
+    account.fill("100")
+    account.mark("100")
+    engine.look(account.books)
+    account.mark("70")
+
+    def raised():
+        return [change.code for change in engine.look(account.books) if isinstance(change, ReasonRaised)]
+
+    first = raised()
+    assert "drawdown" in first
+    assert raised() == []
+
+    engine.keep_raised({code for code in first if code != "drawdown"})
+
+    assert raised() == ["drawdown"]

@@ -9,12 +9,15 @@ from loguru import logger
 from rich.console import Console
 
 from app.domain.events import (
+    FlattenCommand,
+    HaltCommand,
     OrderCanceled,
     OrderExpired,
     OrderRejected,
     OrderUnknown,
     ReasonCleared,
     ReasonRaised,
+    ResumeCommand,
     Severity,
     StreamReset,
 )
@@ -82,6 +85,9 @@ FACTS = [
     (restricted("lifecycle", Severity.REDUCE_ONLY), "INFO", "trading restricted to reduce_only at="),
     (ReasonCleared(time_ns=AT, owner="risk", code="x"), "INFO", "trading restriction lifted"),
     (MISMATCH, "ERROR", "differ in position"),
+    (HaltCommand(AT, "cable on fire"), "WARNING", "the operator halted trading at="),
+    (ResumeCommand(AT, (("operator", "halt"),)), "WARNING", "the operator resumed trading at="),
+    (FlattenCommand(AT, (BTC,)), "WARNING", "the operator closes positions at="),
     (StreamReset(AT, "lost"), "WARNING", "stream was interrupted"),
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
     (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),

@@ -1,0 +1,4 @@
+from app.control.client import NoAnswer, NobodyListens, ask
+from app.control.server import ControlSocket
+
+__all__ = ["ControlSocket", "NoAnswer", "NobodyListens", "ask"]
