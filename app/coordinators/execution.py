@@ -29,7 +29,7 @@ from app.domain.events import (
     Timer,
 )
 from app.domain.market import Bar, MarkPrice, Quote
-from app.domain.order import TERMINAL, OrderStatus, Purpose
+from app.domain.order import TERMINAL, Order, OrderStatus, Purpose
 from app.domain.portfolio import Portfolio
 from app.domain.records import PositionChanged, Record, StateSaved
 from app.domain.target import Target
@@ -44,6 +44,8 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
+UNPROTECTED = "unprotected:"
+"""With the symbol behind it."""
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -374,18 +376,26 @@ class ExecutionCoordinator(BaseCoordinator):
         if not self._pursuits_saved:
             # Before the first intent: whoever finds an order in the journal finds there what it was for.
             self._save_pursuits()
-        for order in sends:
-            denied = isinstance(sent := self._send_point.send(order), Denial)
-            if denied and order.purpose is Purpose.EXIT:
-                self._unfinished.add(symbol)
-            if denied and order.is_protective:
-                self._trading_state.raise_reason(
-                    OWNER, f"unprotected:{symbol}", Severity.REDUCE_ONLY, f"stop not sent: {sent}"
-                )
+        self._send(symbol, sends)
         for item, reason in todo.cancel:
             tracked = self._tracker.find(item.order.client_order_id)
             if tracked is not None:
                 self._send_point.cancel(tracked, reason)
+
+    def _send(self, symbol: str, orders: Sequence[Order]) -> None:
+        bare: Denial | None = None
+        for order in orders:
+            sent = self._send_point.send(order)
+            if isinstance(sent, Denial) and order.purpose is Purpose.EXIT:
+                self._unfinished.add(symbol)
+            if isinstance(sent, Denial) and order.is_protective:
+                bare = sent
+        if bare is not None:
+            self._trading_state.raise_reason(
+                OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, f"stop not sent: {bare}"
+            )
+        elif self._trading_state.current.reasons:
+            self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
 
     def _after_end(self, symbol: str, purpose: Purpose, sequence: int) -> None:
         pursuit = self._pursuits.get(symbol)

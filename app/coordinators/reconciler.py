@@ -12,7 +12,8 @@ from app.domain.market import SECOND_NS
 from app.domain.order import OrderStatus
 from app.domain.portfolio import Portfolio
 from app.domain.records import Mismatch, Record, StateSaved
-from app.execution import CONFIRMED, OrderTracker, compare_balance, compare_positions, foreign_orders, outcome
+from app.execution import OrderTracker, compare_balance, compare_positions, foreign_orders, outcome
+from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 
 OWNER = "reconciler"
@@ -55,7 +56,7 @@ class Reconciler:
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
         self._absent: dict[str, int] = {}
-        """Since when an order of unknown outcome is known not to be there, by its id."""
+        """Since when an order that should be there is not, by its id."""
         agreed = context.journal.state_of(OWNER)
         self._seen_ns = (
             context.journal.recovered().last_time_ns if agreed is None else msgspec.json.decode(agreed, type=int)
@@ -119,10 +120,11 @@ class Reconciler:
         return not found
 
     async def resolve_unknown(self) -> None:
-        """Ask for every order of unknown outcome."""
+        """Ask for every order of unknown outcome, and again for those that were not there."""
         for tracked in self._tracker.all_working():
-            if tracked.status is OrderStatus.UNKNOWN:
-                await self._resolve(tracked.order.symbol, tracked.order.client_order_id)
+            client_order_id = tracked.order.client_order_id
+            if tracked.status is OrderStatus.UNKNOWN or client_order_id in self._absent:
+                await self._resolve(tracked.order.symbol, client_order_id)
 
     async def _catch_up(self) -> None:
         """Take in what the stream may have missed: fills, funding, ends of orders. What it told already counts once."""
@@ -159,8 +161,9 @@ class Reconciler:
         tracked = self._tracker.find(client_order_id)
         if tracked is None or not tracked.is_working:
             # Its own event came while we asked.
+            self._absent.pop(client_order_id, None)
             return
-        if theirs is None and tracked.status is OrderStatus.UNKNOWN and self._may_still_arrive(client_order_id):
+        if theirs is None and self._may_still_arrive(client_order_id):
             return
         self._absent.pop(client_order_id, None)
         event = outcome(tracked.record(), theirs, self._context.clock.now_ns)
@@ -171,7 +174,8 @@ class Reconciler:
         """Whether an order that is not there may be on its way: its request travels on when its sender has died.
 
         It was sent before its outcome became unknown, so before anybody asked for it: what is still absent a whole
-        validity window after the first question never arrives any more.
+        validity window after the first question never arrives any more. Nor does a venue that answers from a copy
+        which lags behind make us forget an order that works.
         """
         now_ns = self._context.clock.now_ns
         return now_ns - self._absent.setdefault(client_order_id, now_ns) < self._valid_ns

@@ -1,11 +1,10 @@
 from app.execution.books import AccountBooks
 from app.execution.planner import Plan, Pursuit, plan
-from app.execution.reconciliation import CONFIRMED, compare_balance, compare_positions, foreign_orders, outcome
+from app.execution.reconciliation import compare_balance, compare_positions, foreign_orders, outcome
 from app.execution.send_point import SendPoint, clamp_to_position
 from app.execution.tracker import OrderTracker, TrackedOrder
 
 __all__ = [
-    "CONFIRMED",
     "AccountBooks",
     "OrderTracker",
     "Plan",

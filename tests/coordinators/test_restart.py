@@ -85,6 +85,20 @@ async def lives(container, exchange, journal):
     await made.end()
 
 
+async def test_a_stop_that_could_not_be_sent_holds_growth_back_until_one_is(lives, exchange, mocker):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    mocker.patch("app.risk.engine.REDUCING_CHECKS", (lambda *_: Denial("test", "1", "0"),))
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    assert lives.trading.holds("execution", f"unprotected:{BTC}")
+    mocker.stopall()
+    await lives.crash()
+
+    await lives.begin()
+    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+    assert lives.trading.level is TradingLevel.ACTIVE
+
+
 def executed(exchange, order, trade_id, price="100", *, held):
     """Let the exchange fill an order while nobody listens."""
     filled = fill(trade_id, order.side, order.contracts, price, "0", client_order_id=order.client_order_id)
@@ -361,6 +375,35 @@ async def test_an_order_that_ended_while_the_stream_was_down_ends_in_the_books(l
     exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.CANCELED)
     assert await lives.execution._reconciler.compare()
     assert lives.execution._tracker.open_orders == 0
+
+
+async def test_an_order_that_is_gone_is_over_only_when_it_stays_gone(lives, exchange):
+    """A venue may answer from a copy that lags behind: not there at 0 s and at 4 s is no proof, at 5 s it is one."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+
+    await lives.execution._reconciler.compare()
+    await lives.price("100", 4)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.open_orders == 1
+    await lives.price("100", 5)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.open_orders == 0
+
+
+async def test_an_order_that_was_gone_and_is_told_of_works_on(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [entry] = exchange.submitted
+    await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+    await lives.execution._reconciler.compare()
+
+    exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.OPEN)
+    await lives.price("100", 5)
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.open_orders == 1
 
 
 async def test_an_order_that_is_listed_is_not_asked_for(lives, exchange, mocker):
