@@ -439,7 +439,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _send(self, symbol: str, orders: Sequence[Order]) -> None:
         bare: Denial | None = None
-        for order in sends:
+        for order in orders:
             sent = self._send_point.send(order)
             if isinstance(sent, Denial) and order.purpose is Purpose.EXIT:
                 self._unfinished.add(symbol)
