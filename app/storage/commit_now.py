@@ -19,9 +19,9 @@ class CommitNow:
         self.durable_seq = last_seq
 
     @property
-    def failure(self) -> str | None:
+    def failed(self) -> JournalFailed | None:
         """Why nothing can be written any more; None while it can."""
-        return self._store.failure
+        return self._store.failed
 
     def put(self, records: Sequence[Encoded], *, urgent: bool) -> None:
         """Take records in; commit when they are urgent or many.
@@ -55,6 +55,6 @@ class CommitNow:
 
     def close(self) -> bool:
         """Commit what is buffered, unless the store has failed; the connection can then be closed."""
-        with suppress(JournalFailed):  # whoever cares reads ``failure``; closing goes on
+        with suppress(JournalFailed):  # whoever cares reads ``failed``; closing goes on
             self.flush()
         return True
