@@ -92,7 +92,8 @@ def _document(folder: Path, place: Place, summary: Summary, health: dict[str, An
 def _lines(document: dict[str, Any]) -> Iterator[str]:
     health = document["health"]
     if health is None:
-        who = document["lease_holder"] or "no bot runs"
+        holder = document["lease_holder"]
+        who = "no bot runs" if holder is None else f"no bot runs here, but {holder}"
         yield f"{who}; its journal in {document['journal']} says:"
     else:
         ready = "ready" if health["ready"] else "not ready"

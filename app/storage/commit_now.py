@@ -34,13 +34,17 @@ class CommitNow:
             self.flush()
 
     def when_durable(self, seq: int, callback: Callable[[], None]) -> None:
-        """Call ``callback`` once the record ``seq`` is durable: somebody waits, so commit now."""
+        """Call ``callback`` once the record ``seq`` is durable: somebody waits, so commit now.
+
+        Not once the lease is lost: what waited for the record is not ours to do any more.
+        """
         if seq > self.durable_seq:
             try:
                 self.flush()
             except JournalFailed:
                 return
-        callback()
+        if not self._store.lease_lost:
+            callback()
 
     def flush(self) -> None:
         """Commit what is buffered.

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from app.ports.journal import JournalFailed, LeaseLost
+from app.ports.journal import JournalFailed
 from app.storage.store import Encoded, JournalStore
 
 QUEUED_RECORDS_MAX = 10_000
@@ -40,7 +40,7 @@ class CommitThreaded:
     @property
     def failed(self) -> JournalFailed | None:
         """Why nothing can be written any more; None while it can."""
-        return self._abandoned or self._store.failed
+        return self._store.failed or self._abandoned
 
     def put(self, records: Sequence[Encoded], *, urgent: bool) -> None:
         """Queue records. All are urgent here: the writer takes them as soon as it is free.
@@ -62,9 +62,13 @@ class CommitThreaded:
             self._changed.notify_all()
 
     def when_durable(self, seq: int, callback: Callable[[], None]) -> None:
-        """Call ``callback`` on the loop once the record ``seq`` is durable; at once if it is."""
+        """Call ``callback`` on the loop once the record ``seq`` is durable; at once if it is.
+
+        Not once the lease is lost: what waited for the record is not ours to do any more.
+        """
         if seq <= self.durable_seq:
-            callback()
+            if not self._store.lease_lost:
+                callback()
         else:
             self._waiting.append((seq, callback))
 
@@ -110,11 +114,8 @@ class CommitThreaded:
         return self._committed_seq >= self._queued_seq or self._store.failed is not None
 
     def _advance(self, seq: int) -> None:
-        """On the loop's thread: let those go on who waited for records up to ``seq``.
-
-        Not once the lease is lost: the records are durable, but what waited for them is not ours to do any more.
-        """
-        if isinstance(self._store.failed, LeaseLost):
+        """On the loop's thread: let those go on who waited for records up to ``seq``."""
+        if self._store.lease_lost:
             return
         self.durable_seq = max(self.durable_seq, seq)
         while self._waiting and self._waiting[0][0] <= self.durable_seq:

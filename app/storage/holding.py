@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -81,7 +81,7 @@ def _hold_server(place: ServerPlace, account_id: str, busy_timeout_s: float, pro
         try:
             yield Held(place, connection, lease)
         finally:
-            _give_back(lease, connection)
+            lease.give_back(connection)
 
 
 def _wait_for(lease: Lease, connection: sa.Connection) -> None:
@@ -116,8 +116,3 @@ def _try_to_take(lease: Lease, connection: sa.Connection) -> Holder | None:
     if holder is None:
         lease.confirm()
     return holder
-
-
-def _give_back(lease: Lease, connection: sa.Connection) -> None:
-    with suppress(Exception), connection.begin():  # whatever is wrong with the server, the lease runs out by itself
-        lease.give_back(connection)

@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from contextlib import suppress
 from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
@@ -99,14 +100,18 @@ class Lease:
         self._over_s = self._asked_s + self._good_s
 
     def give_back(self, connection: sa.Connection) -> None:
-        """Let the next one in at once; a no-op for one who is not the holder any more."""
-        connection.connection.cursor().execute(GIVE_BACK, {"epoch": self._epoch})
+        """Let the next one in at once, if it is still ours; never raises."""
+        if self._epoch and not self.is_over:
+            self._over_s = 0.0
+            with suppress(Exception), connection.begin():  # whatever is wrong, the lease runs out by itself
+                connection.connection.cursor().execute(GIVE_BACK, {"epoch": self._epoch})
 
-    def why_over(self) -> str:
-        """Return the sentence for a lease that was not renewed in time."""
+    def why_over(self, cause: Exception | None) -> str:
+        """Return the sentence for a lease that was not renewed in time, because of ``cause`` or for no known reason."""
+        because = "" if cause is None else f" (before that, {cause})"
         return (
             f"the lease of the journal {self.place} ran out: it could not be renewed for {self._good_s:g} s, and "
-            "another bot may write by now; see to the database server and the load of this machine, then restart"
+            f"another bot may write by now{because}; see to the server and the load of this machine, then restart"
         )
 
     def _taken(self, holder: Holder | None) -> str:

@@ -2,19 +2,19 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from app.ports.journal import JournalFailed, LeaseLost
+from app.storage.diagnosis import diagnosed
+from app.storage.errors import ConnectionLost, StorageError
 from app.storage.lease import Lease
-from app.storage.place import ServerPlace
 from app.storage.projections import Projections
 from app.storage.store import Encoded, JournalStore
 
 STOP_S = 5.0
-"""How long stopping waits for a renewal that is under way; a server that hangs must not hang the stop."""
+"""How long stopping waits for the keeper; a server that hangs must not hang the stop."""
 
 
 class LeasedStore(JournalStore):
@@ -22,7 +22,7 @@ class LeasedStore(JournalStore):
 
     In between a thread renews it, on the same connection and in turn with the writer: so a connection that is lost is
     noticed while nothing is written, too. A lease that is lost once is lost for good, even if a renewal comes through
-    later.
+    later. A store that has failed keeps its lease if it can: its bot still cancels and reduces.
     """
 
     def __init__(
@@ -31,16 +31,23 @@ class LeasedStore(JournalStore):
         super().__init__(connection, lease.place, projections, busy_timeout_s)
         self._lease = lease
         self._turn = threading.Lock()
+        self._hindrance: StorageError | None = None
         self._stopping = threading.Event()
         # A daemon, or a server that hangs would keep the process from ending.
-        self._keeper = threading.Thread(target=self._keep, args=(lease.place,), name="lease-keeper", daemon=True)
+        self._keeper = threading.Thread(
+            target=self._keep, args=(lease.place.renew_every_s,), name="lease-keeper", daemon=True
+        )
 
     @property
     def failed(self) -> JournalFailed | None:
-        """Why nothing can be written any more, to be raised; None while it can. Looks at the clock."""
-        if self._broken is None and self._lease.is_over:
-            self._broken = LeaseLost(self._lease.why_over())
-        return super().failed
+        """Why nothing can be written any more; None while it can.
+
+        Looks at the clock: a store that has failed for another reason loses the lease too, once it has run out, and
+        what might be done without a store must not be done then.
+        """
+        if self._lease.is_over and not self._stopping.is_set() and not isinstance(self._broken, LeaseLost):
+            self._broken = LeaseLost(self._lease.why_over(self._broken or self._hindrance))
+        return self._broken
 
     def write(self, batch: Sequence[Encoded]) -> None:
         """Commit a batch. On return it is on the server's disk, and the lease is ours.
@@ -58,7 +65,7 @@ class LeasedStore(JournalStore):
         self._keeper.start()
 
     def stop(self) -> bool:
-        """Renew no more; whether the connection is free to be closed."""
+        """Give the lease back; whether that is done, and the connection free to be closed."""
         self._stopping.set()
         self._keeper.join(STOP_S)
         return not self._keeper.is_alive()
@@ -79,9 +86,24 @@ class LeasedStore(JournalStore):
 
     # -- the keeper's thread -------------------------------------------------------------------------------------
 
-    def _keep(self, place: ServerPlace) -> None:
-        with suppress(JournalFailed):  # whoever cares reads ``failed``
-            while not self._stopping.wait(place.renew_every_s):
-                with self._in_turn():
-                    self._transact(partial(self._lease.fence, self._connection))
-                    self._lease.confirm()
+    def _keep(self, renew_every_s: float) -> None:
+        while not self._stopping.wait(renew_every_s):
+            with self._turn:
+                self._renew()
+        # Here, and not where the stop waits: a server that hangs would hang it.
+        with self._turn:
+            self._lease.give_back(self._connection)
+
+    def _renew(self) -> None:
+        try:
+            with diagnosed(self._place, self._busy_timeout_s), self._connection.begin():
+                self._lease.fence(self._connection)
+        except LeaseLost as lost:
+            self._broken = lost
+        except ConnectionLost as lost:
+            self._broken = self._broken or JournalFailed(str(lost))
+        except StorageError as hindrance:
+            self._hindrance = hindrance  # a renewal may be tried again, until the clock says that it is too late
+        else:
+            self._lease.confirm()
+            self._hindrance = None

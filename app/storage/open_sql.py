@@ -1,10 +1,11 @@
 """Opens the journal in a database, step by step, and undoes the steps when one fails."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from app.storage.commit_now import CommitNow
 from app.storage.commit_threaded import CommitThreaded
+from app.storage.errors import StorageError
 from app.storage.holding import Held, hold
 from app.storage.leased_store import LeasedStore
 from app.storage.place import Place
@@ -33,7 +34,8 @@ def open_sql_journal(
 
 def _release(store: JournalStore, opened: ExitStack) -> None:
     if store.stop():
-        opened.close()
+        with suppress(StorageError):  # a connection that is lost cannot be closed properly, and need not
+            opened.close()
 
 
 def _store(held: Held, projections: Projections, busy_timeout_s: float) -> JournalStore:

@@ -59,6 +59,8 @@ def diagnose_connecting(error: psycopg.Error, place: ServerPlace) -> StorageErro
 
 def diagnose_server(cause: BaseException, place: ServerPlace, busy_timeout_s: float) -> StorageError:
     """Return the designed error that says what ``cause`` means for an open journal."""
+    while isinstance(cause.__context__, psycopg.Error):
+        cause = cause.__context__  # where a rollback failed too, what comes first says why
     code = cause.sqlstate if isinstance(cause, psycopg.Error) else None
     text = str(cause).partition("\n")[0]
     if code is None:

@@ -59,9 +59,10 @@ def connect(place: ServerPlace, busy_timeout_s: float, *, read_only: bool) -> ps
     timeouts = {"lock": f"{ceil(busy_timeout_s * 1000)}ms", "lease": f"{ceil(place.lease_s * 1000)}ms"}
     connection.execute(SETTINGS, {"schema": place.schema, **timeouts})
     connection.autocommit = False
-    if read_only:
-        connection.read_only = True
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = read_only or None  # None leaves it to the server, which may have its reasons
+    # Not left to the server: the fence must see who has taken the lease while it waited for the row.
+    level = psycopg.IsolationLevel
+    connection.isolation_level = level.REPEATABLE_READ if read_only else level.READ_COMMITTED
     return connection
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.domain.order import SCHEMA_VERSION
 from app.domain.records import OrderDenied, OrderIntended, StateSaved
-from app.ports.journal import JournalFailed
+from app.ports.journal import JournalFailed, LeaseLost
 from app.storage.diagnosis import diagnose
 from app.storage.fold import Numbered
 from app.storage.place import Place
@@ -41,6 +41,11 @@ class JournalStore:
     def failed(self) -> JournalFailed | None:
         """Why nothing can be written any more; None while it can. The first reason stays."""
         return self._broken
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether another bot may write by now: even what is durable is not to be acted on any more."""
+        return isinstance(self.failed, LeaseLost)
 
     def check(self) -> None:
         """Raise what has failed, if anything has.
