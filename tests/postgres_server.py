@@ -1,10 +1,14 @@
 """A PostgreSQL server for as long as the tests run: in a folder of its own, behind a socket, with nothing to lose."""
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -23,19 +27,32 @@ SETTINGS = {
 }
 
 
+START_S = 30
+"""How long a busy machine may take."""
+DIES_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of Linux: tests that are killed leave no server behind."""
+
+
 def find_binaries():
-    """Return the folder with initdb and pg_ctl, of the newest version there is; None when there is none."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
-    on_path = [Path(found).resolve().parent for found in [shutil.which("pg_ctl")] if found]
-    return next((path for path in (*installed, *on_path) if (path / "initdb").exists()), None)
+    """Return the folder with initdb and postgres, of the newest version there is; None when there is none."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    on_path = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    return next((path for path in (*installed[::-1], *on_path) if (path / "postgres").exists()), None)
 
 
-def ordinary_user():
-    """Return whom to run it as: PostgreSQL refuses root."""
+def as_ordinary_user():
+    """Return how to start a child as somebody else, when we are root: PostgreSQL refuses root."""
     if os.geteuid() != 0:
-        return None
-    known = {user.pw_name for user in pwd.getpwall()}
-    return next(name for name in ("postgres", "nobody") if name in known)
+        return {}
+    known = {user.pw_name: user for user in pwd.getpwall()}
+    user = known.get("postgres") or known["nobody"]
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def die_with_parent():
+    """In the child, before it becomes the server."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGINT)
 
 
 class PostgresServer:
@@ -43,28 +60,63 @@ class PostgresServer:
 
     def __init__(self, binaries):
         self._binaries = binaries
-        self._user = ordinary_user()
+        self._as_user = as_ordinary_user()
+        self._process = None
         # Not pytest's folder: the path of a socket has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        if self._user is not None:
-            shutil.chown(self.folder, self._user)
-        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        rules = self.folder / "data" / "pg_hba.conf"
+        self._data = self.folder / "data"
+        if self._as_user:
+            os.chown(self.folder, self._as_user["user"], self._as_user["group"])
+        subprocess.run(
+            [binaries / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"],
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **self._as_user,
+        )
+        rules = self._data / "pg_hba.conf"
         rules.write_text(f"local all {GUARDED} scram-sha-256\n{rules.read_text()}")
         self.start()
         self.execute(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{PASSWORD}'", database="postgres")
         self.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
 
     def start(self):
-        options = SETTINGS | {"unix_socket_directories": str(self.folder)}
-        given = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-        self._run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", given, "start")
+        """Start it, and wait until it answers."""
+        import psycopg
 
-    def stop(self, mode="fast"):
-        self._run("pg_ctl", "-w", "-m", mode, "stop")
+        settings = SETTINGS | {"unix_socket_directories": str(self.folder)}
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    self._binaries / "postgres",
+                    "-D",
+                    self._data,
+                    *(f"--{key}={value}" for key, value in settings.items()),
+                ],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one call of the system, and no lock of ours
+                **self._as_user,
+            )
+        deadline = time.monotonic() + START_S
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                self.execute("SELECT 1", database="postgres")
+            except psycopg.OperationalError:
+                time.sleep(0.02)
+            else:
+                return
+        raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def stop(self, how=signal.SIGINT):
+        """Stop it: by default "fast", which ends all sessions."""
+        self._process.send_signal(how)
+        self._process.wait(START_S)
 
     def remove(self):
-        self.stop("immediate")
+        """Stop it, and leave nothing."""
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 
     def url(self, user="postgres", database=DATABASE):
@@ -88,15 +140,6 @@ class PostgresServer:
         )
         for (schema,) in self.execute(r"SELECT nspname FROM pg_namespace WHERE nspname LIKE 'perps\_%'"):
             self.execute(f'DROP SCHEMA "{schema}" CASCADE')
-
-    def _run(self, program, *arguments):
-        subprocess.run(
-            [self._binaries / program, "-D", self.folder / "data", *arguments],
-            user=self._user,
-            cwd=self.folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
 
 
 def start_or_skip():

@@ -42,6 +42,13 @@ def clock(mocker):
     return advance
 
 
+@pytest.fixture
+def brief(place, opened):
+    """A place with a lease that runs out soon. Migrated before: that may take longer."""
+    opened().close()
+    return msgspec.structs.replace(place, lease_s=1.0, wait_s=10.0)
+
+
 def stop_renewing(journal):
     """As if the process had been frozen."""
     journal._commit._store._renew = lambda: None
@@ -92,7 +99,7 @@ def test_two_who_start_at_once_in_an_empty_database_take_turns(opened, place):
 
     def start():
         try:
-            outcomes.append(opened())
+            outcomes.append(opened(busy_timeout_s=10))
         except JournalInUse as error:
             outcomes.append(error)
 
@@ -172,13 +179,12 @@ def test_a_closed_journal_loses_nothing(opened, clock):
 # -- taking over ---------------------------------------------------------------------------------------------------
 
 
-def test_a_lease_that_ran_out_is_taken_over(opened, place, rows):
+def test_a_lease_that_ran_out_is_taken_over(opened, brief, rows):
     """By the server's clock, after no more than its validity; the one before knows by its own."""
-    brief = msgspec.structs.replace(place, lease_s=0.5, wait_s=10.0)
     first = opened(at=brief)
     stop_renewing(first)
     started = time.monotonic()
-    second = opened(at=msgspec.structs.replace(place, wait_s=10.0))
+    second = opened(at=brief)
     assert time.monotonic() - started < 5
     with pytest.raises(LeaseLost):
         first.append(intended("main-1-000001"))
@@ -223,14 +229,13 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(opened, place, rows):
     assert opened().recovered().epoch == 2
 
 
-def test_a_holder_frozen_within_a_transaction_is_put_out_by_the_server(opened, place):
-    brief = msgspec.structs.replace(place, lease_s=0.5)
+def test_a_holder_frozen_within_a_transaction_is_put_out_by_the_server(opened, brief):
     first = opened(at=brief)
     store = first._commit._store
     with store._turn:
         store._connection.begin()
         store._lease.fence(store._connection)
-        assert opened(at=msgspec.structs.replace(place, wait_s=10.0)).recovered().epoch == 2
+        assert opened(at=brief).recovered().epoch == 3
     with pytest.raises(LeaseLost):
         first.append(intended())
 
@@ -238,9 +243,9 @@ def test_a_holder_frozen_within_a_transaction_is_put_out_by_the_server(opened, p
 # -- the server is gone, or says nothing ---------------------------------------------------------------------------
 
 
-async def test_a_server_that_hangs_costs_the_lease(opened, place, server):
+async def test_a_server_that_hangs_costs_the_lease(opened, brief):
     """Nothing comes back, not even an error: the clock alone tells."""
-    journal = opened(at=msgspec.structs.replace(place, lease_s=1.0, renew_every_s=0.1))
+    journal = opened(at=msgspec.structs.replace(brief, renew_every_s=0.1))
     backend = journal._commit._store._connection.connection.dbapi_connection.info.backend_pid
     os.kill(backend, signal.SIGSTOP)
     try:
@@ -277,8 +282,8 @@ async def test_a_store_that_has_failed_keeps_its_lease(opened, place, rows, mock
     assert "strange" in journal.failure
 
 
-def test_a_write_waits_for_a_renewal_that_hangs_no_longer_than_the_lease(opened, place):
-    journal = opened(at=msgspec.structs.replace(place, lease_s=0.5))
+def test_a_write_waits_for_a_renewal_that_hangs_no_longer_than_the_lease(opened, brief):
+    journal = opened(at=brief)
     store = journal._commit._store
     with store._turn, pytest.raises(LeaseLost):
         store.write([])
