@@ -1,6 +1,7 @@
 """The parts list: everything that is wired, in the order in which it starts. The only place where things are wired."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -38,7 +39,7 @@ from app.ports.journal import Journal
 from app.risk import RiskEngine
 from app.settings import LoadedSettings, Settings, SettingsRefused
 from app.settings.load import verdict_on
-from app.storage import MemoryJournal, open_journal
+from app.storage import MemoryJournal, Place, ServerPlace, StateFolderLock, open_journal, schema_of
 from app.strategies import Strategy, create
 from app.telemetry import FactBus, FactLog, HealthFile, LiveView, LogTail, MetricStore, RunFigures, RunSummary
 from app.timing import SequentialIds, StreamClock, WallClock
@@ -55,7 +56,25 @@ def state_folder(settings: Settings) -> Path | None:
     """Return the folder that the run's state lies in; None when it keeps none."""
     if settings.storage.backend == "memory":
         return settings.storage.folder
-    return settings.storage.folder or user_state_path("perps-bot") / settings.profile
+    default = user_state_path("perps-bot") / settings.profile
+    if settings.storage.backend == "postgres":
+        # The folder holds no more than the health file; accounts that share a database shall not share that.
+        default /= settings.account.id
+    return settings.storage.folder or default
+
+
+def journal_place(settings: Settings, folder: Path) -> Place:
+    """Return where the journal lies: in the state folder, or on a server in a schema of the account's own."""
+    storage = settings.storage
+    if storage.backend != "postgres" or storage.url is None:
+        return folder
+    return ServerPlace(
+        url=storage.url,
+        schema=schema_of(settings.account.id),
+        lease_s=storage.lease_s,
+        renew_every_s=storage.lease_renew_every_s,
+        wait_s=storage.lease_wait_s,
+    )
 
 
 def journal_of(settings: Settings, folder: Path | None) -> Iterator[Journal]:
@@ -63,18 +82,21 @@ def journal_of(settings: Settings, folder: Path | None) -> Iterator[Journal]:
     if settings.storage.backend == "memory" or folder is None:
         yield MemoryJournal()
         return
-    journal = open_journal(
-        folder,
-        settings.account.id,
-        # In simulation the order of commits must not depend on how fast a disk is.
-        threaded=settings.exchange.adapter != "simulated",
-        busy_timeout_s=settings.storage.busy_timeout_s,
-        profile=settings.profile,
-    )
-    try:
-        yield journal
-    finally:
-        journal.close()
+    place = journal_place(settings, folder)
+    # On a server the journal has a lease of its own; the folder is still that of one bot, with its health file.
+    with nullcontext() if place == folder else StateFolderLock(folder, settings.profile):
+        journal = open_journal(
+            place,
+            settings.account.id,
+            # In simulation the order of commits must not depend on how fast a disk is.
+            threaded=settings.exchange.adapter != "simulated",
+            busy_timeout_s=settings.storage.busy_timeout_s,
+            profile=settings.profile,
+        )
+        try:
+            yield journal
+        finally:
+            journal.close()
 
 
 def clock_of(connection: Connection) -> Clock:

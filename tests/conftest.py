@@ -12,6 +12,7 @@ from app.lifecycle import Deadlines
 from app.settings import load_settings
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.journal import FakeJournal
+from tests.postgres_server import start_or_skip
 
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis_settings.load_profile("repeatable")
@@ -23,6 +24,21 @@ def clean_environment(monkeypatch, tmp_path):
     for name in ("APP_PROFILE", "APP_SECRETS_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(scope="session")
+def running_server():
+    """A PostgreSQL server for all tests of a worker, started for the first that needs it."""
+    server = start_or_skip()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def server(running_server):
+    """The server, with nothing in it; a journal goes into a schema of its own."""
+    yield running_server
+    running_server.clean()
 
 
 @pytest.fixture

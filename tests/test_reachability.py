@@ -14,6 +14,7 @@ BY_NAME = {
     "app.strategies.trend",
     "app.storage.migrations.env",
     "app.storage.migrations.versions.0001_journal",
+    "app.storage.migrations.versions.0002_lease",
 }
 
 

@@ -15,7 +15,7 @@ from app.cli.build import build_container
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
-from app.container import Container, check_before_start
+from app.container import Container, check_before_start, journal_place
 from app.lifecycle import RunResult, Transition
 from app.telemetry import RunSummary, configure_logs
 
@@ -83,7 +83,10 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
 
 def _greet(settings: "Settings", folder: Path | None) -> None:
     running = ", ".join(f"{name} on {' '.join(item.symbols)}" for name, item in settings.strategies.items())
-    state = "state is kept in memory only" if settings.storage.backend == "memory" else f"state lies in {folder}"
+    if folder is None or settings.storage.backend == "memory":
+        state = "state is kept in memory only"
+    else:
+        state = f"state lies in {journal_place(settings, folder)}"
     logger.info(f"READY: {running or 'no strategy'}; exchange {settings.exchange.adapter}, profile {settings.profile}")
     logger.info(f"{state}")
     logger.info("Ctrl-C stops cleanly; try next: python -m app status, python -m app strategy new my_idea")

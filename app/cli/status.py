@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.failures import UsageRefused
-from app.container import state_folder
+from app.container import journal_place, state_folder
 from app.domain.money import plain
 from app.domain.times import iso
 from app.domain.trading_state import TradingLevel, TradingState
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
-from app.storage import Summary, read_holder, read_summary
+from app.storage import Place, Summary, read_holder, read_summary
 from app.telemetry.health_file import FILE_NAME
 
 
@@ -25,7 +25,8 @@ def print_status(profile: str | None, overrides: list[str], *, as_json: bool) ->
     if folder is None or settings.storage.backend == "memory":
         raise UsageRefused(f"profile {settings.profile} keeps no state: there is nothing to show")
     health = _health(folder)
-    document = _document(folder, read_summary(folder, settings.account.id), health)
+    place = journal_place(settings, folder)
+    document = _document(folder, place, read_summary(place, settings.account.id), health)
     print(json.dumps(document, indent=2) if as_json else "\n".join(_lines(document)))
     return ExitCode.CLEAN
 
@@ -54,10 +55,12 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _document(folder: Path, summary: Summary, health: dict[str, Any] | None) -> dict[str, Any]:
+def _document(folder: Path, place: Place, summary: Summary, health: dict[str, Any] | None) -> dict[str, Any]:
     return {
-        "running": health is not None,
+        "running": health is not None or summary.writer is not None,
         "state_folder": str(folder),
+        "journal": str(place),
+        "lease_holder": None if summary.writer is None else str(summary.writer),
         "account": summary.account_id,
         "starts": summary.epoch,
         "last_record": None if summary.last_time_ns is None else iso(summary.last_time_ns),
@@ -112,7 +115,9 @@ def _unrecorded(document: dict[str, Any]) -> Iterator[str]:
 def _lines(document: dict[str, Any]) -> Iterator[str]:
     health = document["health"]
     if health is None:
-        yield f"no bot runs; its journal in {document['state_folder']} says:"
+        holder = document["lease_holder"]
+        who = "no bot runs" if holder is None else f"no bot runs here, but {holder}"
+        yield f"{who}; its journal in {document['journal']} says:"
     else:
         ready = "ready" if health["ready"] else "not ready"
         yield f"a bot runs with pid {health['pid']}, {ready}, seen {health['age_s']} s ago"

@@ -47,7 +47,8 @@ class Journal(Protocol):
         """Take records in, together. Returns at once.
 
         Raises:
-            JournalFailed: The store cannot take any more; new orders must stop.
+            JournalFailed: The store cannot take any more; new orders must stop. It is a ``LeaseLost``, and stays one,
+                when another bot may write by now.
         """
 
     def recovered(self) -> Recovered:
@@ -66,3 +67,7 @@ class Journal(Protocol):
 
 class JournalFailed(Exception):
     """The store cannot be written: disk full, locked, corrupt."""
+
+
+class LeaseLost(JournalFailed):
+    """Another bot writes for this account, or may do so by now: nothing that needs the journal may go out any more."""

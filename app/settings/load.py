@@ -31,6 +31,8 @@ DELIMITER = "__"
 PROFILE_VARIABLE = "APP_PROFILE"
 SECRETS_VARIABLE = "APP_SECRETS_DIR"
 ENV_FILE = Path(".env")
+SECRET_KEYS = frozenset({"url"})
+"""Keys whose values are never printed, not even in a refusal."""
 
 Layer = dict[str, Any]
 
@@ -229,4 +231,6 @@ def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]]) -> Set
     key = ".".join(str(part) for part in first["loc"])
     if not key:
         return SettingsRefused(f"the settings are refused: {why}")
-    return WrongValue(key, _origin(key, layers), first["input"], why)
+    # What is too wrong to be a secret may hold one all the same.
+    value = None if first["loc"][-1] in SECRET_KEYS else first["input"]
+    return WrongValue(key, _origin(key, layers), value, why)

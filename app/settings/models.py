@@ -4,9 +4,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from app.domain.margin import MarginMode
+from app.settings.database_url import refusal_of
 
 Positive = Annotated[Decimal, Field(gt=0)]
 NotNegative = Annotated[Decimal, Field(ge=0)]
@@ -201,9 +202,29 @@ class ExecutionSettings(Section):
 class StorageSettings(Section):
     """Where the journal lies."""
 
-    backend: Literal["sqlite", "memory"] = "sqlite"
+    backend: Literal["sqlite", "postgres", "memory"] = "sqlite"
     folder: Path | None = Field(None, description="State folder; none is a folder of the profile's name in your home.")
-    busy_timeout_s: Seconds = 5.0
+    url: SecretStr | None = Field(
+        None, description="postgres: postgresql://user:password@host:5432/database; better given by the environment."
+    )
+    busy_timeout_s: Seconds = Field(5.0, description="How long to wait for a database that somebody else has locked.")
+    lease_s: Seconds = Field(
+        15.0, ge=0.1, description="postgres: how long another bot waits after this one's last sign."
+    )
+    lease_renew_every_s: Seconds = Field(4.0, description="postgres: between signs of life; at most half of lease_s.")
+    lease_wait_s: Seconds = Field(20.0, description="postgres: how long a start waits for the lease of another bot.")
+
+    @model_validator(mode="after")
+    def _postgres_needs_a_url(self) -> "StorageSettings":
+        # Here and not at the field: the refusal of a field prints its value, and with it the password.
+        if self.backend == "postgres" and self.url is None:
+            raise ValueError("storage.backend = postgres needs storage.url, postgresql://user:password@host/database")
+        refused = None if self.url is None else refusal_of(self.url.get_secret_value())
+        if refused:
+            raise ValueError(f"storage.url cannot be used: {refused}")
+        if self.lease_renew_every_s > self.lease_s / 2:
+            raise ValueError("storage.lease_renew_every_s must be at most half of storage.lease_s")
+        return self
 
 
 class LifecycleSettings(Section):

@@ -19,9 +19,9 @@ class CommitNow:
         self.durable_seq = last_seq
 
     @property
-    def failure(self) -> str | None:
+    def failed(self) -> JournalFailed | None:
         """Why nothing can be written any more; None while it can."""
-        return self._store.failure
+        return self._store.failed
 
     def put(self, records: Sequence[Encoded], *, urgent: bool) -> None:
         """Take records in; commit when they are urgent or many.
@@ -34,13 +34,17 @@ class CommitNow:
             self.flush()
 
     def when_durable(self, seq: int, callback: Callable[[], None]) -> None:
-        """Call ``callback`` once the record ``seq`` is durable: somebody waits, so commit now."""
+        """Call ``callback`` once the record ``seq`` is durable: somebody waits, so commit now.
+
+        Not once the lease is lost: what waited for the record is not ours to do any more.
+        """
         if seq > self.durable_seq:
             try:
                 self.flush()
             except JournalFailed:
                 return
-        callback()
+        if not self._store.lease_lost:
+            callback()
 
     def flush(self) -> None:
         """Commit what is buffered.
@@ -55,6 +59,6 @@ class CommitNow:
 
     def close(self) -> bool:
         """Commit what is buffered, unless the store has failed; the connection can then be closed."""
-        with suppress(JournalFailed):  # whoever cares reads ``failure``; closing goes on
+        with suppress(JournalFailed):  # whoever cares reads ``failed``; closing goes on
             self.flush()
         return True

@@ -33,14 +33,14 @@ class CommitThreaded:
         self._committed_seq = last_seq
         self._queued_seq = last_seq
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
-        self._abandoned: str | None = None
+        self._abandoned: JournalFailed | None = None
         self.durable_seq = last_seq
         self._thread: threading.Thread | None = None
 
     @property
-    def failure(self) -> str | None:
+    def failed(self) -> JournalFailed | None:
         """Why nothing can be written any more; None while it can."""
-        return self._abandoned or self._store.failure
+        return self._store.failed or self._abandoned
 
     def put(self, records: Sequence[Encoded], *, urgent: bool) -> None:
         """Queue records. All are urgent here: the writer takes them as soon as it is free.
@@ -53,19 +53,22 @@ class CommitThreaded:
             self._start(asyncio.get_running_loop())
         with self._changed:
             if len(self._queue) + len(records) > QUEUED_RECORDS_MAX:
-                self._abandoned = (
+                self._abandoned = JournalFailed(
                     f"the journal's writer is behind by {len(self._queue)} records: the disk hangs; free it and restart"
                 )
-            if self.failure is not None:
-                raise JournalFailed(self.failure)
+            self._check()
             self._queue.extend(records)
             self._queued_seq = records[-1].numbered.seq
             self._changed.notify_all()
 
     def when_durable(self, seq: int, callback: Callable[[], None]) -> None:
-        """Call ``callback`` on the loop once the record ``seq`` is durable; at once if it is."""
+        """Call ``callback`` on the loop once the record ``seq`` is durable; at once if it is.
+
+        Not once the lease is lost: what waited for the record is not ours to do any more.
+        """
         if seq <= self.durable_seq:
-            callback()
+            if not self._store.lease_lost:
+                callback()
         else:
             self._waiting.append((seq, callback))
 
@@ -77,17 +80,18 @@ class CommitThreaded:
         """
         with self._changed:
             written = self._changed.wait_for(self._is_idle, timeout=self._close_s)
-        if self.failure is None and not written:
-            self._abandoned = f"the journal's writer did not finish within {self._close_s:g} s: the disk hangs"
-        if self.failure is not None:
-            raise JournalFailed(self.failure)
+        if self.failed is None and not written:
+            self._abandoned = JournalFailed(
+                f"the journal's writer did not finish within {self._close_s:g} s: the disk hangs"
+            )
+        self._check()
         self._advance(self._committed_seq)
 
     def close(self) -> bool:
         """Write what is queued and end the thread; whether it has ended, so that its connection can be closed."""
         if self._thread is None:
             return True
-        with suppress(JournalFailed):  # whoever cares has read ``failure``; closing goes on
+        with suppress(JournalFailed):  # whoever cares has read ``failed``; closing goes on
             self.flush()
         with self._changed:
             self._closing = True
@@ -101,11 +105,18 @@ class CommitThreaded:
         self._thread = threading.Thread(target=self._run, args=(loop,), name="journal-writer", daemon=True)
         self._thread.start()
 
+    def _check(self) -> None:
+        failed = self.failed
+        if failed is not None:
+            raise type(failed)(str(failed))
+
     def _is_idle(self) -> bool:
-        return self._committed_seq >= self._queued_seq or self._store.failure is not None
+        return self._committed_seq >= self._queued_seq or self._store.failed is not None
 
     def _advance(self, seq: int) -> None:
         """On the loop's thread: let those go on who waited for records up to ``seq``."""
+        if self._store.lease_lost:
+            return
         self.durable_seq = max(self.durable_seq, seq)
         while self._waiting and self._waiting[0][0] <= self.durable_seq:
             _, callback = self._waiting.popleft()

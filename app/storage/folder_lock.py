@@ -9,20 +9,9 @@ from pathlib import Path
 import msgspec
 
 from app.storage.errors import StateFolderInUse, StateFolderUnusable
+from app.storage.holder import Holder
 
 LOCK_FILE = "bot.lock"
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who holds a state folder."""
-
-    pid: int
-    since: datetime
-    profile: str = ""
-
-    def __str__(self) -> str:
-        profile = f", profile {self.profile}" if self.profile else ""
-        return f"the bot with pid {self.pid}{profile}, running since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class StateFolderLock:
@@ -73,6 +62,12 @@ class StateFolderLock:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def _sign(self, file: int) -> None:
         holder = Holder(os.getpid(), datetime.now(UTC).replace(microsecond=0), self._profile)

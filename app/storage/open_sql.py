@@ -1,50 +1,44 @@
-"""Opens the journal on disk, step by step, and undoes the steps when one fails."""
+"""Opens the journal in a database, step by step, and undoes the steps when one fails."""
 
-from contextlib import ExitStack
-from pathlib import Path
-
-import sqlalchemy as sa
+from contextlib import ExitStack, suppress
+from functools import partial
 
 from app.storage.commit_now import CommitNow
 from app.storage.commit_threaded import CommitThreaded
-from app.storage.diagnosis import diagnose
-from app.storage.engine import JOURNAL_FILE, writer_engine
-from app.storage.folder_lock import StateFolderLock
+from app.storage.errors import StorageError
+from app.storage.holding import Held, hold
+from app.storage.leased_store import LeasedStore
+from app.storage.place import Place
+from app.storage.projections import Projections
 from app.storage.recovery import begin_run
-from app.storage.schema import bring_to_head
 from app.storage.sql_journal import Commit, SqlJournal
 from app.storage.store import JournalStore
 
 
 def open_sql_journal(
-    folder: Path, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str, is_start: bool
+    place: Place, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str, is_start: bool
 ) -> SqlJournal:
-    """Lock the folder, open the database, migrate it if need be, count the start if it is one."""
-    path = folder / JOURNAL_FILE
+    """Hold the place, bring its database up to date, count the start if it is one."""
     with ExitStack() as opened:
-        lock = StateFolderLock(folder, profile)
-        lock.acquire()
-        opened.callback(lock.release)
-        connection = opened.enter_context(connect_writer(path, busy_timeout_s))
-        try:
-            bring_to_head(connection, path)
-            begun = begin_run(connection, account_id, is_start=is_start)
-        except Exception as error:
-            raise diagnose(error, path, busy_timeout_s) from error
-        store = JournalStore(connection, path, begun.projections, busy_timeout_s)
+        held = opened.enter_context(hold(place, account_id, busy_timeout_s, profile))
+        begun = begin_run(held.connection, account_id, held.fence, is_start=is_start)
+        held.confirm()
+        store = _store(held, begun.projections, busy_timeout_s)
         commit: Commit = (
             CommitThreaded(store, begun.last_seq, busy_timeout_s) if threaded else CommitNow(store, begun.last_seq)
         )
-        return SqlJournal(commit, begun.recovered, begun.states, begun.last_seq, opened.pop_all().close)
+        store.start()
+        release = partial(_release, store, opened.pop_all())
+        return SqlJournal(commit, begun.recovered, begun.states, begun.last_seq, release)
 
 
-def connect_writer(path: Path, busy_timeout_s: float) -> sa.Connection:
-    """Open the writer's connection.
+def _release(store: JournalStore, opened: ExitStack) -> None:
+    if store.stop():
+        with suppress(StorageError):  # a connection that is lost cannot be closed properly, and need not
+            opened.close()
 
-    Raises:
-        StorageError: The database cannot be opened; the message says what to do.
-    """
-    try:
-        return writer_engine(path, busy_timeout_s).connect()
-    except sa.exc.SQLAlchemyError as error:
-        raise diagnose(error, path, busy_timeout_s) from error
+
+def _store(held: Held, projections: Projections, busy_timeout_s: float) -> JournalStore:
+    if held.lease is None:
+        return JournalStore(held.connection, held.place, projections, busy_timeout_s)
+    return LeasedStore(held.connection, held.lease, projections, busy_timeout_s)

@@ -1,10 +1,10 @@
-"""The ways into a state folder. Each imports SQLAlchemy (0.13 s) only when it is gone."""
+"""The ways into a journal. Each imports SQLAlchemy (0.13 s) only when it is gone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.storage.place import Place
 from app.storage.summary import RECENT_ROWS, Summary
 
 if TYPE_CHECKING:
@@ -14,16 +14,17 @@ READ_TIMEOUT_S = 1.0
 
 
 def open_journal(
-    folder: Path, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str = ""
+    place: Place, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str = ""
 ) -> "SqlJournal":
-    """Lock the state folder and open its journal, which is created or migrated if need be. Counts as a start.
+    """Become the one writer of a journal, which is created or migrated if need be. Counts as a start.
 
     Args:
-        folder: The state folder; created when it is missing.
+        place: The state folder, created when it is missing and locked; or a server's, where a lease is taken, for which
+            there is some waiting.
         account_id: Whose records they are.
         threaded: Commit on a thread of its own (live trading) instead of the caller's (simulation).
         busy_timeout_s: How long to wait for another program that has the database locked.
-        profile: For the lock file, so that a second bot can say who is in its way.
+        profile: For the lock file or the lease, so that a second bot can say who is in its way.
 
     Raises:
         StorageError: It cannot be opened; the message says what to do.
@@ -31,19 +32,19 @@ def open_journal(
     from app.storage.open_sql import open_sql_journal  # noqa: PLC0415 - see the first line of this file
 
     return open_sql_journal(
-        folder, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile, is_start=True
+        place, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile, is_start=True
     )
 
 
 @contextmanager
-def open_stopped(folder: Path, account_id: str, *, busy_timeout_s: float, profile: str = "") -> Iterator["SqlJournal"]:
-    """Lock the state folder of a bot that does not run and open its journal, within the block. Counts as no start.
+def open_stopped(place: Place, account_id: str, *, busy_timeout_s: float, profile: str = "") -> Iterator["SqlJournal"]:
+    """Hold the place of a bot that does not run and open its journal, within the block. Counts as no start.
 
     Args:
-        folder: The state folder; created when it is missing.
+        place: The state folder, which is created when it is missing, or the server.
         account_id: Whose records they are.
         busy_timeout_s: How long to wait for another program that has the database locked.
-        profile: For the lock file.
+        profile: So that a bot that is started meanwhile can say who is in its way.
 
     Raises:
         StateFolderInUse: A bot runs.
@@ -52,7 +53,7 @@ def open_stopped(folder: Path, account_id: str, *, busy_timeout_s: float, profil
     from app.storage.open_sql import open_sql_journal  # noqa: PLC0415 - see the first line of this file
 
     journal = open_sql_journal(
-        folder, account_id, threaded=False, busy_timeout_s=busy_timeout_s, profile=profile, is_start=False
+        place, account_id, threaded=False, busy_timeout_s=busy_timeout_s, profile=profile, is_start=False
     )
     try:
         yield journal
@@ -60,7 +61,7 @@ def open_stopped(folder: Path, account_id: str, *, busy_timeout_s: float, profil
         journal.close()
 
 
-def rebuild_projections(folder: Path, *, busy_timeout_s: float) -> int:
+def rebuild_projections(place: Place, *, busy_timeout_s: float) -> int:
     """Make all projections again from the journal; no bot may run meanwhile. Returns the number of records read.
 
     Raises:
@@ -68,14 +69,14 @@ def rebuild_projections(folder: Path, *, busy_timeout_s: float) -> int:
     """
     from app.storage.rebuilding import rebuild_sql_projections  # noqa: PLC0415 - see the first line of this file
 
-    return rebuild_sql_projections(folder, busy_timeout_s)
+    return rebuild_sql_projections(place, busy_timeout_s)
 
 
-def read_summary(folder: Path, account_id: str | None = None, *, recent: int = RECENT_ROWS) -> Summary:
-    """Return what the journal says now, while a bot runs or after. Never writes, never migrates, takes no lock.
+def read_summary(place: Place, account_id: str | None = None, *, recent: int = RECENT_ROWS) -> Summary:
+    """Return what the journal says now, while a bot runs or after. Never writes, never migrates, locks nothing.
 
     Args:
-        folder: The state folder.
+        place: The state folder, or a server's.
         account_id: Whose; None is the account of the last record.
         recent: How many of the latest orders and fills, and days.
 
@@ -84,4 +85,4 @@ def read_summary(folder: Path, account_id: str | None = None, *, recent: int = R
     """
     from app.storage.read_side import read_sql_summary  # noqa: PLC0415 - see the first line of this file
 
-    return read_sql_summary(folder, account_id, recent, READ_TIMEOUT_S)
+    return read_sql_summary(place, account_id, recent, READ_TIMEOUT_S)

@@ -11,8 +11,9 @@ from app.domain.ledger import Account
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.records import OrderIntended
 from app.domain.trading_state import TradingState
-from app.storage import rows, statements, tables
+from app.storage import rows, tables
 from app.storage.fold import RECENT_FUNDING_MAX, RECENT_TRADES_MAX, Changes, Fold, Numbered
+from app.storage.statements import Statements
 
 WORKING = tuple(status.value for status in OrderStatus if status not in TERMINAL)
 Writing = tuple[str, list[rows.Row]]
@@ -21,8 +22,9 @@ Writing = tuple[str, list[rows.Row]]
 class Projections:
     """The projections of one account."""
 
-    def __init__(self, account_id: str) -> None:
+    def __init__(self, account_id: str, statements: Statements) -> None:
         self.account_id = account_id
+        self.statements = statements
         self.fold = Fold()
 
     def load(self, connection: sa.Connection) -> None:
@@ -67,12 +69,12 @@ class Projections:
         for numbered in records:
             record = numbered.record
             if isinstance(record, Fill):
-                self._fetch_key(cursor, statements.FIND_TRADE, record.trade_id, fold.trades)
+                self._fetch_key(cursor, self.statements.find_trade, record.trade_id, fold.trades)
             elif isinstance(record, FundingPaid):
-                self._fetch_key(cursor, statements.FIND_SETTLEMENT, record.reference, fold.settlements)
+                self._fetch_key(cursor, self.statements.find_settlement, record.reference, fold.settlements)
             named = record.order if isinstance(record, OrderIntended) else record
             key = getattr(named, "client_order_id", None)
-            if key is not None and key not in fold.orders and self._holds(cursor, statements.FIND_ORDER, key):
+            if key is not None and key not in fold.orders and self._holds(cursor, self.statements.find_order, key):
                 of_key = tables.orders.c.client_order_id == key
                 fold.orders[key] = rows.order_of(self._rows(connection, tables.orders, of_key)[0])
 
@@ -86,40 +88,42 @@ class Projections:
 
     def _writings(self, changes: Changes) -> Iterator[Writing]:
         """Yield each statement with its rows; most have none."""
-        fold, account = self.fold, self.account_id
+        fold, account, statements = self.fold, self.account_id, self.statements
         new = changes.new_orders
-        yield statements.INSERT_ORDER, [rows.order_row(account, fold.orders[key]) for key in new]
+        yield statements.insert_order, [rows.order_row(account, fold.orders[key]) for key in new]
         yield (
-            statements.MOVE_ORDER,
+            statements.move_order,
             [rows.moved_order_row(account, fold.orders[key]) for key in changes.moved_orders if key not in new],
         )
-        yield statements.INSERT_FILL, [rows.fill_row(account, fill) for fill in changes.fills]
-        yield statements.INSERT_FUNDING, [rows.funding_row(account, paid) for paid in changes.funding]
-        yield statements.INSERT_ENTRY, [rows.entry_row(account, entry) for entry in changes.entries]
-        yield statements.PUT_POSITION, [rows.position_row(account, fold.positions[key]) for key in changes.positions]
-        yield statements.PUT_TOTAL, [rows.total_row(account, key, fold.totals[key]) for key in changes.totals]
+        yield statements.insert_fill, [rows.fill_row(account, fill) for fill in changes.fills]
+        yield statements.insert_funding, [rows.funding_row(account, paid) for paid in changes.funding]
+        yield statements.insert_entry, [rows.entry_row(account, entry) for entry in changes.entries]
+        yield statements.put_position, [rows.position_row(account, fold.positions[key]) for key in changes.positions]
+        yield statements.put_total, [rows.total_row(account, key, fold.totals[key]) for key in changes.totals]
         if changes.reasons:
             yield from self._reason_writings(changes)
-        yield statements.PUT_STATE, [rows.state_row(account, saved) for saved in changes.states.values()]
-        yield statements.PUT_DAY, [rows.day_row(account, *closed) for closed in changes.days.values()]
+        yield statements.put_state, [rows.state_row(account, saved) for saved in changes.states.values()]
+        yield statements.put_day, [rows.day_row(account, *closed) for closed in changes.days.values()]
 
     def _reason_writings(self, changes: Changes) -> Iterator[Writing]:
-        account, seqs = self.account_id, self.fold.reason_seqs
+        account, seqs, statements = self.account_id, self.fold.reason_seqs, self.statements
         held = {(reason.owner, reason.code): reason for reason in self.fold.reasons.reasons}
         yield (
-            statements.PUT_REASON,
+            statements.put_reason,
             [rows.reason_row(account, held[key], seqs[key]) for key in changes.reasons if key in held],
         )
-        yield statements.DROP_REASON, [rows.reason_key_row(account, key) for key in changes.reasons if key not in held]
+        yield statements.drop_reason, [rows.reason_key_row(account, key) for key in changes.reasons if key not in held]
 
     def _rows(
         self, connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]
     ) -> Sequence[sa.Row[Any]]:
         """Return the account's rows: in the journal's order where they have a place in it, else by their key."""
-        order = [table.c.seq] if "seq" in table.c else list(table.primary_key.columns)
-        return connection.execute(
-            sa.select(table).where(table.c.account_id == self.account_id, *where).order_by(*order)
-        ).all()
+        found = sa.select(table).where(table.c.account_id == self.account_id, *where)
+        if "seq" in table.c:
+            return connection.execute(found.order_by(table.c.seq)).all()
+        # Not by the database: a server sorts text by its locale, and the order must be the same everywhere.
+        keys = [column.name for column in table.primary_key.columns]
+        return sorted(connection.execute(found), key=lambda row: [getattr(row, key) for key in keys])
 
     def _recent(self, connection: sa.Connection, key: sa.Column[Any], count: int) -> list[str]:
         """Return the latest ``count`` keys, oldest first."""

@@ -1,5 +1,7 @@
 """Begins a run: counts the start, and reads what the runs before it left."""
 
+from collections.abc import Callable
+
 import msgspec
 import sqlalchemy as sa
 
@@ -7,9 +9,11 @@ from app.ports.journal import Recovered
 from app.storage import tables
 from app.storage.fold import recovered_from
 from app.storage.projections import Projections
-from app.storage.statements import PUT_META
+from app.storage.statements import statements_of
 
 EPOCH = "epoch"
+Fence = Callable[[sa.Connection], None]
+"""Proves, in the transaction that it begins, that nobody else may write; raises when somebody may."""
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -21,14 +25,18 @@ class Begun(msgspec.Struct, frozen=True):
     last_seq: int
 
 
-def begin_run(connection: sa.Connection, account_id: str, *, is_start: bool = True) -> Begun:
+def begin_run(connection: sa.Connection, account_id: str, fence: Fence, *, is_start: bool = True) -> Begun:
     """Count this start, durably, and return what is on record. What is no start of a bot is not counted."""
+    statements = statements_of(connection)
     with connection.begin():
+        fence(connection)
         epoch = read_epoch(connection, account_id)
         if is_start:
             epoch += 1
-            connection.exec_driver_sql(PUT_META, {"account_id": account_id, "name": EPOCH, "value": str(epoch)})
-        projections = Projections(account_id)
+            connection.exec_driver_sql(
+                statements.put_meta, {"account_id": account_id, "name": EPOCH, "value": str(epoch)}
+            )
+        projections = Projections(account_id, statements)
         projections.load(connection)
         recovered = recovered_from(projections.fold, epoch, last_time_ns(connection, account_id))
         return Begun(projections, recovered, projections.states(connection), last_seq(connection))

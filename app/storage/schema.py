@@ -1,18 +1,26 @@
 """Brings the schema of a database up to what this code knows."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
 from app.storage.errors import JournalTooNew, JournalTooOld, JournalUnreadable
+from app.storage.place import Place
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All migrations, oldest first; a test keeps them equal to the files in ``migrations/versions``."""
 HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
+TABLE_NAMES = MappingProxyType(
+    {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+        "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
+    }
+)
 
 
-def bring_to_head(connection: sa.Connection, path: Path) -> None:
+def bring_to_head(connection: sa.Connection, place: Place) -> None:
     """Migrate the database if it is not at head. A start with nothing to do never imports alembic (0.1 s).
 
     Raises:
@@ -20,12 +28,21 @@ def bring_to_head(connection: sa.Connection, path: Path) -> None:
         JournalUnreadable: It is the database of something else.
     """
     with connection.begin():
-        found = _revision(connection, path)
-        if found != HEAD:
-            migrate(connection)
+        migrate_if_due(connection, place)
 
 
-def check_at_head(connection: sa.Connection, path: Path) -> None:
+def migrate_if_due(connection: sa.Connection, place: Place) -> None:
+    """Migrate in the connection's transaction, if the database is not at head.
+
+    Raises:
+        JournalTooNew: A newer version wrote it.
+        JournalUnreadable: It is the database of something else.
+    """
+    if _revision(connection, place) != HEAD:
+        migrate(connection)
+
+
+def check_at_head(connection: sa.Connection, place: Place) -> None:
     """Refuse a database that this code cannot read as it is.
 
     Raises:
@@ -33,9 +50,9 @@ def check_at_head(connection: sa.Connection, path: Path) -> None:
         JournalTooOld: An older version wrote it, and a reader migrates nothing.
         JournalUnreadable: It is the database of something else.
     """
-    found = _revision(connection, path)
+    found = _revision(connection, place)
     if found != HEAD:
-        raise JournalTooOld(path, found or "none", HEAD)
+        raise JournalTooOld(place, found or "none", HEAD)
 
 
 def migrate(connection: sa.Connection, revision: str = "head") -> None:
@@ -49,14 +66,19 @@ def migrate(connection: sa.Connection, revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
-def _revision(connection: sa.Connection, path: Path) -> str | None:
+def table_names(connection: sa.Connection) -> set[str]:
+    """Return which tables there are; on a server in our schema, none when that is missing."""
+    return set(connection.exec_driver_sql(TABLE_NAMES[connection.dialect.name]).scalars())
+
+
+def _revision(connection: sa.Connection, place: Place) -> str | None:
     """Return the revision the database is at; None when it is empty."""
-    names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
+    names = table_names(connection)
     if not names:
         return None
     if "alembic_version" not in names:
-        raise JournalUnreadable(path, "it is the database of another program")
+        raise JournalUnreadable(place, "it is the database of another program")
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     if found is not None and found not in REVISIONS:
-        raise JournalTooNew(path, str(found), HEAD)
+        raise JournalTooNew(place, str(found), HEAD)
     return found

@@ -57,7 +57,7 @@ class Commit(Protocol):
     durable_seq: int
 
     @property
-    def failure(self) -> str | None:
+    def failed(self) -> JournalFailed | None:
         """Why nothing can be written any more; None while it can."""
 
     def put(self, records: list[Encoded], *, urgent: bool) -> None:
@@ -114,12 +114,14 @@ class SqlJournal:
         """Take records in, together.
 
         Raises:
-            JournalFailed: The store cannot take any more; new orders must stop.
+            JournalFailed: The store cannot take any more; new orders must stop. It is a ``LeaseLost``, and stays one,
+                when another bot may write by now.
         """
         if self._closed:
             raise JournalFailed("the journal is closed: the bot has stopped")
-        if self.failure is not None:
-            raise JournalFailed(self.failure)
+        failed = self._commit.failed
+        if failed is not None:
+            raise type(failed)(str(failed))  # a new one each time: an exception remembers where it was raised
         batch = []
         urgent = False
         for record in records:
@@ -147,7 +149,8 @@ class SqlJournal:
     @property
     def failure(self) -> str | None:
         """Why the store cannot be written any more; None while it can."""
-        return self._commit.failure
+        failed = self._commit.failed
+        return None if failed is None else str(failed)
 
     def digest(self) -> str:
         """Return the fingerprint of this run's orders and fills so far."""

@@ -1,18 +1,18 @@
 """Writes batches of records: all of a batch and its projections in one transaction, or nothing."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import sqlalchemy as sa
 
 from app.domain.order import SCHEMA_VERSION
 from app.domain.records import OrderDenied, OrderIntended, StateSaved
-from app.ports.journal import JournalFailed
+from app.ports.journal import JournalFailed, LeaseLost
 from app.storage.diagnosis import diagnose
 from app.storage.fold import Numbered
+from app.storage.place import Place
 from app.storage.projections import Projections
-from app.storage.statements import INSERT_RECORD
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -28,13 +28,41 @@ class JournalStore:
     After a failure it writes no more: what it holds in memory may be ahead of what is on disk.
     """
 
-    def __init__(self, connection: sa.Connection, path: Path, projections: Projections, busy_timeout_s: float) -> None:
+    def __init__(
+        self, connection: sa.Connection, place: Place, projections: Projections, busy_timeout_s: float
+    ) -> None:
         self._connection = connection
-        self._path = path
+        self._place = place
         self._projections = projections
         self._busy_timeout_s = busy_timeout_s
-        self.failure: str | None = None
-        """Why nothing can be written any more; None while it can."""
+        self._broken: JournalFailed | None = None
+
+    @property
+    def failed(self) -> JournalFailed | None:
+        """Why nothing can be written any more; None while it can. The first reason stays."""
+        return self._broken
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether another bot may write by now: even what is durable is not to be acted on any more."""
+        return isinstance(self.failed, LeaseLost)
+
+    def check(self) -> None:
+        """Raise what has failed, if anything has.
+
+        Raises:
+            JournalFailed: Nothing can be written any more.
+        """
+        failed = self.failed
+        if failed is not None:
+            raise type(failed)(str(failed))  # a new one for each who asks: an exception remembers where it was raised
+
+    def start(self) -> None:
+        """Begin what goes on between the batches; nothing, for a file."""
+
+    def stop(self) -> bool:
+        """End it; whether the connection is free to be closed."""
+        return True
 
     def write(self, batch: Sequence[Encoded]) -> None:
         """Commit a batch. On return it is on disk.
@@ -42,22 +70,29 @@ class JournalStore:
         Raises:
             JournalFailed: It is not, and no later one will be.
         """
-        if self.failure is not None:
-            raise JournalFailed(self.failure)
+        self._transact(partial(self._insert, batch))
+
+    def _transact(self, work: Callable[[], None]) -> None:
+        self.check()
         try:
             with self._connection.begin():
-                self._insert(batch)
+                work()
         except BaseException as error:  # an interrupt too: the projections in memory are ahead from here on
-            self.failure = str(diagnose(error, self._path, self._busy_timeout_s))
+            failed = self._broken = self._broken or self._meaning_of(error)
             if isinstance(error, Exception):
-                raise JournalFailed(self.failure) from error
+                raise type(failed)(str(failed)) from error
             raise
+
+    def _meaning_of(self, error: BaseException) -> JournalFailed:
+        if isinstance(error, JournalFailed):
+            return error
+        return JournalFailed(str(diagnose(error, self._place, self._busy_timeout_s)))
 
     def _insert(self, batch: Sequence[Encoded]) -> None:
         origins = self._projections.fold_in(self._connection, [encoded.numbered for encoded in batch])
         account_id = self._projections.account_id
         self._connection.connection.cursor().executemany(
-            INSERT_RECORD,
+            self._projections.statements.insert_record,
             [
                 {
                     "seq": encoded.numbered.seq,

@@ -8,6 +8,7 @@ from app.domain.events import Fill, ReasonRaised
 from app.domain.ledger import Account
 from app.domain.position import Position
 from app.domain.records import DayClosed, OrderRecord
+from app.storage.holder import Holder
 
 RECENT_ROWS = 10
 """How many of the latest orders, fills and days are shown unless told otherwise."""
@@ -19,6 +20,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     epoch: int
     """How often the bot was started."""
+    writer: Holder | None = None
+    """Who holds the lease, on a server; None when nobody does, and for a file, where the lock of the folder says it."""
     records: int
     """Records in the journal."""
     last_time_ns: int | None

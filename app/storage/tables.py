@@ -1,4 +1,4 @@
-"""The tables. The journal is the truth; all others are projections of it, except ``meta``.
+"""The tables. The journal is the truth; all others are projections of it, except ``meta``, ``states`` and ``lease``.
 
 Amounts are exact decimal strings, times UTC nanoseconds. Each row names its account: a database outlives a change of
 settings, and two accounts must never mix.
@@ -30,6 +30,10 @@ class Exact(sa.types.TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
+SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A place in the journal. SQLite's INTEGER has 64 bits, and only as INTEGER is it the row's own number."""
+
+
 def _required(name: str, kind: sa.types.TypeEngine[Decimal] | sa.types.TypeEngine[str] | type) -> sa.Column[object]:
     return sa.Column(name, kind, nullable=False)
 
@@ -40,15 +44,13 @@ def _key(name: str) -> sa.Column[str]:
 
 def _from_record(*, is_key: bool = False) -> sa.Column[int]:
     """Return the reference to the record a row comes from; as the key where a record makes at most one row."""
-    return sa.Column(
-        "seq", sa.Integer, sa.ForeignKey("journal.seq"), primary_key=is_key, autoincrement=False, nullable=False
-    )
+    return sa.Column("seq", SEQ, sa.ForeignKey("journal.seq"), primary_key=is_key, autoincrement=False, nullable=False)
 
 
 journal = sa.Table(
     "journal",
     metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", SEQ, primary_key=True, autoincrement=False),
     _required("time_ns", sa.BigInteger),
     _required("kind", sa.Text),
     _required("account_id", sa.Text),
@@ -193,6 +195,21 @@ meta = sa.Table(
     _key("name"),
     _required("value", sa.Text),
 )
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    _key("name"),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    _required("account_id", sa.Text),
+    _required("host", sa.Text),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    _required("profile", sa.Text),
+    sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True)),
+)
+"""Who may write, on a server: one row, whose epoch grows with each new holder. In a file it stays empty: there the lock
+of the state folder says it."""
 
 PROJECTIONS = (orders, fills, funding, positions, ledger_entries, ledger_totals, reasons, days)
 """What can be thrown away and rebuilt from the journal."""

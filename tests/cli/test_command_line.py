@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -317,3 +318,69 @@ def test_a_part_that_misbehaves_is_named_and_never_keeps_the_bot_from_ending(cal
     assert done.returncode == code, done.stderr
     assert why in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# -- a journal on a server ----------------------------------------------------------------------------------------
+
+
+def test_a_bot_on_a_server_is_seen_is_alone_and_goes_on(call, server, tmp_path):
+    """From the first start to the second; a bot elsewhere is told of it, and so is who asks from elsewhere."""
+    url = server.url(user="postgres:hunter2")
+    on_server = ["--set", "storage.backend=postgres", "--set", f"storage.url={url}"]
+    elsewhere = [*on_server, "--set", f"storage.folder={tmp_path}/elsewhere", "--set", "storage.lease_wait_s=0.1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")}
+    words = [sys.executable, "-m", "app", "run", "--plain", *on_server]
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as first:
+        try:
+            for line in first.stderr:
+                if "READY" in line:
+                    break
+            assert "is in use by the bot with pid" in last_line(call("run", "--plain", *on_server))
+            refused = call("run", "--plain", *elsewhere)
+            assert refused.returncode == 4
+            assert f"with pid {first.pid}, profile simulated, running since" in last_line(refused)
+            assert f"no bot runs here, but the bot on host {socket.gethostname()}" in call("status", *elsewhere).stdout
+            shown = json.loads(call("status", "--json", *on_server).stdout)
+            assert shown["journal"].endswith(", schema perps_main")
+            assert (shown["running"], shown["starts"]) == (True, 1)
+        finally:
+            first.send_signal(signal.SIGTERM)
+        said = first.stderr.read()
+    assert first.returncode == 0
+
+    again = call("run", "--plain", "--for", "0.3s", *on_server)
+    assert again.returncode == 0, again.stderr
+    stopped = call("status", *on_server)
+    assert "no bot runs; its journal in postgresql://postgres@/perps" in stopped.stdout
+    assert "started 2 times" in stopped.stdout
+    shown = call("settings", "show", *on_server)
+    for text in (said, again.stderr, refused.stderr, stopped.stdout, shown.stdout):
+        assert "hunter2" not in text
+
+
+def test_a_server_gives_the_same_orders_as_a_file(call, candles, server):
+    on_server = ["--set", "storage.backend=postgres", "--set", f"storage.url={server.url()}"]
+    digests = {
+        replay(call, candles, "--set", "strategies.trend.params.interval_s=1", *where)[1]["orders_digest"]
+        for where in (on_server, ["--set", "storage.backend=sqlite"])
+    }
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["storage.backend=postgres"], "storage.backend = postgres needs storage.url"),
+        (["storage.backend=postgres", "storage.url=mysql://bot:hunter2@db/x"], "write it as postgresql://"),
+        (["storage.url=postgresql://bot:hunt@er2@db/x"], "%40 %2F %3F %23 %25"),
+        (['storage.url=["hunter2"]'], "storage.url from the command line is refused"),
+        (["storage.url=2"], "storage.url from the command line is refused"),
+        (["storage.lease_s=1", "storage.lease_renew_every_s=0.6"], "at most half of storage.lease_s"),
+    ],
+)
+def test_what_a_server_needs_is_refused_in_a_sentence_without_the_password(call, words, why):
+    done = call("settings", "check", *[word for each in words for word in ("--set", each)])
+    assert done.returncode == 3
+    assert why in done.stderr
+    assert "er2" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1

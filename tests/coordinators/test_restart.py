@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 
 from app.domain.denial import Denial
-from app.domain.events import CancelRejected, OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown, Severity
+from app.domain.events import CancelRejected, OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import OrderIntended, StateSaved
@@ -335,17 +335,6 @@ async def test_a_refused_cancel_is_asked_again_at_the_next_price(lives, exchange
     await lives.tell(CancelRejected(entry.client_order_id, BTC, START_NS, "busy"))
     assert exchange.canceled == [entry.client_order_id]
 
-    await lives.price("100", 1)
-    assert exchange.canceled == [entry.client_order_id] * 2
-
-
-async def test_while_halted_a_refused_cancel_of_an_entry_is_asked_again(lives, exchange):
-    await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
-    [entry] = exchange.submitted
-    lives.container.registry.context.trading_state.raise_reason("operator", "halt", Severity.HALTED, "by hand")
-    await settle()
-    await lives.tell(CancelRejected(entry.client_order_id, BTC, START_NS, "busy"))
     await lives.price("100", 1)
     assert exchange.canceled == [entry.client_order_id] * 2
 

@@ -1,8 +1,12 @@
-"""A journal on disk that is closed whatever a test does."""
+"""A journal in a database that is closed whatever a test does: in a file, and on a server."""
+
+from functools import partial
 
 import pytest
+from pydantic import SecretStr
 
-from app.storage import open_journal
+from app.storage import ServerPlace, open_journal, schema_of
+from tests.storage.looking import look
 
 
 @pytest.fixture
@@ -11,12 +15,30 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def opened(folder):
-    """Opens journals in the state folder; closes those that the test left open."""
+def server_place(server):
+    """A place on the server, with times that no test waits long for."""
+    return ServerPlace(url=SecretStr(server.url()), schema=schema_of("main"), lease_s=10, renew_every_s=5, wait_s=0.3)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request):
+    """Where the journal lies. A module that is about one kind of database only has a fixture of its own."""
+    return request.getfixturevalue("folder" if request.param == "sqlite" else "server_place")
+
+
+@pytest.fixture
+def rows(place):
+    """Runs a query beside the journal, and returns what it finds."""
+    return partial(look, place)
+
+
+@pytest.fixture
+def opened(place):
+    """Opens journals at the place; closes those that the test left open."""
     journals = []
 
-    def open_one(account_id="main", *, threaded=False, busy_timeout_s=0.2, profile="testing"):
-        journal = open_journal(folder, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile)
+    def open_one(account_id="main", *, at=place, threaded=False, busy_timeout_s=0.2, profile="testing"):
+        journal = open_journal(at, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile)
         journals.append(journal)
         return journal
 

@@ -14,6 +14,12 @@ from tests.storage.records import filled, intended
 from tests.storage.waiting import until
 
 
+@pytest.fixture
+def place(folder):
+    """A file: what a server can do wrong is elsewhere."""
+    return folder
+
+
 def execute(journal, statement):
     """Run a statement on the writer's own connection."""
     return journal._commit._store._connection.connection.cursor().execute(statement).fetchone()
@@ -32,7 +38,7 @@ def corrupt(journal):
     """Overwrite all but the first page, past what the connection has cached."""
     execute(journal, "PRAGMA wal_checkpoint(TRUNCATE)")
     execute(journal, "PRAGMA shrink_memory")
-    path = journal._commit._store._path
+    path = journal._commit._store._place
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (path.stat().st_size - 4096))

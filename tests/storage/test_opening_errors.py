@@ -24,6 +24,12 @@ from app.storage import (
 from app.storage.engine import JOURNAL_FILE
 
 
+@pytest.fixture
+def place(folder):
+    """A file: what a server can do wrong is elsewhere."""
+    return folder
+
+
 def execute(folder, *statements):
     connection = sqlite3.connect(folder / JOURNAL_FILE, isolation_level=None)
     try:
@@ -58,7 +64,7 @@ def test_a_read_only_folder(opened, folder, mocker):
     mocker.patch.object(os, "open", side_effect=OSError(errno.EROFS, os.strerror(errno.EROFS)))
     with pytest.raises(StateFolderUnusable, match="Read-only file system") as caught:
         opened()
-    assert caught.value.path == folder
+    assert caught.value.place == folder
 
 
 def test_a_file_system_without_locks(opened, mocker):
@@ -104,7 +110,7 @@ def test_a_database_of_something_else(opened, folder):
 
 def test_a_database_newer_than_this_code(opened, existing):
     execute(existing, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(JournalTooNew, match=r"schema 9999, this version knows up to 0001: run the version that wrote"):
+    with pytest.raises(JournalTooNew, match=r"schema 9999, this version knows up to 0002: run the version that wrote"):
         opened()
     with pytest.raises(JournalTooNew):
         read_summary(existing)
@@ -112,7 +118,7 @@ def test_a_database_newer_than_this_code(opened, existing):
 
 def test_a_reader_migrates_nothing(existing):
     execute(existing, "DELETE FROM alembic_version")
-    with pytest.raises(JournalTooOld, match="schema none, this version reads 0001: start the bot once"):
+    with pytest.raises(JournalTooOld, match="schema none, this version reads 0002: start the bot once"):
         read_summary(existing)
 
 

@@ -1,12 +1,12 @@
 """The projections are nothing but the journal, added up."""
 
-import sqlite3
 import tempfile
 from decimal import Decimal
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from app.domain.events import (
     OrderAccepted,
@@ -23,11 +23,11 @@ from app.domain.events import (
 from app.domain.ledger import deposit, funding
 from app.domain.order import TERMINAL, TRANSITIONS, OrderStatus
 from app.domain.records import CancelIntended, DayClosed, OrderSent, StateSaved
-from app.storage import fold, open_journal, rebuild_projections, rebuilding
-from app.storage.engine import JOURNAL_FILE
+from app.storage import ServerPlace, fold, open_journal, rebuild_projections, rebuilding
 from app.storage.tables import PROJECTIONS
 from tests.fakes.journal import FakeJournal
 from tests.storage import records
+from tests.storage.looking import look
 from tests.storage.records import BTC
 
 IDS = st.sampled_from(["main-1-1", "main-1-2", "main-1-3", "stranger"])
@@ -77,73 +77,69 @@ APPENDS = st.one_of(
 RESTART = st.just("restart")
 
 
-def dump(folder):
-    connection = sqlite3.connect(folder / JOURNAL_FILE)
-    try:
-        return {
-            table.name: sorted(connection.execute(f"SELECT * FROM {table.name}"), key=repr)  # noqa: S608 - our names
-            for table in PROJECTIONS
-        }
-    finally:
-        connection.close()
+def dump(place):
+    return {
+        table.name: sorted(look(place, f"SELECT * FROM {table.name}"), key=repr)  # noqa: S608 - our own names
+        for table in PROJECTIONS
+    }
 
 
-def open_main(folder):
-    return open_journal(folder, "main", threaded=False, busy_timeout_s=1)
+def open_main(place):
+    return open_journal(place, "main", threaded=False, busy_timeout_s=1)
 
 
-def check_rebuilt_is_live(steps):
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        journal, fake = open_main(folder), FakeJournal()
-        count = 0
-        for step in steps:
-            if step == "restart":
-                journal.close()
-                journal, fake = open_main(folder), fake.crashed()
-                assert journal.recovered() == fake.recovered()
-            else:
-                journal.append(*step)
-                fake.append(*step)
-                # Memories are no part of the journal: they are not rebuilt, and not lost either.
-                count += sum(not isinstance(record, StateSaved) for record in step)
-        journal.close()
-        live = dump(folder)
-        assert rebuild_projections(folder, busy_timeout_s=1) == count
-        assert dump(folder) == live
+def check_rebuilt_is_live(place, steps):
+    journal, fake = open_main(place), FakeJournal()
+    count = 0
+    for step in steps:
+        if step == "restart":
+            journal.close()
+            journal, fake = open_main(place), fake.crashed()
+            assert journal.recovered() == fake.recovered()
+        else:
+            journal.append(*step)
+            fake.append(*step)
+            # Memories are no part of the journal: they are not rebuilt, and not lost either.
+            count += sum(not isinstance(record, StateSaved) for record in step)
+    journal.close()
+    live = dump(place)
+    assert rebuild_projections(place, busy_timeout_s=1) == count
+    assert dump(place) == live
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(APPENDS | RESTART, max_size=40))
 def test_rebuilt_equals_live(steps):
     """Over random histories with restarts; and what a restart recovers is what a fake without a database adds up."""
-    check_rebuilt_is_live(steps)
+    with tempfile.TemporaryDirectory() as name:
+        check_rebuilt_is_live(Path(name), steps)
 
 
-def test_rebuilt_equals_live_in_small_chunks_with_little_at_hand(mocker):
+@settings(max_examples=8, deadline=None)
+@given(st.lists(APPENDS | RESTART, max_size=40))
+def test_rebuilt_equals_live_on_a_server(running_server, steps):
+    running_server.clean()
+    place = ServerPlace(url=SecretStr(running_server.url()), schema="perps_any")
+    check_rebuilt_is_live(place, steps)
+
+
+def test_rebuilt_equals_live_in_small_chunks_with_little_at_hand(opened, place, mocker):
     """The same when hardly anything is kept in memory, so that most is asked of the database."""
     mocker.patch.object(rebuilding, "CHUNK_RECORDS", 3)
     mocker.patch.object(fold, "RECENT_TRADES_MAX", 1)
     mocker.patch.object(fold, "ENDED_ORDERS_MAX", 0)
-    history = []
+    journal = opened()
     for number in range(6):
         order_id = f"main-1-{number}"
-        history += [
-            (records.intended(order_id, "2"),),
-            records.filled(f"t{number}", order_id, "2", "2"),
-            (OrderCanceled("main-1-0", BTC, 7, "late"),),
-            records.filled("t0", "main-1-0", "2", "2"),
-        ]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        journal = open_main(folder)
-        for step in history:
-            journal.append(*step)
-        journal.close()
-        live = dump(folder)
-        assert len(live["fills"]) == 6
-        rebuild_projections(folder, busy_timeout_s=1)
-        assert dump(folder) == live
+        journal.append(records.intended(order_id, "2"))
+        journal.append(*records.filled(f"t{number}", order_id, "2", "2"))
+        journal.append(OrderCanceled("main-1-0", BTC, 7, "late"))
+        journal.append(*records.filled("t0", "main-1-0", "2", "2"))
+    journal.close()
+    live = dump(place)
+    assert len(live["fills"]) == 6
+    rebuild_projections(place, busy_timeout_s=1)
+    assert dump(place) == live
 
 
 @given(st.lists(APPENDS, max_size=60))

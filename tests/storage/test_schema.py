@@ -17,6 +17,12 @@ from app.storage.tables import metadata
 
 
 @pytest.fixture
+def place(folder):
+    """A file: what a server can do wrong is elsewhere."""
+    return folder
+
+
+@pytest.fixture
 def connection(tmp_path):
     with writer_engine(tmp_path / "x y%20?#.sqlite", 1).connect() as connected:
         yield connected
@@ -90,3 +96,11 @@ def test_opening_an_existing_journal_is_quick(opened):
     started = time.perf_counter()
     opened().close()
     assert time.perf_counter() - started < 0.5
+
+
+def test_the_disk_is_really_synced(opened):
+    """WAL and FULL, with foreign keys: what the promises rest on."""
+    connection = opened()._commit._store._connection
+    read = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")}
+    assert read == {"journal_mode": "wal", "synchronous": 2}
+    assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

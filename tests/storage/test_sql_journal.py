@@ -1,6 +1,5 @@
 """What a restart finds, and what is on disk when."""
 
-import sqlite3
 from decimal import Decimal
 
 import pytest
@@ -31,19 +30,10 @@ from app.domain.target import Target
 from app.ports.journal import JournalFailed
 from app.storage import MemoryJournal, fold, read_summary
 from app.storage.commit_now import BUFFERED_RECORDS_MAX
-from app.storage.engine import JOURNAL_FILE
 from tests.storage import records
 from tests.storage.records import BTC
 
 ID = "main-1-000001"
-
-
-def rows(folder, query):
-    connection = sqlite3.connect(folder / JOURNAL_FILE)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
 
 
 def reason(code="daily_loss", severity=Severity.HALTED, *, latched=True, time_ns=5):
@@ -142,7 +132,7 @@ def test_a_fill_told_twice_is_applied_once(opened):
     assert recovered.ledger_totals[Account.FEES] == Decimal("0.05")
 
 
-def test_a_fill_is_known_although_it_is_no_longer_at_hand(opened, mocker):
+def test_a_fill_is_known_although_it_is_no_longer_at_hand(opened, place, mocker):
     """Older trades, settlements and ended orders are asked of the database."""
     mocker.patch.object(fold, "RECENT_TRADES_MAX", 1)
     mocker.patch.object(fold, "RECENT_FUNDING_MAX", 1)
@@ -159,23 +149,19 @@ def test_a_fill_is_known_although_it_is_no_longer_at_hand(opened, mocker):
     journal.append(OrderAccepted(ID, "v9", BTC, 400), records.fill("t5"))
     journal.append(records.intended(contracts="1"))
     journal.close()
-    summary = read_summary(journal_folder(journal))
+    summary = read_summary(place)
     (order,) = summary.recent_orders
     assert (order.status, order.filled, order.venue_order_id) == (OrderStatus.FILLED, Decimal(2), "v1")
     assert [f.trade_id for f in summary.recent_fills] == ["t5", "t4", "t3", "t2", "t1"]
 
 
-def journal_folder(journal):
-    return journal._commit._store._path.parent
-
-
-def test_a_status_never_regresses(opened, folder):
+def test_a_status_never_regresses(opened, place):
     """Late and repeated facts: accepted after filled, canceled after filled, rejected after canceled."""
     journal = opened()
     journal.append(records.intended(contracts="1"), OrderSent(ID, 1), *records.filled())
     journal.append(OrderAccepted(ID, "v1", BTC, 3), OrderCanceled(ID, BTC, 4, "late"), OrderUnknown(ID, BTC, 5, "?"))
     journal.close()
-    (order,) = read_summary(folder).recent_orders
+    (order,) = read_summary(place).recent_orders
     assert (order.status, order.reason) == (OrderStatus.FILLED, "")
 
 
@@ -199,13 +185,13 @@ def test_what_the_exchange_knows_was_sent_although_a_crash_kept_us_from_noting_i
     assert opened().recovered().working_orders[0].status is OrderStatus.UNKNOWN
 
 
-def test_strangers_orders_and_liquidations_are_kept(opened, folder):
+def test_strangers_orders_and_liquidations_are_kept(opened, place):
     journal = opened()
     journal.append(
         OrderCanceled("not-ours", BTC, 1, "by hand"), records.fill("liq", None), records.fill("x", "not-ours")
     )
     journal.close()
-    summary = read_summary(folder)
+    summary = read_summary(place)
     assert summary.recent_orders == ()
     assert [fill.trade_id for fill in summary.recent_fills] == ["x", "liq"]
 
@@ -221,7 +207,7 @@ def test_reasons_are_raised_replaced_and_cleared(opened):
     assert held == (reason("stale"), reason(severity=Severity.HALTED, time_ns=10))
 
 
-def test_every_row_names_account_strategy_and_versions(opened, folder):
+def test_every_row_names_account_strategy_and_versions(opened, rows):
     journal = opened()
     journal.append(records.intended(), OrderSent(ID, 1), *records.filled())
     paid = records.funding()
@@ -230,7 +216,7 @@ def test_every_row_names_account_strategy_and_versions(opened, folder):
     journal.append(OrderDenied(records.order("main-1-000009"), 1, "max_orders", "5", "4"))
     journal.append(StreamReset(1, "gone"), deposit("in", Decimal(1), "USDT", 1), records.fill("liq", None))
     journal.close()
-    assert rows(folder, "SELECT account_id, kind, strategy_id, instrument_version, schema_version FROM journal") == [
+    assert rows("SELECT account_id, kind, strategy_id, instrument_version, schema_version FROM journal") == [
         ("main", "OrderIntended", "trend", 7, 1),
         ("main", "OrderSent", "trend", 7, 1),
         ("main", "Fill", "trend", 7, 1),
@@ -246,7 +232,7 @@ def test_every_row_names_account_strategy_and_versions(opened, folder):
     ]
 
 
-def test_two_accounts_in_one_database_never_mix(opened, folder):
+def test_two_accounts_in_one_database_never_mix(opened, place):
     for account in ("main", "second"):
         journal = opened(account)
         assert journal.recovered().epoch == 1
@@ -254,15 +240,15 @@ def test_two_accounts_in_one_database_never_mix(opened, folder):
         journal.append(records.intended(), *records.filled(), reason(), StateSaved("risk", account.encode(), 1))
         journal.close()
     assert opened("main").state_of("risk") == b"main"
-    assert read_summary(folder).account_id == "second"
-    assert read_summary(folder, "main").ledger_totals["USDT"][Account.FEES] == Decimal("0.05")
+    assert read_summary(place).account_id == "second"
+    assert read_summary(place, "main").ledger_totals["USDT"][Account.FEES] == Decimal("0.05")
 
 
-def test_what_only_we_know_is_on_disk_when_append_returns(opened, folder):
+def test_what_only_we_know_is_on_disk_when_append_returns(opened, rows):
     journal = opened()
     ticket = journal.append(records.intended())
     assert ticket.durable
-    assert rows(folder, "SELECT kind FROM journal") == [("OrderIntended",)]
+    assert rows("SELECT kind FROM journal") == [("OrderIntended",)]
 
 
 @pytest.mark.parametrize(
@@ -278,14 +264,14 @@ def test_decisions_are_durable_at_once(opened, record):
     assert opened().append(record).durable
 
 
-def test_what_the_exchange_would_tell_again_waits_for_the_next_commit(opened, folder):
+def test_what_the_exchange_would_tell_again_waits_for_the_next_commit(opened, rows):
     journal = opened()
     ticket = journal.append(OrderSent(ID, 1))
     assert not ticket.durable
-    assert rows(folder, "SELECT kind FROM journal") == []
+    assert rows("SELECT kind FROM journal") == []
     journal.append(records.intended())
     assert ticket.durable
-    assert rows(folder, "SELECT kind FROM journal ORDER BY seq") == [("OrderSent",), ("OrderIntended",)]
+    assert rows("SELECT kind FROM journal ORDER BY seq") == [("OrderSent",), ("OrderIntended",)]
 
 
 def test_the_buffer_is_bounded(opened):
@@ -306,14 +292,14 @@ def test_whoever_waits_for_a_buffered_record_gets_it_committed(opened):
     assert called == [True, True]
 
 
-def test_flush_and_close_commit_what_is_buffered(opened, folder):
+def test_flush_and_close_commit_what_is_buffered(opened, rows):
     journal = opened()
     ticket = journal.append(OrderSent(ID, 1))
     journal.flush()
     assert ticket.durable
     journal.append(OrderSent(ID, 2))
     journal.close()
-    assert rows(folder, "SELECT count(*) FROM journal") == [(2,)]
+    assert rows("SELECT count(*) FROM journal") == [(2,)]
 
 
 def test_appending_nothing_is_durable(opened):
@@ -339,11 +325,3 @@ def test_the_same_run_has_the_same_digest_in_memory_and_on_disk(opened):
     for journal in journals:
         journal.append(records.intended(), OrderSent(ID, 1), *records.filled())
     assert journals[0].digest() == journals[1].digest()
-
-
-def test_the_disk_is_really_synced(opened):
-    """WAL and FULL, with foreign keys: what the promises rest on."""
-    connection = opened()._commit._store._connection
-    read = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")}
-    assert read == {"journal_mode": "wal", "synchronous": 2}
-    assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -114,7 +114,7 @@ async def test_a_full_queue_fails_the_journal(opened, mocker):
     gate.open.set()
 
 
-async def test_flush_and_close_write_everything_and_call_back(opened, folder):
+async def test_flush_and_close_write_everything_and_call_back(opened, place):
     journal = opened(threaded=True)
     called = []
     journal.append(intended("main-1-000001")).when_durable(lambda: called.append(1))
@@ -125,7 +125,7 @@ async def test_flush_and_close_write_everything_and_call_back(opened, folder):
     journal.append(*filled()).when_durable(lambda: called.append(2))
     journal.close()
     assert called == [1, 2]
-    assert read_summary(folder).records == 501 + 1
+    assert read_summary(place).records == 501 + 1
     await asyncio.sleep(0)  # what the writer had told the loop comes late, and changes nothing
     assert called == [1, 2]
 

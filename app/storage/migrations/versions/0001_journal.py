@@ -9,6 +9,9 @@ branch_labels = None
 depends_on = None
 
 
+SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
 def upgrade() -> None:
     """Create the tables."""
     _create_journal()
@@ -36,6 +39,10 @@ def _number(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.Integer(), nullable=False)
 
 
+def _seq() -> sa.Column[int]:
+    return sa.Column("seq", SEQ, autoincrement=False, nullable=False)
+
+
 def _flag(name: str) -> sa.Column[bool]:
     return sa.Column(name, sa.Boolean(), nullable=False)
 
@@ -51,7 +58,7 @@ def _key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
 def _create_journal() -> None:
     op.create_table(
         "journal",
-        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        _seq(),
         _time(),
         _text("kind"),
         _text("account_id"),
@@ -76,7 +83,7 @@ def _create_orders() -> None:
         _text("reason"),
         _time("updated_ns"),
         _text("intent"),
-        _number("seq"),
+        _seq(),
         _from_journal("orders"),
         _key("orders", "seq"),
         sa.UniqueConstraint("account_id", "client_order_id", name="uq_orders_account_id_client_order_id"),
@@ -101,7 +108,7 @@ def _create_fills() -> None:
         _text("liquidity"),
         _flag("liquidation"),
         _time(),
-        _number("seq"),
+        _seq(),
         _from_journal("fills"),
         _key("fills", "seq"),
         sa.UniqueConstraint("account_id", "trade_id", name="uq_fills_account_id_trade_id"),
@@ -121,7 +128,7 @@ def _create_funding() -> None:
         _text("mark_price"),
         _text("contracts"),
         _time(),
-        _number("seq"),
+        _seq(),
         _from_journal("funding"),
         _key("funding", "seq"),
         sa.UniqueConstraint("account_id", "reference", name="uq_funding_account_id_reference"),
@@ -142,7 +149,7 @@ def _create_books() -> None:
     )
     op.create_table(
         "ledger_entries",
-        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        _seq(),
         _text("account_id"),
         _text("strategy_id"),
         _text("reference"),
@@ -176,7 +183,7 @@ def _create_control() -> None:
         _text("detail"),
         _flag("latched"),
         _time(),
-        _number("seq"),
+        _seq(),
         _from_journal("reasons"),
         _key("reasons", "account_id", "owner", "code"),
     )
@@ -195,7 +202,7 @@ def _create_control() -> None:
         _text("equity_start"),
         _text("equity_end"),
         _time(),
-        _number("seq"),
+        _seq(),
         _from_journal("days"),
         _key("days", "account_id", "day"),
     )

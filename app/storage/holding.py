@@ -1,0 +1,118 @@
+"""The right to write a journal, taken before anything is read: a lock on the folder, or a lease on the server."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+from loguru import logger
+
+from app.storage.diagnosis import diagnosed
+from app.storage.engine import JOURNAL_FILE, writer_engine
+from app.storage.errors import JournalInUse
+from app.storage.folder_lock import StateFolderLock
+from app.storage.holder import Holder
+from app.storage.lease import Lease, read_holder
+from app.storage.place import Place, ServerPlace
+from app.storage.schema import bring_to_head, migrate_if_due
+from app.storage.server import connect_server
+
+POLL_S = 0.2
+"""Between looks at a lease that somebody else holds."""
+TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(schema)s, 0))"
+"""One who opens a schema at a time, from before it exists."""
+FIND_SCHEMA = "SELECT 1 FROM pg_namespace WHERE nspname = %(schema)s"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The writer's connection, to a database that is at head."""
+
+    place: Place
+    """The server's, or the file's."""
+    connection: sa.Connection
+    lease: Lease | None
+    """None for a file: the kernel keeps its lock for as long as this process lives."""
+
+    def fence(self, connection: sa.Connection) -> None:
+        """Begin a transaction that no later holder has to fear.
+
+        Raises:
+            LeaseLost: Somebody else writes by now.
+        """
+        if self.lease is not None:
+            self.lease.fence(connection)
+
+    def confirm(self) -> None:
+        """Count the lease from the last fence on, whose transaction has been committed."""
+        if self.lease is not None:
+            self.lease.confirm()
+
+
+def hold(place: Place, account_id: str, busy_timeout_s: float, profile: str = "") -> AbstractContextManager[Held]:
+    """Hold the right to write the journal at ``place``, which is created or migrated if need be.
+
+    Raises:
+        StorageError: It cannot be had, or what was done with it failed; the message says what to do.
+    """
+    if isinstance(place, ServerPlace):
+        return _hold_server(place, account_id, busy_timeout_s, profile)
+    return _hold_folder(place, busy_timeout_s, profile)
+
+
+@contextmanager
+def _hold_folder(folder: Path, busy_timeout_s: float, profile: str) -> Iterator[Held]:
+    path = folder / JOURNAL_FILE
+    with (
+        StateFolderLock(folder, profile),
+        diagnosed(path, busy_timeout_s),
+        writer_engine(path, busy_timeout_s).connect() as connection,
+    ):
+        bring_to_head(connection, path)
+        yield Held(path, connection, None)
+
+
+@contextmanager
+def _hold_server(place: ServerPlace, account_id: str, busy_timeout_s: float, profile: str) -> Iterator[Held]:
+    with diagnosed(place, busy_timeout_s), connect_server(place, busy_timeout_s) as connection:
+        lease = Lease(place, account_id, profile)
+        _wait_for(lease, connection)
+        try:
+            yield Held(place, connection, lease)
+        finally:
+            lease.give_back(connection)
+
+
+def _wait_for(lease: Lease, connection: sa.Connection) -> None:
+    place = lease.place
+    give_up_s = time.monotonic() + place.wait_s
+    holder = _try_to_take(lease, connection)
+    if holder is not None:
+        logger.info(f"the journal {place} is in use by {holder}: waiting up to {place.wait_s:g} s for its lease")
+    while holder is not None:
+        if time.monotonic() >= give_up_s:
+            raise JournalInUse(place, holder, place.wait_s)
+        time.sleep(POLL_S)
+        holder = _try_to_take(lease, connection)
+
+
+def _try_to_take(lease: Lease, connection: sa.Connection) -> Holder | None:
+    """Take the lease, unless somebody holds it, who is returned.
+
+    Migrated is in the same transaction, and only by the holder: never beneath a bot that runs.
+    """
+    place = lease.place
+    with connection.begin():
+        cursor = connection.connection.cursor()
+        cursor.execute(TAKE_TURN, {"schema": place.schema})
+        cursor.execute(FIND_SCHEMA, {"schema": place.schema})
+        if cursor.fetchone() is None:
+            connection.execute(sa.schema.CreateSchema(place.schema))
+        holder = read_holder(connection, lock=True)
+        if holder is None:
+            migrate_if_due(connection, place)
+            lease.take(connection)
+    if holder is None:
+        lease.confirm()
+    return holder

@@ -1,0 +1,147 @@
+"""The right to write a journal on a server: one row, good for some seconds, with an epoch that fences its holders."""
+
+import os
+import socket
+import time
+from contextlib import suppress
+from datetime import UTC, timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.ports.journal import LeaseLost
+from app.storage.holder import Holder
+from app.storage.place import ServerPlace
+from app.storage.schema import table_names
+
+MARGIN_RATIO = 0.2
+"""Part of its validity that a holder leaves unused: for a commit that is slow, and for clocks that run unlike."""
+# Times are the server's, and those of the statement: a transaction's own time stands still while it migrates.
+READ = """
+    SELECT host, pid, profile, since, COALESCE(expires_at > clock_timestamp(), false) FROM lease WHERE name = 'writer'
+"""
+READ_AND_LOCK = f"{READ} FOR UPDATE SKIP LOCKED"
+TAKE = """
+    INSERT INTO lease (name, epoch, account_id, host, pid, profile, since, expires_at)
+    VALUES ('writer', 1, %(account_id)s, %(host)s, %(pid)s, %(profile)s,
+            clock_timestamp(), clock_timestamp() + %(validity)s)
+    ON CONFLICT (name) DO UPDATE SET
+        epoch = lease.epoch + 1, account_id = excluded.account_id, host = excluded.host, pid = excluded.pid,
+        profile = excluded.profile, since = excluded.since, expires_at = excluded.expires_at
+    RETURNING epoch
+"""
+RENEW = "UPDATE lease SET expires_at = clock_timestamp() + %(validity)s WHERE name = 'writer' AND epoch = %(epoch)s"
+GIVE_BACK = "UPDATE lease SET expires_at = NULL WHERE name = 'writer' AND epoch = %(epoch)s"
+
+# The time of a machine that slept counts too, where the system has such a clock.
+now_s = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+
+
+class Lease:
+    """A lease, from the holder's side. Used by one thread at a time, but for ``is_over`` and ``left_s``.
+
+    In the database it is good until ``expires_at``, by the server's clock. The holder takes itself for out earlier: by
+    its own clock, counted from before the renewal was sent, and with a margin.
+    """
+
+    def __init__(self, place: ServerPlace, account_id: str, profile: str) -> None:
+        self.place = place
+        self._account_id = account_id
+        self._profile = profile
+        self._good_s = place.lease_s * (1 - MARGIN_RATIO)
+        self._asked_s = 0.0
+        self._epoch = 0
+        self._over_s = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether somebody else may write by now."""
+        return self.left_s == 0
+
+    @property
+    def left_s(self) -> float:
+        """How long it is good yet; 0 when it is over."""
+        return max(0.0, self._over_s - now_s())
+
+    def take(self, connection: sa.Connection) -> None:
+        """Become the holder, in the connection's transaction; to be confirmed once that is committed."""
+        self._asked_s = now_s()
+        cursor = connection.connection.cursor()
+        cursor.execute(
+            TAKE,
+            {
+                "account_id": self._account_id,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "profile": self._profile,
+                "validity": timedelta(seconds=self.place.lease_s),
+            },
+        )
+        (self._epoch,) = cursor.fetchone() or (0,)
+
+    def fence(self, connection: sa.Connection) -> None:
+        """Begin a transaction that no holder after this one has to fear; renews the lease with it.
+
+        The row stays locked until the transaction ends: nobody takes the lease over in between.
+
+        Raises:
+            LeaseLost: Somebody else has taken it.
+        """
+        asked_s = now_s()
+        cursor = connection.connection.cursor()
+        cursor.execute(RENEW, {"validity": timedelta(seconds=self.place.lease_s), "epoch": self._epoch})
+        if cursor.rowcount != 1:
+            raise LeaseLost(self._taken(read_holder(connection)))
+        self._asked_s = asked_s
+
+    def confirm(self) -> None:
+        """Count the time from the last ``take`` or ``fence``, whose transaction has been committed."""
+        self._over_s = self._asked_s + self._good_s
+
+    def give_back(self, connection: sa.Connection) -> None:
+        """Let the next one in at once, if it is still ours; never raises."""
+        if self._epoch and not self.is_over:
+            self._over_s = 0.0
+            with suppress(Exception), connection.begin():  # whatever is wrong, the lease runs out by itself
+                connection.connection.cursor().execute(GIVE_BACK, {"epoch": self._epoch})
+
+    def why_over(self, cause: Exception | None) -> str:
+        """Return the sentence for a lease that was not renewed in time, because of ``cause`` or for no known reason."""
+        because = "" if cause is None else f" (before that, {cause})"
+        return (
+            f"the lease of the journal {self.place} ran out: it could not be renewed for {self._good_s:g} s, and "
+            f"another bot may write by now{because}; see to the server and the load of this machine, then restart"
+        )
+
+    def _taken(self, holder: Holder | None) -> str:
+        return (
+            f"the lease of the journal {self.place} was lost to {holder or 'another bot'}: this one writes no more; "
+            "see that only one of them is started"
+        )
+
+
+def read_holder(connection: sa.Connection, *, lock: bool = False) -> Holder | None:
+    """Return who holds the lease; None when nobody does.
+
+    Args:
+        connection: The place's.
+        lock: Keep others from taking the lease until the transaction ends. One who is in a transaction of its own just
+            now counts as the holder: there is no waiting.
+    """
+    if "lease" not in table_names(connection):
+        return None
+    row = _row(connection, READ_AND_LOCK) if lock else None
+    is_busy = lock and row is None
+    row = row or _row(connection, READ)
+    if row is None:
+        return None
+    host, pid, profile, since, is_good = row
+    return Holder(pid, since.astimezone(UTC), profile, host) if is_good or is_busy else None
+
+
+def _row(connection: sa.Connection, query: str) -> tuple[Any, ...] | None:
+    cursor = connection.connection.cursor()
+    cursor.execute(query)
+    found: tuple[Any, ...] | None = cursor.fetchone()
+    return found
