@@ -22,10 +22,11 @@ READ = """
     SELECT host, pid, profile, since, COALESCE(expires_at > clock_timestamp(), false) FROM lease WHERE name = 'writer'
 """
 READ_AND_LOCK = f"{READ} FOR UPDATE SKIP LOCKED"
+# The first epoch is no 1: were the row deleted, or the schema made anew, beneath a bot that runs, it would be the same.
 TAKE = """
     INSERT INTO lease (name, epoch, account_id, host, pid, profile, since, expires_at)
-    VALUES ('writer', 1, %(account_id)s, %(host)s, %(pid)s, %(profile)s,
-            clock_timestamp(), clock_timestamp() + %(validity)s)
+    VALUES ('writer', (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint, %(account_id)s,
+            %(host)s, %(pid)s, %(profile)s, clock_timestamp(), clock_timestamp() + %(validity)s)
     ON CONFLICT (name) DO UPDATE SET
         epoch = lease.epoch + 1, account_id = excluded.account_id, host = excluded.host, pid = excluded.pid,
         profile = excluded.profile, since = excluded.since, expires_at = excluded.expires_at

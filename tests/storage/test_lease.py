@@ -209,6 +209,17 @@ def test_a_stale_holder_never_commits(opened, place, rows):
         opened()  # closing the stale one has not given away the lease of the other
 
 
+def test_a_row_that_was_deleted_makes_no_second_holder(opened, server, place, rows):
+    """Somebody tidied up by hand: whoever comes next is the holder, and only that one."""
+    first = opened()
+    server.execute("DELETE FROM lease", schema=place.schema)
+    second = opened()
+    with pytest.raises(LeaseLost):
+        first.append(intended("main-1-000001"))
+    second.append(intended("main-2-000001"))
+    assert rows("SELECT client_order_id FROM orders") == [("main-2-000001",)]
+
+
 async def test_a_stale_holder_that_idles_learns_of_it(opened, place):
     first = opened(at=msgspec.structs.replace(place, renew_every_s=0.3))
     let_lease_expire(place)

@@ -246,12 +246,16 @@ def test_a_table_that_somebody_has_locked(opened, server, place):
             journal.append(intended())
 
 
-def test_an_unforeseen_error_is_named(place):
+@pytest.mark.parametrize("kind", ["ValueError", "InterfaceError"])
+def test_an_unforeseen_error_is_named(place, kind):
+    import psycopg
+
     from app.storage.diagnosis import diagnose
 
-    error = diagnose(ValueError("strange"), place, 1)
+    raised = psycopg.InterfaceError("strange") if kind == "InterfaceError" else ValueError("strange")
+    error = diagnose(raised, place, 1)
     assert isinstance(error, JournalUnwritable)
-    assert "ValueError: strange" in str(error)
+    assert f"{kind}: strange" in str(error)
     assert diagnose(error, place, 1) is error
 
 
