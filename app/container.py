@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from random import random
 from typing import Any
 
 from dependency_injector import containers, providers
@@ -189,6 +190,7 @@ class Container(containers.DeclarativeContainer):
     settings = Callable_(lambda loaded: loaded.settings, loaded)
     folder = Callable_(state_folder, settings)
     stop_request = Singleton(StopRequest)
+    jitter = Callable_(random)
     deadlines = Callable_(lambda given: Deadlines(**given.model_dump()), settings.provided.lifecycle)
     figures = Resource(RunFigures)
     summary = Singleton(RunSummary)

@@ -7,7 +7,6 @@ supported hook for a container class of one's own. Here it reads the provider gr
 
 import asyncio
 import inspect
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -156,7 +155,7 @@ class LifecycleContainer(containers.DynamicContainer):
     def registry(self) -> CoordinatorRegistry:
         """The registry that runs the lifecycle."""
         if self._registry is None:
-            self._registry = CoordinatorRegistry(self._on_fatal, self._deadlines, _jitter)
+            self._registry = CoordinatorRegistry(self._on_fatal, self._deadlines, self._jitter)
             for observer in self._observers:
                 self._registry.observe(observer)
         return self._registry
@@ -204,6 +203,10 @@ class LifecycleContainer(containers.DynamicContainer):
     def _deadlines(self) -> Deadlines:
         deadlines: Deadlines = self.deadlines()
         return deadlines
+
+    def _jitter(self) -> float:
+        spread: float = self.jitter()
+        return spread * JITTER_RATIO
 
     async def _first_context(self) -> CoordinatorContext:
         context: CoordinatorContext = await _awaited(self.base_context())
@@ -285,10 +288,6 @@ class _GraphReader:
             alike = sum(name.partition(" #")[0] == said for name in self._names.values())
             self._names[id(provider)] = f"{said} #{alike + 1}" if alike else said
         return self._names[id(provider)]
-
-
-def _jitter() -> float:
-    return random.random() * JITTER_RATIO  # noqa: S311 - spreads restarts
 
 
 async def _awaited(value: object) -> Any:  # noqa: ANN401 - whatever the provider gives

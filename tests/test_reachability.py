@@ -7,7 +7,8 @@ ROOT = Path(__file__).parents[1]
 APP = ROOT / "app"
 ENTRY_POINTS = ("app.__main__",)
 BY_NAME = {
-    # Imported by name: strategies by the catalogue, migrations by Alembic, the virtual-time loop by whoever simulates.
+    # Imported by name: strategies by the catalogue or a profile, migrations by Alembic.
+    "app.simulation.restless",
     "app.strategies.breakout",
     "app.strategies.funding_carry",
     "app.strategies.mean_reversion",

@@ -120,6 +120,23 @@ def flatten(
     _exit(lambda: flatten(profile, overrides or [], symbol, wait))
 
 
+@app.command()
+def simulate(
+    profile: Profile = None,
+    overrides: Overrides = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="How many.")] = 100,
+    first: Annotated[int, typer.Option("--from", help="The first of them.")] = 1,
+    seed: Annotated[Optional[int], typer.Option("--seed", help="One seed instead.")] = None,  # noqa: UP045
+    workers: Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")] = None,  # noqa: UP045
+    trace: Annotated[bool, typer.Option("--trace", help="Print everything that happens in the one seed.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Run the real bot under seeded faults for a virtual hour each, and say which seeds break a rule."""
+    from app.cli.simulate import simulate as run_simulation  # noqa: PLC0415
+
+    _exit(lambda: run_simulation(profile, overrides or [], seeds, first, seed, workers, trace=trace, as_json=as_json))
+
+
 @settings_app.command("show")
 def settings_show(profile: Profile = None, overrides: Overrides = None, as_json: Json = False) -> None:  # noqa: FBT002
     """Print every setting and where its value came from."""

@@ -35,7 +35,7 @@ from app.domain.events import (
 from app.domain.market import Bar, MarkPrice, Quote
 from app.domain.order import TERMINAL, Order, OrderStatus, Purpose
 from app.domain.portfolio import Portfolio
-from app.domain.records import PositionChanged, Record, StateSaved
+from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, plan
@@ -195,6 +195,17 @@ class ExecutionCoordinator(BaseCoordinator):
             details={"working_orders": str(self._tracker.open_orders), "unknown_orders": str(len(unknown))},
             error=failure,
         )
+
+    def orders(self) -> tuple[OrderRecord, ...]:
+        """Return the orders that may still fill, as they are known here."""
+        return tuple(tracked.record() for tracked in self._tracker.all_working())
+
+    def wants_stop(self, symbol: str) -> bool:
+        """Whether the position in ``symbol`` is one that a strategy wants protected by a stop."""
+        pursuit, held = self._pursuits.get(symbol), self._portfolio.position(symbol).contracts
+        if pursuit is None or held * pursuit.target.contracts <= 0:
+            return False
+        return pursuit.target.stop is not None or pursuit.target.trailing is not None
 
     def left_over(self) -> list[str]:
         """Return what the stop policy does not want and is still there, for people."""

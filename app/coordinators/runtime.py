@@ -2,22 +2,21 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
-from time import perf_counter
-from typing import Any
+from collections.abc import Callable
 
 from app.coordinators.operator_desk import OperatorDesk
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import StreamEvent, Timer
 from app.domain.market import SECOND_NS, Bar, MarkPrice
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
+from app.lifecycle.deadlines import now_s
 from app.ports.account import AccountPort
 from app.ports.connection import Connection
 from app.ports.control import ControlSurface
 from app.ports.market_data import MarketData
 
 BREATH_S = 0.01
-"""Wall time after which the pump lets the event loop run: signals, the live view, deadlines."""
+"""Seconds of the loop after which the pump lets the event loop run: signals, the live view, deadlines."""
 EVENTS_BETWEEN_LOOKS = 64
 """Reading the wall clock at every event would cost more than most events do."""
 TICK_S = 1.0
@@ -50,7 +49,9 @@ class RuntimeCoordinator(BaseCoordinator):
         self._inbox: deque[StreamEvent] = deque(maxlen=INBOX_MAX)
         self._woken = asyncio.Event()
         self._events = 0
-        self._last_event_wall: float | None = None
+        self._last_event_s: float | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        """For the connection, while the pump has nothing to do."""
 
     @property
     def events(self) -> int:
@@ -59,8 +60,8 @@ class RuntimeCoordinator(BaseCoordinator):
 
     @property
     def silence_s(self) -> float | None:
-        """Wall time since the last event; None before the first."""
-        return None if self._last_event_wall is None else perf_counter() - self._last_event_wall
+        """Seconds of the event loop since the last event; None before the first."""
+        return None if self._last_event_s is None else now_s() - self._last_event_s
 
     def post(self, event: StreamEvent) -> None:
         """Put an event of the bot's own on the stream."""
@@ -112,6 +113,9 @@ class RuntimeCoordinator(BaseCoordinator):
 
     async def shutdown(self) -> None:
         """Close the connection."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
         await self._connection.close()
 
     async def health_check(self) -> HealthStatus:
@@ -135,7 +139,8 @@ class RuntimeCoordinator(BaseCoordinator):
         next_event, inbox = self._connection.next_event, self._inbox
         timed = self._connection.capabilities.is_virtual
         timer_due_ns, ended = 0, False
-        breathed, countdown = perf_counter(), EVENTS_BETWEEN_LOOKS
+        clock = asyncio.get_running_loop().time
+        breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
         while True:
             event = inbox.popleft() if inbox else next_event()
             if event is None:
@@ -143,7 +148,7 @@ class RuntimeCoordinator(BaseCoordinator):
                     ended = True
                     self._on_stream_end("stream ended")
                 await self._idle()
-                breathed, countdown = perf_counter(), EVENTS_BETWEEN_LOOKS
+                breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
                 continue
             time_ns = event.time_ns
             if timed and time_ns >= timer_due_ns:
@@ -161,30 +166,24 @@ class RuntimeCoordinator(BaseCoordinator):
             countdown -= 1
             if not countdown:
                 countdown = EVENTS_BETWEEN_LOOKS
-                now = perf_counter()
+                now = clock()
                 if now - breathed >= BREATH_S:
-                    self._last_event_wall = now
+                    self._last_event_s = now
                     self.beat()
                     await asyncio.sleep(0)
-                    breathed = perf_counter()
+                    breathed = clock()
 
     async def _idle(self) -> None:
-        self._last_event_wall = perf_counter()
+        """Wait until the connection may have something, or an event of our own was posted."""
+        self._last_event_s = now_s()
         self.beat()
         self._woken.clear()
         if self._inbox:
             return
-        await first_of(self._connection.wait(), self._woken.wait())
-
-
-async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    """Return when the first of ``waits`` is done; cancel the others; raise what the first raised."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._waiting is None:
+            self._waiting = asyncio.ensure_future(self._connection.wait())
+            self._waiting.add_done_callback(lambda _: self._woken.set())
+        await self._woken.wait()
+        if self._waiting.done():
+            done, self._waiting = self._waiting, None
+            done.result()

@@ -16,9 +16,6 @@ from app.strategies import Strategy
 from app.strategies.router import NOTHING, BarSubscription, StrategyRouter
 from app.strategies.view import AccountView
 
-SAVE_EVERY_S = 1.0
-"""What a kill may cost of a strategy's memory; saving replaces a row, and is cheap."""
-
 
 class UnknownSymbol(Exception):
     """A strategy trades or watches a symbol that the exchange does not list."""
@@ -46,11 +43,17 @@ class StrategyCoordinator(BaseCoordinator):
         super().__init__()
         self._strategies = tuple(strategies)
 
+    @property
+    def strategies(self) -> tuple[Strategy, ...]:
+        """All of them, one for each symbol."""
+        return self._strategies
+
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Restore the strategies' memory, and warm them up with the history that they have not seen."""
         self._journal, self._clock = context.journal, context.clock
         self._trading_state = context.trading_state
         self._keep_state = context.settings.storage.backend != "memory"
+        self._save_every_s = context.settings.storage.save_every_s
         self._view = AccountView(context.portfolio, context.instruments)
         for strategy in self._strategies:
             for symbol in (strategy.symbol, *(s.symbol or strategy.symbol for s in strategy.subscriptions())):
@@ -171,6 +174,6 @@ class StrategyCoordinator(BaseCoordinator):
 
     async def _save_loop(self) -> None:
         while True:
-            await asyncio.sleep(SAVE_EVERY_S)
+            await asyncio.sleep(self._save_every_s)
             self._save(self._strategies)
             self.beat()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from shutil import disk_usage
-from time import perf_counter
 
 from app.domain.events import Severity
 from app.domain.records import HealthChanged, SettingsChanged
@@ -17,6 +16,7 @@ from app.lifecycle import (
     RestartPolicy,
     Supervisor,
 )
+from app.lifecycle.deadlines import now_s
 from app.settings.models import MonitorSettings
 
 DISK_CODE = "disk_full"
@@ -73,9 +73,9 @@ class SystemMonitor(BaseCoordinator):
 
     async def _watch(self) -> None:
         while True:
-            before = perf_counter()
+            before = now_s()
             await asyncio.sleep(self._settings.check_every_s)
-            self._lag_s = max(0.0, perf_counter() - before - self._settings.check_every_s)
+            self._lag_s = max(0.0, now_s() - before - self._settings.check_every_s)
             self._note(
                 "loop_lag", self._lag_s > self._settings.loop_lag_s_max, f"event loop was {self._lag_s:.2f} s late"
             )

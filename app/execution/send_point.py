@@ -154,6 +154,10 @@ class SendPoint:
         if not order.reduce_only and self._trading_state.current.level is not TradingLevel.ACTIVE:
             self._withdraw(tracked, f"trading became {self._trading_state.current.level} before it was sent")
             return
+        if order.reduce_only and self._books.portfolio.position(order.symbol).contracts * order.signed_contracts >= 0:
+            # It waited for the store, and meanwhile a stop or a stranger closed the position.
+            self._withdraw(tracked, "there is nothing to reduce any more")
+            return
         sent = OrderSent(order.client_order_id, self._books.now_ns)
         self._books.tracker.sent(order.client_order_id)
         self._record(sent)

@@ -208,6 +208,7 @@ class StorageSettings(Section):
         None, description="postgres: postgresql://user:password@host:5432/database; better given by the environment."
     )
     busy_timeout_s: Seconds = Field(5.0, description="How long to wait for a database that somebody else has locked.")
+    save_every_s: Seconds = Field(1.0, description="What a kill may cost of a strategy's memory; saving is cheap.")
     lease_s: Seconds = Field(15.0, ge=1, description="postgres: how long another bot waits after this one's last sign.")
     lease_renew_every_s: Seconds = Field(4.0, description="postgres: between signs of life; at most half of lease_s.")
     lease_wait_s: Seconds = Field(20.0, description="postgres: how long a start waits for the lease of another bot.")

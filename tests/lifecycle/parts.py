@@ -131,6 +131,7 @@ class Parts(containers.DeclarativeContainer):
     notes = Dependency()
     stop_request = Singleton(StopRequest)
     deadlines = Callable_(lambda: SHORT)
+    jitter = Callable_(lambda: 0.0)
     file = Resource(file_of, notes)
     base_context = Factory(CoordinatorContext, settings=None, clock=None, ids=None, journal=file)
     telemetry_factory = Factory(Part, "telemetry", notes)

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from app.domain.errors import InvalidOrder
 from app.domain.events import (
     AccountEvent,
@@ -117,6 +119,11 @@ class MatchingEngine:
         """Set margin mode and leverage of the account."""
         self._books.margin_mode = margin_mode
         self._books.leverage = leverage
+
+    def set_partial_fills(self, ratio: Decimal) -> None:
+        """Change which share of the volume seen with an event one order may take."""
+        if ratio != self._rules.partial_fill_ratio:
+            self._rules = msgspec.structs.replace(self._rules, partial_fill_ratio=ratio)
 
     def submit(self, order: Order) -> None:
         """Take an order; it arrives after the latency."""
@@ -251,7 +258,9 @@ class MatchingEngine:
 
     def _refusal(self, order: Order) -> str | None:
         """Return why the venue refuses an order, or None."""
-        if order.client_order_id in self._resting or order.client_order_id in self._ended:
+        if order.client_order_id in self._resting:
+            return "duplicate client order id"
+        if order.client_order_id in self._ended and not self._rules.reuses_client_order_ids:
             return "duplicate client order id"
         instrument = self.instruments.get(order.symbol)
         if instrument is None:

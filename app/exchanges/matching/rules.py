@@ -24,6 +24,8 @@ class MatchingRules(msgspec.Struct, frozen=True):
     latency_jitter_ns: int = 0
     partial_fill_ratio: Decimal = Decimal(1)
     """Share of the volume seen with an event that one order may take; 1 is no bound."""
+    reuses_client_order_ids: bool = False
+    """Take a client order id again once its order has ended, as some venues do: an id is no proof against doubles."""
     fill_at_signal: bool = False
     """Market orders fill at the last price at once, without spread or slippage: for comparisons only."""
 

@@ -1,0 +1,129 @@
+"""Runs the real bot under seeded faults, and says which seeds break a rule."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from loguru import logger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.cli.failures import UsageRefused
+from app.ports.exit_codes import ExitCode
+from app.settings import LoadedSettings, load_settings
+from app.simulation import Outcome, Plan, plan_of, run_plan, run_seeds, shrink
+
+PROFILE = "simulation"
+SHRUNK_MAX = 3
+"""Failing seeds that are shrunk: each takes as long as dozens of seeds."""
+
+
+def simulate(
+    profile: str | None,
+    overrides: list[str],
+    seeds: int,
+    first: int,
+    one: int | None,
+    workers: int | None,
+    *,
+    trace: bool,
+    as_json: bool,
+) -> int:
+    """Run seeds; return 0 if no rule was broken, else 1."""
+    if seeds < 1 or (workers is not None and workers < 1):
+        raise UsageRefused("--seeds and --workers must be at least 1")
+    if trace and one is None:
+        raise UsageRefused("--trace shows one seed: give it with --seed")
+    loaded = load_settings(profile or PROFILE, overrides)
+    logger.remove()
+    if one is not None:
+        return _run_one(one, loaded, trace=trace, as_json=as_json)
+    began = perf_counter()
+    outcomes = _run_all(range(first, first + seeds), loaded, workers)
+    document = _summary(outcomes, perf_counter() - began)
+    failing = [outcome for outcome in outcomes if outcome.rule]
+    if as_json:
+        print(json.dumps(document))
+    else:
+        _print_summary(document)
+        for outcome in failing[:SHRUNK_MAX]:
+            _explain(outcome, loaded)
+    return ExitCode.BUG if failing else ExitCode.CLEAN
+
+
+def _run_one(seed: int, loaded: LoadedSettings, *, trace: bool, as_json: bool) -> int:
+    show = (lambda line: print(line, file=sys.stderr if as_json else sys.stdout)) if trace else None
+    outcome = run_plan(plan_of(seed), loaded, show)
+    if as_json:
+        print(json.dumps(_summary([outcome], 0.0) | {"digest": outcome.digest, "what": outcome.what}))
+    else:
+        print(f"seed {seed}: {outcome.what or 'no rule was broken'}")
+        print(f"{outcome.events} events, {outcome.orders} orders, {outcome.fills} fills, {outcome.crashes} crashes")
+        print("faults: " + ", ".join(f"{kind} {count}" for kind, count in outcome.fired.items()))
+        print(f"trace {outcome.digest}")
+        if outcome.rule and not trace:
+            _explain(outcome, loaded)
+    return ExitCode.BUG if outcome.rule else ExitCode.CLEAN
+
+
+def _run_all(seeds: range, loaded: LoadedSettings, workers: int | None) -> list[Outcome]:
+    columns = (TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    outcomes = []
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("seeds", total=len(seeds))
+        for outcome in run_seeds(seeds, loaded, workers):
+            outcomes.append(outcome)
+            progress.advance(task)
+    return outcomes
+
+
+def _summary(outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
+    fired: Counter[str] = Counter()
+    for outcome in outcomes:
+        fired.update(outcome.fired)
+    failing = [outcome for outcome in outcomes if outcome.rule]
+    return {
+        "seeds": len(outcomes),
+        "violations": len(failing),
+        "failing_seeds": {str(outcome.seed): outcome.what for outcome in failing},
+        "events": sum(outcome.events for outcome in outcomes),
+        "events_min": min(outcome.events for outcome in outcomes),
+        "orders": sum(outcome.orders for outcome in outcomes),
+        "orders_min": min(outcome.orders for outcome in outcomes),
+        "fills": sum(outcome.fills for outcome in outcomes),
+        "faults": sum(outcome.faults for outcome in outcomes),
+        "faults_min": min(outcome.faults for outcome in outcomes),
+        "seeds_with_crash": sum(1 for outcome in outcomes if outcome.crashes),
+        "starts": sum(outcome.starts for outcome in outcomes),
+        "virtual_seconds": round(sum(outcome.virtual_seconds for outcome in outcomes), 3),
+        "virtual_seconds_min": round(min(outcome.virtual_seconds for outcome in outcomes), 3),
+        "seeds_per_second": round(len(outcomes) / seconds, 3) if seconds else None,
+        "faults_by_kind": dict(sorted(fired.items())),
+    }
+
+
+def _print_summary(document: dict[str, Any]) -> None:
+    rate = document["seeds_per_second"]
+    print(f"{document['seeds']} seeds, {document['violations']} with a broken rule, {rate} seeds a second")
+    print(
+        f"{document['events']} events, {document['orders']} orders, {document['fills']} fills, "
+        f"{document['faults']} faults, {document['starts']} starts; a crash in {document['seeds_with_crash']} seeds"
+    )
+    print(
+        f"the least of a seed: {document['events_min']} events, {document['orders_min']} orders, "
+        f"{document['faults_min']} faults, {document['virtual_seconds_min']} s"
+    )
+    for seed, what in document["failing_seeds"].items():
+        print(f"seed {seed}: {what}")
+
+
+def _explain(outcome: Outcome, loaded: LoadedSettings) -> None:
+    """Print the fewest faults with which a seed still breaks its rule, and how to see it happen."""
+    least: Plan = shrink(plan_of(outcome.seed), outcome.rule, lambda plan: run_plan(plan, loaded))
+    print(f"seed {outcome.seed} needs {len(least.faults)} faults to break {outcome.rule}:")
+    for fault in least.faults:
+        print(f"  at {fault.at_s:9.3f} s {fault.kind} ({fault.seconds} s, {fault.number})")
+    print(f"  see it: python -m app simulate --seed {outcome.seed} --trace")

@@ -1,0 +1,15 @@
+from app.simulation.faults import Fault, FaultKind, Plan, plan_of
+from app.simulation.fleet import run_seeds
+from app.simulation.shrink import shrink
+from app.simulation.world import Outcome, run_plan
+
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "Outcome",
+    "Plan",
+    "plan_of",
+    "run_plan",
+    "run_seeds",
+    "shrink",
+]

@@ -1,0 +1,52 @@
+"""Many seeds on all cores. Each is a run of its own, so what comes of it does not depend on who runs it, or when."""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+
+from app.settings import LoadedSettings
+from app.simulation.faults import plan_of
+from app.simulation.world import Outcome, run_plan
+
+BATCH_SEEDS = 5
+"""Seeds handed to a worker at once: enough to spread the cost of handing, few enough for a steady progress."""
+
+_loaded: LoadedSettings | None = None
+
+
+def run_seeds(seeds: Iterable[int], loaded: LoadedSettings, workers: int | None = None) -> Iterator[Outcome]:
+    """Yield what came of each seed, in the order of the seeds.
+
+    Args:
+        seeds: Which.
+        loaded: The settings of the bot.
+        workers: Processes; None is one for each core.
+    """
+    count = workers or os.cpu_count() or 1
+    if count == 1:
+        yield from (run_plan(plan_of(seed), loaded) for seed in seeds)
+        return
+    # Spawned, not forked: a worker begins as a process does, whatever the parent has running.
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin, initargs=(loaded,))
+    with pool:
+        for outcomes in pool.map(_run_batch, _batches(seeds)):
+            yield from outcomes
+
+
+def _batches(seeds: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    rest = iter(seeds)
+    while batch := tuple(islice(rest, BATCH_SEEDS)):
+        yield batch
+
+
+def _begin(loaded: LoadedSettings) -> None:
+    global _loaded  # noqa: PLW0603 - a worker process has one, for all its seeds
+    _loaded = loaded
+
+
+def _run_batch(seeds: tuple[int, ...]) -> list[Outcome]:
+    if _loaded is None:
+        raise RuntimeError("the worker was not begun")
+    return [run_plan(plan_of(seed), _loaded) for seed in seeds]
