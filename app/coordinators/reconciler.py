@@ -37,6 +37,15 @@ class ReconciliationFailed(Exception):
         )
 
 
+class _Memory(msgspec.Struct):
+    """From when on the exchange is asked for what was missed."""
+
+    seen_ns: int
+    """Up to here nothing can have been missed."""
+    opened_ns: int = 0
+    """What was filled before is part of the opening balance: an account may be older than its books."""
+
+
 class Reconciler:
     """Compares orders, fills, funding, positions and balance."""
 
@@ -57,11 +66,12 @@ class Reconciler:
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
         self._absent: dict[str, int] = {}
         """Since when an order that should be there is not, by its id."""
-        agreed = context.journal.state_of(OWNER)
-        self._seen_ns = (
-            context.journal.recovered().last_time_ns if agreed is None else msgspec.json.decode(agreed, type=int)
+        saved = context.journal.state_of(OWNER)
+        self._memory = (
+            _Memory(context.journal.recovered().last_time_ns or 0)
+            if saved is None
+            else msgspec.json.decode(saved, type=_Memory)
         )
-        """Up to when nothing can have been missed."""
 
     def request(self) -> None:
         """Have the next comparison come at once."""
@@ -82,6 +92,8 @@ class Reconciler:
         account = self._context.account
         if not self._context.journal.recovered().ledger_totals:
             # Nothing was ever posted: not by a first start, nor by one that failed before it came to this.
+            self._memory.opened_ns = self._context.clock.now_ns
+            self._save()
             self._open_books(await account.balance())
         await self._catch_up()
         for tracked in self._tracker.all_working():
@@ -98,7 +110,7 @@ class Reconciler:
         self._report(found)
         if found:
             raise ReconciliationFailed(found)
-        self._note_agreement()
+        self._save()
 
     async def compare(self) -> bool:
         """Compare during a run; return whether exchange and books agree.
@@ -108,7 +120,7 @@ class Reconciler:
         await self._catch_up()
         first = await self._differences()
         if not first:
-            self._note_agreement()
+            self._save()
             return True
         await asyncio.sleep(SETTLING_S)
         await self._catch_up()
@@ -116,12 +128,15 @@ class Reconciler:
         found = [m for m in await self._differences() if (m.kind, m.symbol, m.ours, m.theirs) in seen]
         self._report(found)
         if not found:
-            self._note_agreement()
+            self._save()
         return not found
 
     async def resolve_unknown(self) -> None:
         """Ask for every order of unknown outcome, and again for those that were not there."""
-        for tracked in self._tracker.all_working():
+        working = self._tracker.all_working()
+        ids = {tracked.order.client_order_id for tracked in working}
+        self._absent = {key: since for key, since in self._absent.items() if key in ids}
+        for tracked in working:
             client_order_id = tracked.order.client_order_id
             if tracked.status is OrderStatus.UNKNOWN or client_order_id in self._absent:
                 await self._resolve(tracked.order.symbol, client_order_id)
@@ -129,13 +144,13 @@ class Reconciler:
     async def _catch_up(self) -> None:
         """Take in what the stream may have missed: fills, funding, ends of orders. What it told already counts once."""
         account, began_ns = self._context.account, self._context.clock.now_ns
-        since = 0 if self._seen_ns is None else self._seen_ns - LOOK_BACK_NS
+        since = max(self._memory.opened_ns, self._memory.seen_ns - LOOK_BACK_NS)
         for fill in await account.fills_since(since):
             self._apply(fill)
         for paid in await account.funding_since(since):
             self._apply(paid)
         # Only now: an exchange that could not be asked is asked for the whole time the next time.
-        self._seen_ns = began_ns
+        self._memory.seen_ns = began_ns
         listed = {record.order.client_order_id for record in await account.open_orders()}
         for tracked in self._tracker.all_working():
             if tracked.status in CONFIRMED and tracked.order.client_order_id not in listed:
@@ -161,7 +176,6 @@ class Reconciler:
         tracked = self._tracker.find(client_order_id)
         if tracked is None or not tracked.is_working:
             # Its own event came while we asked.
-            self._absent.pop(client_order_id, None)
             return
         if theirs is None and self._may_still_arrive(client_order_id):
             return
@@ -180,9 +194,9 @@ class Reconciler:
         now_ns = self._context.clock.now_ns
         return now_ns - self._absent.setdefault(client_order_id, now_ns) < self._valid_ns
 
-    def _note_agreement(self) -> None:
+    def _save(self) -> None:
         """Remember up to when the books are complete, so that a restart asks for all that came later."""
-        self._record(StateSaved(OWNER, msgspec.json.encode(self._seen_ns), self._context.clock.now_ns))
+        self._record(StateSaved(OWNER, msgspec.json.encode(self._memory), self._context.clock.now_ns))
 
     def _open_books(self, balance: Decimal) -> None:
         """Begin the ledger with what the exchange says is in the account."""

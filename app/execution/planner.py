@@ -16,7 +16,7 @@ import msgspec
 from app.domain.instrument import Instrument
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
-from app.domain.order import PROTECTIVE, Order, OrderType, Purpose, Side, TimeInForce
+from app.domain.order import PROTECTIVE, Order, OrderStatus, OrderType, Purpose, Side, TimeInForce
 from app.domain.target import Target
 from app.ports.books import WorkingOrder
 
@@ -113,11 +113,13 @@ def _protect(todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[Wo
     todo.cancel += [(item, "protection replaced") for item in guards if item not in current]
     for wanted in draft.protection(side, size):
         same = [item for item in current if item.order.purpose is wanted.purpose]
-        if any(item.remaining == size for item in same):
-            continue
-        # The new one is sent before the old one is canceled: both are reduce-only, and a position is never bare.
-        todo.send.append(wanted)
-        todo.cancel += [(item, "protection resized") for item in same]
+        fitting = [item for item in same if item.remaining == size]
+        if not fitting:
+            # The new one is sent before the old one is canceled: both are reduce-only, and a position is never bare.
+            todo.send.append(wanted)
+        # One stays, rather one that is known to rest; a run that ended in between may have left the others.
+        kept = min(fitting, key=lambda item: item.status is OrderStatus.UNKNOWN, default=None)
+        todo.cancel += [(item, "protection resized") for item in same if item is not kept]
 
 
 class _Draft:

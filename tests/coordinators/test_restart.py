@@ -408,8 +408,9 @@ async def test_an_order_that_is_listed_is_not_asked_for(lives, exchange, mocker)
 
 
 async def test_after_an_outage_fills_are_asked_for_from_before_it(lives, exchange, mocker):
-    """Two questions fail in ten minutes; the third reaches back to a minute before the first."""
+    """Two questions fail in ten minutes; the third reaches back to a minute before the last answer, at 100 s."""
     await lives.begin()
+    await lives.price("100", 100)
     await lives.execution._reconciler.compare()
     exchange.down = True
     for seconds in (300, 600):
@@ -420,12 +421,14 @@ async def test_after_an_outage_fills_are_asked_for_from_before_it(lives, exchang
     asked = mocker.spy(exchange, "fills_since")
 
     assert await lives.execution._reconciler.compare()
-    asked.assert_called_once_with(at(-60))
+    asked.assert_called_once_with(at(40))
 
 
 async def test_a_restart_asks_for_fills_from_before_the_last_agreement(lives, exchange, mocker):
-    """Agreed at 0 s; what was recorded later says nothing of what the stream may have missed."""
+    """Agreed at 100 s; what was recorded later says nothing of what the stream may have missed."""
     await lives.begin()
+    await lives.price("100", 100)
+    await lives.execution._reconciler.compare()
     await lives.price("100", 600)
     lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
     exchange.known[exchange.submitted[0].client_order_id] = order_record(exchange.submitted[0], OrderStatus.CANCELED)
@@ -433,7 +436,16 @@ async def test_a_restart_asks_for_fills_from_before_the_last_agreement(lives, ex
     asked = mocker.spy(exchange, "fills_since")
 
     await lives.begin(600)
-    asked.assert_called_once_with(at(-60))
+    asked.assert_called_once_with(at(40))
+
+
+async def test_an_account_that_is_older_than_its_books_may_have_a_history(lives, exchange, mocker):
+    """What was filled before the first start is in the opening balance: it is never asked for, by no later start."""
+    asked = mocker.spy(exchange, "fills_since")
+    await lives.begin()
+    await lives.crash()
+    await lives.begin(10)
+    assert [call.args for call in asked.call_args_list] == [(START_NS,), (START_NS,)]
 
 
 async def test_what_is_filled_while_the_start_compares_does_not_refuse_it(lives, exchange, mocker):

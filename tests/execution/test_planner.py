@@ -177,6 +177,23 @@ def test_protection_follows_the_filled_size_and_the_position_is_never_bare():
     assert canceled(todo) == [("stop", "protection resized"), ("profit", "protection resized")]
 
 
+def test_of_two_stops_the_one_that_fits_stays():
+    """A run was killed between sending the new stop and canceling the old one: 2 are held, stops of 1 and 2 rest."""
+    old, new = guards("1")[0], working("new", Side.SELL, "2", Purpose.STOP_LOSS)
+    todo = planned(Pursuit(target("2", stop="90")), "2", [old, new])
+    assert todo.send == []
+    assert canceled(todo) == [("stop", "protection resized")]
+
+
+@pytest.mark.parametrize("unknown", [0, 1])
+def test_of_two_stops_that_fit_one_stays_and_rather_one_that_is_known_to_rest(unknown):
+    both = [working(name, Side.SELL, "2", Purpose.STOP_LOSS) for name in ("first", "second")]
+    both[unknown].status = OrderStatus.UNKNOWN
+    todo = planned(Pursuit(target("2", stop="90")), "2", both)
+    assert todo.send == []
+    assert canceled(todo) == [(both[unknown].order.client_order_id, "protection resized")]
+
+
 def test_protection_of_an_older_target_is_replaced():
     todo = planned(Pursuit(target("2", 2, **GUARDED), entered=True), held="2", working=guards("2"))
     assert len(todo.send) == 2

@@ -23,7 +23,7 @@ ADDRESS_VARIABLE = "VENUE_ADDRESS"
 QUEUE_MAX = 10_000
 """Events that wait for the pump."""
 ANSWER_S = 0.5
-READ_S = 5.0
+READ_S = 15.0
 """For a query, in which it may be repeated: a read does no harm twice."""
 RECONNECT_S = 0.05
 GONE_S = 10.0

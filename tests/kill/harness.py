@@ -24,9 +24,9 @@ from tests.kill.protocol import Aim, Report
 ROOT = Path(__file__).parents[2]
 PROFILE = Path(__file__).with_name("profile.toml")
 ACCOUNT = "killed"
-READY_S = 20.0
+READY_S = 60.0
 """A start that takes longer has failed."""
-SETTLED_S = 20.0
+SETTLED_S = 60.0
 """In a calm market, until books and exchange must agree: several times what a request may travel."""
 LIFE_S_MAX = 1.0
 EARLY_S_MAX = 1.2
@@ -55,6 +55,9 @@ class Tally(msgspec.Struct):
     """By the moment that they hit."""
     audits: int = 0
     ready_s: list[float] = []
+    """From the start of the process to READY, of every life but the first."""
+    ready_cpu_s: list[float] = []
+    """Of it, what the process itself needed: the rest is the machine's load."""
     requests: dict[str, int] = {}
     orders: int = 0
     fills: int = 0
@@ -64,15 +67,30 @@ class Tally(msgspec.Struct):
     orphans: int = 0
 
     def lines(self) -> list[str]:
-        cuts = quantiles(self.ready_s, n=20) if len(self.ready_s) > 1 else self.ready_s * 20
         return [
             f"kills {sum(self.kills.values())}: {json.dumps(self.kills)}; looks at the books {self.audits}",
             f"orders {self.orders}, fills {self.fills}, of them {self.fills_unseen} while no bot listened",
             f"refused as too late {self.late}; requests {json.dumps(self.requests)}",
             f"duplicates {self.duplicates}, orphans {self.orphans}",
-            f"restart to READY: p50 {cuts[9]:.2f} s, p95 {cuts[18]:.2f} s, of {len(self.ready_s)}",
+            f"restart to READY: {spread(self.ready_s)}; CPU of it: {spread(self.ready_cpu_s)}",
             f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
         ]
+
+
+def spread(seconds: list[float]) -> str:
+    if len(seconds) < 2:
+        return "too few to say"
+    cuts = quantiles(seconds, n=20, method="inclusive")
+    return f"p50 {cuts[9]:.2f} s, p95 {cuts[18]:.2f} s of {len(seconds)}"
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used (proc_pid_stat(5): utime and stime); 0 of one that is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Bot:
@@ -89,8 +107,8 @@ class Bot:
     def is_ready(self) -> bool:
         return self._ready.is_set()
 
-    async def ready(self) -> float:
-        """Return how long it took to be ready."""
+    async def ready(self) -> tuple[float, float]:
+        """Return how long it took to be ready, by the wall and of processor time."""
         waits = {asyncio.ensure_future(self._ready.wait()), asyncio.ensure_future(self._process.wait())}
         try:
             await asyncio.wait(waits, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
@@ -129,7 +147,7 @@ class Bot:
             async for line in self._process.stderr:
                 log.write(line)
                 if b"READY" in line and not self._ready.is_set():
-                    self._took = time.monotonic() - self._began
+                    self._took = time.monotonic() - self._began, cpu_s(self.pid)
                     self._ready.set()
 
     def _tail(self) -> str:
@@ -202,10 +220,11 @@ class Rig:
         self._bot = None
 
     async def _ready(self) -> None:
-        took = await self._bot.ready()
+        wall_s, needed_s = await self._bot.ready()
         if self.tally.kills:
             # The first start makes the database: that is no restart.
-            self.tally.ready_s.append(took)
+            self.tally.ready_s.append(wall_s)
+            self.tally.ready_cpu_s.append(needed_s)
 
     async def _start(self) -> None:
         words = ["run", "--profile", str(PROFILE), "--plain", "--for", f"{BOT_OUTLIVES_S}s"]
