@@ -52,6 +52,7 @@ UNPROTECTED = "unprotected:"
 """With the symbol behind it."""
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
+FOREIGN = "it is not the bot's"
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -181,6 +182,9 @@ class ExecutionCoordinator(BaseCoordinator):
                 await self._progress.wait()
         finally:
             self._save_state()
+        failure = self._journal.failure
+        if failure is not None:
+            raise JournalFailed(f"the end of the run is not on record: {failure}")
 
     async def shutdown(self) -> None:
         """Nothing is held that must be given back: the journal and the connection have owners of their own."""
@@ -475,9 +479,19 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _resume(self) -> None:
         """Take up what an earlier run left: protect what is held at once, and go on at the first price."""
+        self._close_foreign()
         for symbol in self._books.instruments:
             self._unfinished.add(symbol)
             self._work(symbol, may_enter=False)
+
+    def _close_foreign(self) -> None:
+        """Cancel and flatten what was taken over to be closed."""
+        takeover = self._reconciler.takeover
+        orders, takeover.closing_orders = takeover.closing_orders, []
+        symbols, takeover.closing_symbols = takeover.closing_symbols, []
+        for tracked in orders:
+            self._send_point.cancel(tracked, FOREIGN)
+        self.flatten(FOREIGN, symbols)
 
     def _finish(self, symbol: str) -> None:
         """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
@@ -541,6 +555,7 @@ class ExecutionCoordinator(BaseCoordinator):
                 self._reconciler.request()
                 await asyncio.sleep(self._settings.execution.unknown_query_every_s)
                 continue
+            self._close_foreign()
             if agree:
                 self._trading_state.clear_reason(OWNER, RECONCILING)
             else:

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
+from app.coordinators.bounded_account import BoundedAccount
+from app.coordinators.takeover import Takeover
 from app.domain.events import StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.order import OrderStatus
@@ -62,6 +64,9 @@ class Reconciler:
         self._tracker = tracker
         self._apply = apply
         self._record: Callable[[Record], None] = record
+        self._account = BoundedAccount(context.account, context.settings.execution.query_timeout_s)
+        self.takeover = Takeover(context, portfolio, tracker, apply, record)
+        """What was taken over, and is to be closed."""
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
         self._absent: dict[str, int] = {}
@@ -89,7 +94,7 @@ class Reconciler:
         Raises:
             ReconciliationFailed: They do not agree after everything that was missed has been taken in.
         """
-        account = self._context.account
+        account = self._account
         if not self._context.journal.recovered().ledger_totals:
             # Nothing was ever posted: not by a first start, nor by one that failed before it came to this.
             self._memory.opened_ns = self._context.clock.now_ns
@@ -107,7 +112,9 @@ class Reconciler:
             await self._catch_up()
             await self.resolve_unknown()
             found = await self._differences()
-        self._report(found)
+        if found:
+            self._report(found)
+            found = await self._take_over()
         if found:
             raise ReconciliationFailed(found)
         self._save()
@@ -126,24 +133,29 @@ class Reconciler:
         await self._catch_up()
         seen = {(mismatch.kind, mismatch.symbol, mismatch.ours, mismatch.theirs) for mismatch in first}
         found = [m for m in await self._differences() if (m.kind, m.symbol, m.ours, m.theirs) in seen]
-        self._report(found)
+        if found:
+            self._report(found)
+            self.takeover.take_orders(await self._account.open_orders())
+            found = await self._differences()
         if not found:
             self._save()
         return not found
 
     async def resolve_unknown(self) -> None:
-        """Ask for every order of unknown outcome, and again for those that were not there."""
+        """Ask for every order of unknown outcome, for those that were not there, and for those never answered."""
+        overdue_ns = self._context.clock.now_ns - self._valid_ns
         working = self._tracker.all_working()
         ids = {tracked.order.client_order_id for tracked in working}
         self._absent = {key: since for key, since in self._absent.items() if key in ids}
         for tracked in working:
-            client_order_id = tracked.order.client_order_id
-            if tracked.status is OrderStatus.UNKNOWN or client_order_id in self._absent:
-                await self._resolve(tracked.order.symbol, client_order_id)
+            order = tracked.order
+            unanswered = tracked.status is OrderStatus.SENT and order.created_ns < overdue_ns
+            if unanswered or tracked.status is OrderStatus.UNKNOWN or order.client_order_id in self._absent:
+                await self._resolve(order.symbol, order.client_order_id)
 
     async def _catch_up(self) -> None:
         """Take in what the stream may have missed: fills, funding, ends of orders. What it told already counts once."""
-        account, began_ns = self._context.account, self._context.clock.now_ns
+        account, began_ns = self._account, self._context.clock.now_ns
         since = max(self._memory.opened_ns, self._memory.seen_ns - LOOK_BACK_NS)
         for fill in await account.fills_since(since):
             self._apply(fill)
@@ -157,7 +169,7 @@ class Reconciler:
                 await self._resolve(tracked.order.symbol, tracked.order.client_order_id)
 
     async def _differences(self) -> list[Mismatch]:
-        account, now_ns = self._context.account, self._context.clock.now_ns
+        account, now_ns = self._account, self._context.clock.now_ns
         positions, balance, orders = await account.positions(), await account.balance(), await account.open_orders()
         known = [item.order.client_order_id for item in self._tracker.all_working()]
         return [
@@ -166,13 +178,22 @@ class Reconciler:
             *foreign_orders(known, orders, now_ns),
         ]
 
+    async def _take_over(self) -> list[Mismatch]:
+        """Adopt what the settings say is to be adopted; return what still differs."""
+        takeover, account = self.takeover, self._account
+        takeover.take_orders(await account.open_orders())
+        if takeover.takes_strangers:
+            takeover.take_positions(await account.positions())
+            takeover.take_balance(await account.balance())
+        return await self._differences()
+
     def _report(self, found: list[Mismatch]) -> None:
-        for mismatch in found:
+        for mismatch in self.takeover.name_action(found):
             self._record(mismatch)
             self._context.facts.publish(mismatch)
 
     async def _resolve(self, symbol: str, client_order_id: str) -> None:
-        theirs = await self._context.account.order(symbol, client_order_id)
+        theirs = await self._account.order(symbol, client_order_id)
         tracked = self._tracker.find(client_order_id)
         if tracked is None or not tracked.is_working:
             # Its own event came while we asked.

@@ -1,6 +1,6 @@
 from app.execution.books import AccountBooks
 from app.execution.planner import Plan, Pursuit, plan
-from app.execution.reconciliation import compare_balance, compare_positions, foreign_orders, outcome
+from app.execution.reconciliation import adopting_fill, compare_balance, compare_positions, foreign_orders, outcome
 from app.execution.send_point import SendPoint, clamp_to_position
 from app.execution.tracker import OrderTracker, TrackedOrder
 
@@ -11,6 +11,7 @@ __all__ = [
     "Pursuit",
     "SendPoint",
     "TrackedOrder",
+    "adopting_fill",
     "clamp_to_position",
     "compare_balance",
     "compare_positions",

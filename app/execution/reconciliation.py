@@ -3,9 +3,18 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from app.domain.events import OrderAccepted, OrderCanceled, OrderEvent, OrderExpired, OrderRejected
-from app.domain.money import plain
-from app.domain.order import OrderStatus
+from app.domain.events import (
+    Fill,
+    Liquidity,
+    OrderAccepted,
+    OrderCanceled,
+    OrderEvent,
+    OrderExpired,
+    OrderRejected,
+)
+from app.domain.instrument import Instrument
+from app.domain.money import ZERO, plain
+from app.domain.order import OrderStatus, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderRecord
 
@@ -65,6 +74,36 @@ def foreign_orders(known: Iterable[str], theirs: Iterable[OrderRecord], time_ns:
         for record in theirs
         if record.order.client_order_id not in ours
     ]
+
+
+def adopting_fill(
+    ours: Position, theirs: Position, instrument: Instrument, price: Decimal, currency: str, time_ns: int
+) -> Fill:
+    """Return the fill that would bring our position to theirs: what happened at the exchange, nobody can tell any more.
+
+    Args:
+        ours: As the books have it.
+        theirs: As the exchange has it; of another size.
+        instrument: What is held.
+        price: For what the exchange does not give a price of its own, quote currency.
+        currency: Of the account.
+        time_ns: Time of the fill.
+    """
+    difference = theirs.contracts - ours.contracts
+    known = None if theirs.is_flat else theirs.average_price(instrument)
+    return Fill(
+        trade_id=f"adopted:{ours.symbol}:{time_ns}:{theirs.contracts}",
+        client_order_id=None,
+        venue_order_id=None,
+        symbol=ours.symbol,
+        side=Side.BUY if difference > 0 else Side.SELL,
+        contracts=abs(difference),
+        price=instrument.round_price(price if known is None else known),
+        fee=ZERO,
+        fee_currency=currency,
+        liquidity=Liquidity.TAKER,
+        time_ns=time_ns,
+    )
 
 
 def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> OrderEvent | None:

@@ -207,12 +207,9 @@ class Watch:
         return found
 
     def on_rest(self, life: Life) -> None:
-        """Judge everything, once the venue rests and nothing is on its way."""
-        context = life.context
+        """Judge the money, once the venue rests and nothing is on its way."""
         if life.journal.failure is None:
-            self._judge_balance(context.portfolio.ledger.totals)
-        for symbol, contracts in ((p.symbol, p.contracts) for p in self._venue.positions):
-            self._judge_protection(life, symbol, contracts)
+            self._judge_balance(life.context.portfolio.ledger.totals)
 
     def _judge_balance(self, totals: Mapping[Account, Decimal]) -> None:
         fees = sum((fill.fee for fill in self._venue.fills), ZERO)
@@ -222,17 +219,18 @@ class Watch:
         if -totals[Account.FUNDING] != funding:
             raise Violation("books_add_up", f"funding is {-totals[Account.FUNDING]}, the venue paid {funding}")
 
-    def _judge_protection(self, life: Life, symbol: str, held: Decimal) -> None:
-        wanted = life.bot.execution.wants_stop(symbol)
-        if not wanted:
-            return
-        stops = [
-            record.order.contracts - record.filled
-            for record in self._venue.open_orders()
-            if record.order.symbol == symbol and record.order.purpose is Purpose.STOP_LOSS
-        ]
-        if stops != [abs(held)]:
-            raise Violation("positions_are_protected", f"{held} {symbol} has stops of {[plain(s) for s in stops]}")
+    def unprotected(self, life: Life) -> list[str]:
+        """Return the positions whose stops at the venue are not what their strategies want."""
+        found = []
+        for position in self._venue.positions:
+            stops = [
+                record.order.contracts - record.filled
+                for record in self._venue.open_orders()
+                if record.order.symbol == position.symbol and record.order.purpose is Purpose.STOP_LOSS
+            ]
+            if life.bot.execution.wants_stop(position.symbol) and stops != [abs(position.contracts)]:
+                found.append(f"{plain(position.contracts)} {position.symbol} has stops of {[plain(s) for s in stops]}")
+        return found
 
     def _held_by_fills(self, portfolio: PortfolioView, fills: list[Fill]) -> dict[str, tuple[Decimal, Decimal]]:
         sums: dict[str, Decimal] = dict.fromkeys(self._venue.instruments, ZERO)

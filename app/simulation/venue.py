@@ -52,7 +52,7 @@ class Venue:
         self.skew_ns = 0
         self.fills_part_of_volume = False
         self.is_calm = False
-        """Prices rest, and nobody trades."""
+        """Prices rest, nobody trades, and everybody would."""
         self.arrived: Counter[str] = Counter()
         """How often each client order id was submitted."""
         self.fills: list[Fill] = []
@@ -148,7 +148,7 @@ class Venue:
         price = self._prices[symbol]
         if kind == 0:
             return MarkPrice(symbol, self.now_ns, price)
-        if kind == 1:
+        if kind == 1 or self.is_calm:
             size = instrument.contracts_min * (100_000 if self.is_calm else self._random.randint(1, 2000))
             return Quote(symbol, self.now_ns, price - instrument.tick_size, size, price + instrument.tick_size, size)
         return self._trade(instrument)

@@ -375,15 +375,17 @@ class World:
 
     async def _come_to_rest(self, life: Life) -> None:
         """Wait until books and venue agree, twice in a row."""
-        agreed, found = 0, ["not looked at"]
+        agreed, apart, bare = 0, ["not looked at"], ["not looked at"]
         ends = now_s() + REST_S
         while agreed < 2 and now_s() < ends:
             await asyncio.sleep(LOOK_EVERY_S)
             self._raise_broken()
-            found = self._watch.differences(life)
-            agreed = 0 if found else agreed + 1
-        if found:
-            raise Violation("books_equal_the_venue", "; ".join(found))
+            apart, bare = self._watch.differences(life), self._watch.unprotected(life)
+            agreed = 0 if apart or bare else agreed + 1
+        if apart:
+            raise Violation("books_equal_the_venue", "; ".join(apart))
+        if bare:
+            raise Violation("positions_are_protected", "; ".join(bare))
         self._watch.on_rest(life)
 
     async def _wind_up(self, life: Life) -> None:

@@ -22,18 +22,24 @@ class SequentialIds:
     ('main-3-000001', 'main-3-000002')
     """
 
-    __slots__ = ("_prefix", "_sequence")
+    __slots__ = ("_instance", "_prefix", "_sequence")
 
     def __init__(self, account_id: str, epoch: int) -> None:
         if not 0 <= epoch <= EPOCH_MAX:
             raise ValueError(f"epoch {epoch} is not between 0 and {EPOCH_MAX}: start with a new state folder")
-        self._prefix = f"{_prefix_of(account_id)}-{epoch}-"
+        self._instance = f"{_prefix_of(account_id)}-"
+        self._prefix = f"{self._instance}{epoch}-"
         self._sequence = 0
 
     def next_client_order_id(self) -> str:
         """Return an id that this account has never used."""
         self._sequence += 1
         return f"{self._prefix}{self._sequence:0{SEQUENCE_DIGITS}d}"
+
+    def is_ours(self, client_order_id: str) -> bool:
+        """Whether this account's bot made an id, in this start or in an earlier one."""
+        epoch, _, sequence = client_order_id.removeprefix(self._instance).partition("-")
+        return client_order_id.startswith(self._instance) and epoch.isdigit() and sequence.isdigit()
 
 
 def _prefix_of(account_id: str) -> str:

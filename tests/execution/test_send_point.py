@@ -314,3 +314,15 @@ def test_a_cancel_is_asked_for_again_without_a_second_record(desk):
 
     assert desk.exchange.canceled == [(FIRST, "trading halted"), (FIRST, "asked for again")]
     assert desk.recorded().count(CancelIntended) == 1
+
+
+def test_a_reducing_order_that_waited_for_the_store_is_withdrawn_when_nothing_is_left_to_reduce():
+    """A stop closed the position meanwhile; what is still there on the same side is no reason to send either."""
+    desk = Desk(delayed=True)
+    desk.hold(Decimal(2))
+    desk.point.send(order(side=Side.SELL, contracts="2", reduce_only=True))
+    desk.portfolio.apply(fill("stop", Side.SELL, contracts=2, client_order_id=None))
+    desk.journal.commit()
+    assert desk.sent == []
+    assert desk.facts[-1].reason == "there is nothing to reduce any more"
+    assert desk.tracker.open_orders == 0

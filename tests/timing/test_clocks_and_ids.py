@@ -59,3 +59,10 @@ def test_sequence_goes_on_past_its_padding():
 def test_an_epoch_out_of_range_is_refused(epoch):
     with pytest.raises(ValueError, match="new state folder"):
         SequentialIds("main", epoch)
+
+
+def test_ids_of_any_start_of_this_account_are_known_as_ours():
+    ids = SequentialIds("main", 3)
+    assert ids.is_ours(ids.next_client_order_id())
+    assert ids.is_ours("main-1-000009")
+    assert not any(ids.is_ours(other) for other in ("other-1-000009", "main-1-x", "main-", "web_main-1-000001"))

@@ -1,0 +1,88 @@
+"""Takes what is at the exchange and not in the books into them, as the settings want it.
+
+An order that carries an id of ours is always taken: it reduces a position and left while the store was down.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+import msgspec
+
+from app.domain.events import Fill, OrderAccepted, StreamEvent
+from app.domain.order import OrderStatus
+from app.domain.portfolio import Portfolio
+from app.domain.position import Position
+from app.domain.records import Mismatch, OrderIntended, OrderRecord
+from app.execution import OrderTracker, TrackedOrder, adopting_fill
+from app.lifecycle import CoordinatorContext
+
+REFUSE, CLOSE = "refuse", "close"
+
+
+class Takeover:
+    """Adopted orders and positions are in the books like any other; those to be closed are named for whoever closes."""
+
+    def __init__(
+        self,
+        context: CoordinatorContext,
+        portfolio: Portfolio,
+        tracker: OrderTracker,
+        apply: Callable[[StreamEvent], None],
+        record: Callable[..., None],
+    ) -> None:
+        self._context = context
+        self._policy = context.settings.execution.foreign
+        self._portfolio = portfolio
+        self._tracker = tracker
+        self._apply = apply
+        self._record = record
+        self.closing_orders: list[TrackedOrder] = []
+        self.closing_symbols: list[str] = []
+
+    @property
+    def takes_strangers(self) -> bool:
+        """Whether what others have done to the account is taken over, too."""
+        return self._policy != REFUSE
+
+    def name_action(self, found: Iterable[Mismatch]) -> list[Mismatch]:
+        """Return mismatches that say what is done about them."""
+        action = {REFUSE: "refused", CLOSE: "closed"}.get(self._policy, "adopted")
+        return [msgspec.structs.replace(mismatch, action=action) for mismatch in found]
+
+    def take_orders(self, records: Iterable[OrderRecord]) -> None:
+        """Follow working orders that are not in the books from now on."""
+        for record in records:
+            key = record.order.client_order_id
+            is_ours = self._context.ids.is_ours(key)
+            known = self._tracker.find(key)
+            if (known is not None and known.is_working) or not (is_ours or self.takes_strangers):
+                continue
+            now_ns = self._context.clock.now_ns
+            self._record(OrderIntended(record.order, now_ns))
+            self._tracker.restore([msgspec.structs.replace(record, status=OrderStatus.SENT)])
+            self._apply(OrderAccepted(key, record.venue_order_id or "", record.order.symbol, now_ns))
+            taken = self._tracker.find(key)
+            if taken is not None and not is_ours and self._policy == CLOSE:
+                self.closing_orders.append(taken)
+
+    def take_positions(self, theirs: Iterable[Position]) -> None:
+        """Bring our positions to theirs, by a fill that nobody has told."""
+        there = {position.symbol: position for position in theirs}
+        for symbol, instrument in self._context.instruments.items():
+            ours, position = self._portfolio.position(symbol), there.get(symbol) or Position(symbol)
+            if ours.contracts == position.contracts:
+                continue
+            price = self._portfolio.mark(symbol) or ours.average_price(instrument) or instrument.tick_size
+            fill: Fill = adopting_fill(
+                ours, position, instrument, price, self._portfolio.currency, self._context.clock.now_ns
+            )
+            self._apply(fill)
+            if self._policy == CLOSE:
+                self.closing_symbols.append(symbol)
+
+    def take_balance(self, theirs: Decimal) -> None:
+        """Bring our balance to theirs, by a deposit (or a withdrawal) that nobody has told."""
+        difference = theirs - self._portfolio.balance
+        if difference:
+            now_ns = self._context.clock.now_ns
+            self._record(self._portfolio.deposit(f"adopted balance {now_ns}", difference, now_ns))

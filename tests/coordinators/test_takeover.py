@@ -1,0 +1,156 @@
+"""What is at the exchange and not the bot's: refused, adopted or closed, as set. What is the bot's own is taken."""
+
+import asyncio
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+from dependency_injector import providers
+
+from app.container import Container
+from app.coordinators.bounded_account import BoundedAccount
+from app.domain.events import Fill
+from app.domain.order import OrderStatus, Purpose, Side
+from app.domain.position import Position
+from app.domain.records import Mismatch, OrderIntended
+from app.lifecycle import Deadlines, StartFailed
+from app.ports.connection import ExchangeUnavailable
+from app.ports.journal import JournalFailed
+from app.settings import load_settings
+from app.timing import run_virtual
+from tests.builders import BTC, mark, order, order_record
+from tests.conftest import settle
+from tests.fakes.exchange import FakeExchange
+
+D = Decimal
+LONG_OF_A_STRANGER = (Position(BTC, D(2), D(200)),)
+
+
+@pytest.fixture
+def started(exchange, journal):
+    """Start a bot with a policy; return its container."""
+
+    async def start(policy):
+        made = Container(loaded=load_settings("benchmark", ["storage.backend=sqlite", f"execution.foreign={policy}"]))
+        made.exchange.override(providers.Object(exchange))
+        made.journal.override(providers.Object(journal))
+        made.strategies.override(providers.Object(()))
+        made.folder.override(providers.Object(None))
+        made.deadlines.override(providers.Object(Deadlines(drain_s=0.05)))
+        await made.init_resources()
+        return made
+
+    return start
+
+
+async def stop(container):
+    with suppress(ExceptionGroup):
+        await container.shutdown_resources()
+
+
+async def test_a_stranger_s_position_is_adopted_with_what_it_cost(started, exchange, journal):
+    """2 contracts for 200 are at 100 each; the balance differs by what the stranger paid for it."""
+    exchange.held, exchange.money = LONG_OF_A_STRANGER, D("9999")
+    container = await started("adopt")
+    portfolio = container.registry.context.portfolio
+    assert portfolio.position(BTC).contracts == 2
+    assert portfolio.position(BTC).average_price(exchange.listed[0]) == 100
+    assert portfolio.balance == 9999
+    [adopted] = journal.of(Fill)
+    assert (adopted.client_order_id, adopted.side, adopted.fee) == (None, Side.BUY, 0)
+    assert [mismatch.action for mismatch in journal.of(Mismatch)] == ["adopted"]
+    assert exchange.submitted == []
+    await stop(container)
+
+
+async def test_a_position_that_is_gone_is_taken_out_of_the_books_at_its_mark(started, exchange, journal):
+    exchange.held = LONG_OF_A_STRANGER
+    container = await started("adopt")
+    exchange.tell(mark("110"))
+    await settle()
+    exchange.held = ()
+    takeover = container.bot().execution._reconciler.takeover
+    takeover.take_positions(())
+    takeover.take_balance(D(10_500))
+    assert container.registry.context.portfolio.positions == ()
+    assert journal.of(Fill)[-1].price == 110
+    assert container.registry.context.portfolio.balance == 10_500
+    await stop(container)
+
+
+async def test_what_is_to_be_closed_is_adopted_and_then_closed(started, exchange):
+    exchange.held = LONG_OF_A_STRANGER
+    exchange.working = (order_record(order("stranger"), OrderStatus.OPEN, venue_order_id="V9"),)
+    container = await started("close")
+    await settle()
+    assert exchange.canceled == ["stranger"]
+    [closing] = exchange.submitted
+    assert (closing.side, closing.contracts, closing.reduce_only, closing.purpose) == (
+        Side.SELL,
+        2,
+        True,
+        Purpose.EXIT,
+    )
+    await stop(container)
+
+
+async def test_a_stranger_s_order_is_followed_when_adopted(started, exchange, journal):
+    exchange.working = (order_record(order("stranger"), OrderStatus.OPEN, venue_order_id="V9"),)
+    container = await started("adopt")
+    assert [record.order.client_order_id for record in container.bot().execution.orders()] == ["stranger"]
+    assert [intent.order.client_order_id for intent in journal.of(OrderIntended)] == ["stranger"]
+    assert exchange.canceled == []
+    await stop(container)
+
+
+async def test_an_order_of_ours_that_left_while_the_store_was_down_is_taken_whatever_the_policy(started, exchange):
+    """Its id is ours, and its intent was never written."""
+    left = order("main-1-000007", Side.SELL, reduce_only=True, purpose=Purpose.STOP_LOSS)
+    exchange.working = (order_record(left, OrderStatus.OPEN, venue_order_id="V7"),)
+    container = await started("refuse")
+    [record] = container.bot().execution.orders()
+    assert (record.order, record.status) == (left, OrderStatus.OPEN)
+    await stop(container)
+
+
+async def test_an_order_of_ours_that_turns_up_later_is_taken_too(started, exchange, mocker):
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    container = await started("refuse")
+    exchange.working = (order_record(order("main-1-000003", reduce_only=True), OrderStatus.OPEN),)
+    assert await container.bot().execution._reconciler.compare()
+    assert len(container.bot().execution.orders()) == 1
+    await stop(container)
+
+
+async def test_a_position_that_nobody_explains_refuses_the_start_and_says_so(started, exchange, journal):
+    exchange.held = LONG_OF_A_STRANGER
+    with pytest.raises(StartFailed):
+        await started("refuse")
+    assert [mismatch.action for mismatch in journal.of(Mismatch)] == ["refused"]
+
+
+async def test_an_end_that_is_not_on_record_is_not_clean(started, exchange, journal):
+    """The store failed while the bot ran: whoever reads the exit code must learn of it."""
+    container = await started("refuse")
+    journal.fail("disk full")
+    with pytest.raises(ExceptionGroup) as unclean:
+        await container.shutdown_resources()
+    [error] = unclean.value.exceptions
+    assert isinstance(error, JournalFailed)
+    assert "not on record: disk full" in str(error)
+
+
+def test_an_exchange_that_hangs_cannot_be_read():
+    class Hangs(FakeExchange):
+        def _read(self, answer):
+            raise AssertionError
+
+        async def balance(self):
+            await asyncio.sleep(3600)
+
+    async def ask():
+        with pytest.raises(ExchangeUnavailable, match="no answer within 10 s"):
+            await BoundedAccount(Hangs(), 10.0).balance()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(ask()) == 10.0
