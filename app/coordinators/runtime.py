@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any
 
-from app.coordinators.operator_desk import OperatorDesk
+from app.coordinators.operator_desk import COMMANDS, OperatorDesk
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import StreamEvent, Timer
 from app.domain.market import SECOND_NS, Bar, MarkPrice
@@ -74,7 +74,7 @@ class RuntimeCoordinator(BaseCoordinator):
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Connect, and load the instruments that the strategies trade."""
         journal = context.journal
-        context.facts.subscribe(self._desk.on_fact)
+        context.facts.subscribe(self._desk.on_fact, COMMANDS)
         await self._connection.connect()
         context.clock.advance_to(self._connection.now_ns)
         trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)

@@ -1,7 +1,7 @@
 """Tells people what the bot does: figures, log lines, and the surfaces that show its status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from app.domain.events import StreamEvent
@@ -40,7 +40,22 @@ class EventObserver(Protocol):
     def observe(self, event: StreamEvent) -> None:
         """Take notice of an event of the stream."""
 
+    @property
+    def kinds(self) -> Collection[type]:
+        """The kinds of fact that ``on_fact`` wants to know of."""
+
     def on_fact(self, fact: object) -> None:
+        """Take notice of a fact."""
+
+
+class FactSubscriber(Protocol):
+    """Wants to know of some kinds of fact."""
+
+    @property
+    def kinds(self) -> Collection[type]:
+        """Which."""
+
+    def __call__(self, fact: object) -> None:
         """Take notice of a fact."""
 
 
@@ -63,7 +78,7 @@ class TelemetryCoordinator(BaseCoordinator):
         metrics: Metrics,
         figures: EventObserver,
         surfaces: Sequence[StatusSurface],
-        subscribers: Sequence[Callable[[object], None]],
+        subscribers: Sequence[FactSubscriber],
         health: Callable[[], Awaitable[HealthReport]],
         on_end: EndTaker,
     ) -> None:
@@ -71,7 +86,8 @@ class TelemetryCoordinator(BaseCoordinator):
         self._facts = facts
         self._metrics = metrics
         self._surfaces = tuple(surfaces)
-        self._subscribers = (figures.on_fact, *subscribers)
+        self._figures = figures
+        self._subscribers = tuple(subscribers)
         self._health = health
         self._on_end = on_end
         self._last_report: HealthReport | None = None
@@ -80,8 +96,9 @@ class TelemetryCoordinator(BaseCoordinator):
 
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Subscribe to facts before anybody publishes one."""
+        self._facts.subscribe(self._figures.on_fact, self._figures.kinds)
         for subscriber in self._subscribers:
-            self._facts.subscribe(subscriber)
+            self._facts.subscribe(subscriber, subscriber.kinds)
         return context.evolve(self.name, facts=self._facts, metrics=self._metrics, telemetry=self)
 
     async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:

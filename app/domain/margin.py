@@ -43,7 +43,7 @@ def liquidation_price(instrument: Instrument, position: Position, collateral: De
     Returns:
         Quote currency, not rounded; None when no positive price liquidates the position.
     """
-    if position.is_flat:
+    if not position.contracts:
         return None
     for tier in instrument.margin_tiers:
         price = _price_in_tier(instrument, position, collateral, tier)

@@ -9,10 +9,13 @@ from app.domain.instrument import Instrument
 from app.domain.ledger import Account, Ledger, LedgerEntry, deposit, funding, settlement
 from app.domain.margin import MarginMode, initial_margin, liquidation_price, maintenance_margin
 from app.domain.money import ZERO
+from app.domain.order import Side
 from app.domain.position import Position
 
 SEEN_KEPT_MAX = 100_000
-"""Trade ids and settlements that are remembered, so that each counts once."""
+"""Trade ids and settlements that are remembered, so that each counts once: more than a venue would ever tell again."""
+_BUY = Side.BUY
+_ISOLATED = MarginMode.ISOLATED
 
 
 class _Holding:
@@ -29,7 +32,7 @@ class _Holding:
         """Hold another position."""
         self.position = position
         self.value = self.unrealized = self.maintenance = ZERO
-        self.is_valued = not position.contracts
+        self.is_valued = not position.contracts  # nothing held is worth nothing, at any mark
 
     def revalue(self) -> None:
         """Work out what it is worth at its mark."""
@@ -65,7 +68,9 @@ class Portfolio:
         self._instruments = instruments
         self._ledger = Ledger(currency)
         self._holdings = {symbol: _Holding(instrument) for symbol, instrument in instruments.items()}
-        self._open: tuple[_Holding, ...] = ()
+        self._open: list[_Holding] = []
+        self._equity: Decimal | None = ZERO
+        """Worked out when it is asked for, once between two changes: a fill makes several parts ask."""
         self._positions: tuple[Position, ...] | None = ()
         self._liquidation_prices: dict[str, Decimal | None] = {}
         self._seen_trades: dict[str, None] = {}
@@ -96,7 +101,10 @@ class Portfolio:
     @property
     def equity(self) -> Decimal:
         """Balance plus unrealized PnL."""
-        return self._ledger.balance + self.unrealized
+        equity = self._equity
+        if equity is None:
+            equity = self._equity = self._ledger.balance + self.unrealized
+        return equity
 
     @property
     def positions(self) -> tuple[Position, ...]:
@@ -122,12 +130,15 @@ class Portfolio:
     @property
     def isolated(self) -> bool:
         """Whether each position has collateral of its own."""
-        return self.margin_mode is MarginMode.ISOLATED
+        return self.margin_mode is _ISOLATED
 
     @property
     def margin_used(self) -> Decimal:
         """Initial margin that the positions bind."""
-        return sum([self._margin_of(holding) for holding in self._open], ZERO)
+        total = ZERO
+        for holding in self._open:
+            total += self._margin_of(holding)
+        return total
 
     @property
     def margin_available(self) -> Decimal:
@@ -135,7 +146,8 @@ class Portfolio:
 
         The profit of an isolated position stays with it until it is closed: it is not free.
         """
-        return (self.balance if self.isolated else self.equity) - self.margin_used
+        free = self._ledger.balance if self.isolated else self.equity
+        return free - self.margin_used if self._open else free
 
     @property
     def maintenance_margin(self) -> Decimal:
@@ -154,8 +166,9 @@ class Portfolio:
     def collateral_of(self, symbol: str) -> Decimal:
         """Return what stands for a position: its isolated margin, or the rest of the account under cross margin."""
         own = self.position(symbol)
-        if own.isolated_margin is not None:
-            return own.isolated_margin
+        collateral = own.isolated_margin
+        if collateral is not None:
+            return collateral
         collateral = self._ledger.balance
         for holding in self._open:
             margin = holding.position.isolated_margin
@@ -171,7 +184,7 @@ class Portfolio:
         """Return the mark at which the position in ``symbol`` is liquidated; None when flat or out of reach."""
         # With collateral of its own, or alone in the account, it does not depend on any mark: a new mark, which comes
         # far more often than a fill, costs no new calculation.
-        if not self.isolated and len(self._open) > 1:
+        if len(self._open) > 1 and not self.isolated:
             return self._calculate_liquidation_price(symbol)
         if symbol not in self._liquidation_prices:
             self._liquidation_prices[symbol] = self._calculate_liquidation_price(symbol)
@@ -193,17 +206,22 @@ class Portfolio:
             UnknownInstrument: Its symbol is not listed.
             CurrencyMismatch: Its fee is in another currency.
         """
-        holding = self._holding(fill.symbol)
+        # The venue and the bot both come this way with every fill: written out, where it calls little.
+        holding = self._holdings.get(fill.symbol) or self._holding(fill.symbol)
         if fill.fee_currency != self.currency:
             raise CurrencyMismatch(self.currency, fill.fee_currency)
-        if fill.trade_id in self._seen_trades:
+        trade_id, seen = fill.trade_id, self._seen_trades
+        if trade_id in seen:
             return None
-        _remember(self._seen_trades, fill.trade_id)
+        seen[trade_id] = None
+        if len(seen) > SEEN_KEPT_MAX:
+            del seen[next(iter(seen))]
         before, instrument = holding.position, holding.instrument
-        margin = self._margin_for(instrument, before, fill) if self.isolated else None
-        after, realized = before.after(instrument, fill.signed_contracts, fill.price, margin)
+        margin = self._margin_for(instrument, before, fill) if self.margin_mode is _ISOLATED else None
+        signed = fill.contracts if fill.side is _BUY else -fill.contracts
+        after, realized = before.after(instrument, signed, fill.price, margin)
         holding.take(after)
-        entry = settlement(fill.trade_id, realized, fill.fee, self.currency, fill.time_ns)
+        entry = settlement(trade_id, realized, fill.fee, self.currency, fill.time_ns)
         self._ledger.post(entry)
         if holding.mark is None:
             # Without a mark, the price of the fill is the best that is known of what the position is worth.
@@ -224,7 +242,9 @@ class Portfolio:
         reference = paid.reference
         if reference in self._seen_funding:
             return None
-        _remember(self._seen_funding, reference)
+        self._seen_funding[reference] = None
+        if len(self._seen_funding) > SEEN_KEPT_MAX:
+            del self._seen_funding[next(iter(self._seen_funding))]
         entry = funding(reference, paid.amount, self.currency, paid.time_ns)
         self._ledger.post(entry)
         holding.take(holding.position.with_margin(paid.amount))
@@ -236,7 +256,9 @@ class Portfolio:
         holding = self._holdings.get(symbol)
         if holding is not None:
             holding.mark = price
-            holding.is_valued = not holding.position.contracts
+            if holding.position.contracts:
+                holding.is_valued = False
+                self._equity = None
 
     def restore(
         self,
@@ -274,16 +296,16 @@ class Portfolio:
 
     def _calculate_liquidation_price(self, symbol: str) -> Decimal | None:
         position = self.position(symbol)
-        if position.is_flat:
+        if not position.contracts:
             return None
         return liquidation_price(self._instruments[symbol], position, self.collateral_of(symbol))
 
     def _changed(self) -> None:
         """Bring what is derived from positions and ledger up to date."""
         self.revision += 1
-        self._open = tuple([holding for holding in self._holdings.values() if holding.position.contracts])
-        self._positions = None
-        self._liquidation_prices.clear()
+        self._open = [holding for holding in self._holdings.values() if holding.position.contracts]
+        self._positions = self._equity = None
+        self._liquidation_prices = {}
 
     def _margin_for(self, instrument: Instrument, before: Position, fill: Fill) -> Decimal:
         signed = fill.signed_contracts
@@ -293,10 +315,3 @@ class Portfolio:
     def _margin_of(self, holding: _Holding) -> Decimal:
         margin = holding.position.isolated_margin
         return initial_margin(self._valued(holding.position.symbol).value, self.leverage) if margin is None else margin
-
-
-def _remember(seen: dict[str, None], key: str) -> None:
-    """Add a key; forget the oldest beyond what a venue would ever tell again."""
-    seen[key] = None
-    if len(seen) > SEEN_KEPT_MAX:
-        del seen[next(iter(seen))]

@@ -53,7 +53,7 @@ class Position(msgspec.Struct, frozen=True):
             margin_added: Isolated margin set aside for the part that opens, or None for cross margin.
         """
         held = self.contracts
-        if not held or (held > 0) == (signed_contracts > 0):
+        if not held or (held > ZERO) == (signed_contracts > ZERO):
             return self._grown(instrument, signed_contracts, price, margin_added), ZERO
         closing = -signed_contracts if abs(signed_contracts) <= abs(held) else held
         left = held - closing

@@ -32,8 +32,8 @@ class AccountBooks:
         self.portfolio = portfolio
         self.tracker = tracker
         self.instruments = instruments
+        self.clock = clock
         self._trading_state = trading_state
-        self._clock = clock
         self._mark_ns: dict[str, int] = {}
         self._quotes: dict[str, tuple[Decimal, Decimal]] = {}
         self._intended: deque[int] = deque()
@@ -42,7 +42,7 @@ class AccountBooks:
     @property
     def now_ns(self) -> int:
         """Time of the market."""
-        return self._clock.now_ns
+        return self.clock.now_ns
 
     @property
     def trading(self) -> TradingState:
@@ -73,14 +73,15 @@ class AccountBooks:
 
     def orders_since(self, time_ns: int) -> int:
         """Return how many orders were intended at or after ``time_ns`` (looks back at most a minute)."""
-        while self._intended and self._intended[0] < self.now_ns - RATE_WINDOW_NS:
-            self._intended.popleft()
-        return sum(1 for intended in self._intended if intended >= time_ns)
+        intended, oldest_ns = self._intended, self.clock.now_ns - RATE_WINDOW_NS
+        while intended and intended[0] < oldest_ns:
+            intended.popleft()
+        return len(intended) if time_ns <= oldest_ns else sum(1 for at in intended if at >= time_ns)
 
     def last_like(self, order: Order) -> int | None:
         """Return when an equal order was last intended; None if never within the last hour."""
         at = self._alike.get(_likeness(order))
-        return at if at is not None and at >= self.now_ns - LIKENESS_WINDOW_NS else None
+        return at if at is not None and at >= self.clock.now_ns - LIKENESS_WINDOW_NS else None
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class RunFigures:
             OrderDenied: self._on_denial,
             FundingPaid: self._on_funding,
         }
+        self.kinds = frozenset(self._counts)
+        """The facts that are counted."""
 
     @property
     def elapsed_s(self) -> float:
