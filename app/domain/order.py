@@ -87,6 +87,8 @@ CONDITIONAL = frozenset(
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 TRIGGERED_AT_PRICE = CONDITIONAL - {OrderType.TRAILING_STOP}
 _LIMIT, _TRAILING_STOP = OrderType.LIMIT, OrderType.TRAILING_STOP
+_SHAPES = {kind: (kind in PRICED, kind in TRIGGERED_AT_PRICE, kind is _TRAILING_STOP) for kind in OrderType}
+"""Whether each type has a price, a trigger price and a trailing offset."""
 _GTD = TimeInForce.GTD
 _RESTS = frozenset({TimeInForce.GTC, TimeInForce.GTD})
 
@@ -172,18 +174,24 @@ def check_order(order: Order, instrument: Instrument) -> None:
     Raises:
         InvalidOrder: With the rule that it breaks.
     """
-    _check_type(order)
+    shape = (order.price is not None, order.trigger_price is not None, order.trailing_offset is not None)
+    if shape != _SHAPES[order.type] or (order.time_in_force is _GTD) != (order.expires_ns is not None):
+        _refuse_type(order)
+    if order.post_only and not (order.type is _LIMIT and order.time_in_force in _RESTS):
+        _refuse(order, "post_only", "post-only needs a limit order that may rest (GTC or GTD)")
     if order.price is not None:
         instrument.check_price(order.price)
     if order.trigger_price is not None:
         instrument.check_price(order.trigger_price, "trigger price")
     if order.trailing_offset is not None:
         instrument.check_price(order.trailing_offset, "trailing offset")
-    if not order.reduce_only or order.contracts <= ZERO or order.contracts % instrument.lot_size:
-        instrument.check_contracts(order.contracts)
+    contracts = order.contracts
+    if not order.reduce_only or contracts <= ZERO or contracts % instrument.lot_size:
+        instrument.check_contracts(contracts)
 
 
-def _check_type(order: Order) -> None:
+def _refuse_type(order: Order) -> NoReturn:
+    """Say which of the fields that its type does not go with an order has, or lacks."""
     kind = order.type
     if (kind in PRICED) != (order.price is not None):
         _refuse(order, "price", f"a {kind} order needs a price exactly if priced")
@@ -191,10 +199,7 @@ def _check_type(order: Order) -> None:
         _refuse(order, "trigger_price", f"a {kind} order needs a trigger price exactly if conditional")
     if (kind is _TRAILING_STOP) != (order.trailing_offset is not None):
         _refuse(order, "trailing_offset", "a trailing offset belongs to a trailing stop, and a trailing stop needs one")
-    if (order.time_in_force is _GTD) != (order.expires_ns is not None):
-        _refuse(order, "expires", "an expiry time belongs to time in force GTD, and GTD needs one")
-    if order.post_only and not (kind is _LIMIT and order.time_in_force in _RESTS):
-        _refuse(order, "post_only", "post-only needs a limit order that may rest (GTC or GTD)")
+    _refuse(order, "expires", "an expiry time belongs to time in force GTD, and GTD needs one")
 
 
 def _refuse(order: Order, rule: str, message: str) -> NoReturn:

@@ -71,7 +71,8 @@ class Portfolio:
         self._open: list[_Holding] = []
         self._equity: Decimal | None = ZERO
         """Worked out when it is asked for, once between two changes: a fill makes several parts ask."""
-        self._positions: tuple[Position, ...] | None = ()
+        self.positions: tuple[Position, ...] = ()
+        """All that are not flat, in the order of the instruments. Read only."""
         self._liquidation_prices: dict[str, Decimal | None] = {}
         self._seen_trades: dict[str, None] = {}
         self._seen_funding: dict[str, None] = {}
@@ -105,13 +106,6 @@ class Portfolio:
         if equity is None:
             equity = self._equity = self._ledger.balance + self.unrealized
         return equity
-
-    @property
-    def positions(self) -> tuple[Position, ...]:
-        """All that are not flat, in the order of the instruments."""
-        if self._positions is None:
-            self._positions = tuple([holding.position for holding in self._open])
-        return self._positions
 
     def position(self, symbol: str) -> Position:
         """Return the position in ``symbol``; flat when there is none."""
@@ -165,30 +159,21 @@ class Portfolio:
 
     def collateral_of(self, symbol: str) -> Decimal:
         """Return what stands for a position: its isolated margin, or the rest of the account under cross margin."""
-        own = self.position(symbol)
-        collateral = own.isolated_margin
-        if collateral is not None:
-            return collateral
-        collateral = self._ledger.balance
-        for holding in self._open:
-            margin = holding.position.isolated_margin
-            if margin is not None:
-                collateral -= margin
-            elif holding.position is not own:
-                if not holding.is_valued:
-                    holding.revalue()
-                collateral += holding.unrealized - holding.maintenance
-        return collateral
+        return self._collateral_of(self.position(symbol))
 
     def liquidation_price(self, symbol: str) -> Decimal | None:
         """Return the mark at which the position in ``symbol`` is liquidated; None when flat or out of reach."""
         # With collateral of its own, or alone in the account, it does not depend on any mark: a new mark, which comes
         # far more often than a fill, costs no new calculation.
-        if len(self._open) > 1 and not self.isolated:
-            return self._calculate_liquidation_price(symbol)
-        if symbol not in self._liquidation_prices:
-            self._liquidation_prices[symbol] = self._calculate_liquidation_price(symbol)
-        return self._liquidation_prices[symbol]
+        keeps, known = len(self._open) < 2 or self.margin_mode is _ISOLATED, self._liquidation_prices
+        if keeps and symbol in known:
+            return known[symbol]
+        position, price = self.position(symbol), None
+        if position.contracts:
+            price = liquidation_price(self._instruments[symbol], position, self._collateral_of(position))
+        if keeps:
+            known[symbol] = price
+        return price
 
     # -- writing (the owner only) --------------------------------------------------------------------------------
 
@@ -294,18 +279,31 @@ class Portfolio:
             holding.revalue()
         return holding
 
-    def _calculate_liquidation_price(self, symbol: str) -> Decimal | None:
-        position = self.position(symbol)
-        if not position.contracts:
-            return None
-        return liquidation_price(self._instruments[symbol], position, self.collateral_of(symbol))
+    def _collateral_of(self, own: Position) -> Decimal:
+        collateral = own.isolated_margin
+        if collateral is not None:
+            return collateral
+        collateral = self._ledger.balance
+        for holding in self._open:
+            margin = holding.position.isolated_margin
+            if margin is not None:
+                collateral -= margin
+            elif holding.position is not own:
+                if not holding.is_valued:
+                    holding.revalue()
+                collateral += holding.unrealized - holding.maintenance
+        return collateral
 
     def _changed(self) -> None:
         """Bring what is derived from positions and ledger up to date."""
         self.revision += 1
-        self._open = [holding for holding in self._holdings.values() if holding.position.contracts]
-        self._positions = self._equity = None
-        self._liquidation_prices = {}
+        self._equity, self._liquidation_prices = None, {}
+        self._open, positions = [], []
+        for holding in self._holdings.values():
+            if holding.position.contracts:
+                self._open.append(holding)
+                positions.append(holding.position)
+        self.positions = tuple(positions)
 
     def _margin_for(self, instrument: Instrument, before: Position, fill: Fill) -> Decimal:
         signed = fill.signed_contracts

@@ -9,7 +9,7 @@ from app.domain.market import SECOND_NS
 from app.domain.order import Order
 from app.domain.portfolio import Portfolio
 from app.domain.trading_state import TradingState
-from app.execution.tracker import OrderTracker, TrackedOrder
+from app.execution.tracker import OrderTracker
 from app.ports.clock import Clock
 from app.ports.trading_state import TradingStatePort
 
@@ -38,6 +38,10 @@ class AccountBooks:
         self._quotes: dict[str, tuple[Decimal, Decimal]] = {}
         self._intended: deque[int] = deque()
         self._alike: dict[tuple[object, ...], int] = {}
+        # Each check asks for these, and each answer is one look-up: what would only pass it on is left out.
+        self.working = tracker.working
+        self.mark_ns = self._mark_ns.get
+        self.spread = self._quotes.get
 
     @property
     def now_ns(self) -> int:
@@ -58,18 +62,6 @@ class AccountBooks:
     def working_symbols(self) -> Collection[str]:
         """The symbols with orders that may still fill."""
         return self.tracker.working_symbols
-
-    def working(self, symbol: str) -> Collection[TrackedOrder]:
-        """Return the orders of ``symbol`` that may still fill."""
-        return self.tracker.working(symbol)
-
-    def mark_ns(self, symbol: str) -> int | None:
-        """Return the time of the last mark; None when none has been seen or the book is stale."""
-        return self._mark_ns.get(symbol)
-
-    def spread(self, symbol: str) -> tuple[Decimal, Decimal] | None:
-        """Return the last bid and ask; None when no quote has been seen."""
-        return self._quotes.get(symbol)
 
     def orders_since(self, time_ns: int) -> int:
         """Return how many orders were intended at or after ``time_ns`` (looks back at most a minute)."""

@@ -71,18 +71,14 @@ class OrderTracker:
     def __init__(self) -> None:
         self._orders: dict[str, TrackedOrder] = {}
         self._working: dict[str, dict[str, TrackedOrder]] = {}
-        self._open = 0
-        self._ended: deque[str] = deque()
-
-    @property
-    def open_orders(self) -> int:
+        self.open_orders = 0
         """Number of orders that may still fill."""
-        return self._open
+        self._ended: deque[str] = deque()
 
     @property
     def working_symbols(self) -> Collection[str]:
         """The symbols with orders that may still fill."""
-        return [symbol for symbol, orders in self._working.items() if orders]
+        return [symbol for symbol, orders in self._working.items() if orders] if self.open_orders else []
 
     def working(self, symbol: str) -> Collection[TrackedOrder]:
         """Return the orders of ``symbol`` that may still fill."""
@@ -177,14 +173,14 @@ class OrderTracker:
         if working is None:
             working = self._working[order.symbol] = {}
         working[order.client_order_id] = tracked
-        self._open += 1
+        self.open_orders += 1
 
     def _end(self, tracked: TrackedOrder, status: OrderStatus) -> None:
         """Take on a terminal status, which the table of transitions allows."""
         order = tracked.order
         tracked.status = status
         del self._working[order.symbol][order.client_order_id]
-        self._open -= 1
+        self.open_orders -= 1
         self._ended.append(order.client_order_id)
         if len(self._ended) > ENDED_KEPT_MAX:
             del self._orders[self._ended.popleft()]

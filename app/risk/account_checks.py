@@ -3,8 +3,11 @@
 from app.domain.denial import Denial
 from app.domain.margin import initial_margin, liquidation_price
 from app.domain.money import ZERO, plain
+from app.domain.order import Side
 from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
+
+_BUY = Side.BUY
 
 
 def position_size(case: OrderCase, limits: RiskSettings) -> Denial | None:
@@ -70,7 +73,7 @@ def liquidation_distance(case: OrderCase, limits: RiskSettings) -> Denial | None
     if least is None or mark is None:
         return None
     instrument, held = case.instrument, portfolio.position(order.symbol)
-    worst = case.exposure.high if order.signed_contracts > 0 else case.exposure.low
+    worst = case.exposure.high if order.side is _BUY else case.exposure.low
     added = (
         initial_margin(instrument.notional(order.contracts, mark), portfolio.leverage) if portfolio.isolated else None
     )
@@ -81,7 +84,7 @@ def liquidation_distance(case: OrderCase, limits: RiskSettings) -> Denial | None
     at = liquidation_price(instrument, after, collateral)
     if at is None:
         return None
-    distance = (mark - at) / mark if after.contracts > 0 else (at - mark) / mark
+    distance = (mark - at) / mark if after.contracts > ZERO else (at - mark) / mark
     if distance < least:
         return Denial("liquidation_distance", f"{max(distance, ZERO):.4f} of the mark after the fill", plain(least))
     return None
