@@ -437,7 +437,8 @@ class ExecutionCoordinator(BaseCoordinator):
         if not self._pursuits_saved:
             # Before the first intent: whoever finds an order in the journal finds there what it was for.
             self._save_pursuits()
-        self._send(symbol, sends)
+        if sends or self._trading_state.current.reasons:
+            self._send(symbol, sends)
         for item, reason in todo.cancel:
             tracked = self._tracker.find(item.order.client_order_id)
             if tracked is not None:

@@ -134,7 +134,7 @@ class RuntimeCoordinator(BaseCoordinator):
         observe = context.telemetry.observe
         next_event, inbox = self._connection.next_event, self._inbox
         timed = self._connection.capabilities.is_virtual
-        timer_due_ns, ended = 0, False
+        timer_due_ns, advanced_ns, ended = 0, -1, False
         breathed, countdown = perf_counter(), EVENTS_BETWEEN_LOOKS
         while True:
             event = inbox.popleft() if inbox else next_event()
@@ -151,7 +151,10 @@ class RuntimeCoordinator(BaseCoordinator):
                 # A bar or a mark makes the guards look by itself.
                 if type(event) is not Bar and type(event) is not MarkPrice:
                     inbox.append(Timer(time_ns))
-            advance(time_ns)
+            if time_ns != advanced_ns:
+                # What happened within a bar has the bar's time: nearly every fact of an order.
+                advanced_ns = time_ns
+                advance(time_ns)
             apply(event)
             targets = decide(event)
             if targets:

@@ -500,10 +500,8 @@ class MatchingEngine:
             del ended[next(iter(ended))]
         if status is _FILLED:
             return
-        if status is OrderStatus.CANCELED:
-            self._tell(OrderCanceled(client_order_id, order.symbol, self._time_ns, reason))
-        elif status is OrderStatus.EXPIRED:
-            self._tell(OrderExpired(client_order_id, order.symbol, self._time_ns, reason))
+        told = OrderExpired if status is OrderStatus.EXPIRED else OrderCanceled
+        self._tell(told(client_order_id, order.symbol, self._time_ns, reason))
 
     def _liquidate(self, symbol: str, prices: PriceRange) -> None:
         """Close positions whose collateral is used up, at the price at which it was, or at the open beyond it."""
