@@ -258,7 +258,7 @@ class ExecutionCoordinator(BaseCoordinator):
                 symbol=symbol,
                 contracts=Decimal(0),
                 sequence=sequence,
-                time_ns=self._books.now_ns,
+                time_ns=self._books.clock.now_ns,
                 reason=reason,
             )
             self._pursuits[symbol] = Pursuit(flat)
@@ -268,8 +268,16 @@ class ExecutionCoordinator(BaseCoordinator):
     # -- market --------------------------------------------------------------------------------------------------
 
     def _on_bar(self, bar: Bar) -> None:
-        if bar.symbol not in self._marked_by_feed:
-            self._mark(bar.symbol, bar.close, bar.time_ns)
+        """Mark a symbol that no feed of marks is known of: what ``_mark`` does, written out where every bar passes."""
+        symbol, close, time_ns = bar.symbol, bar.close, bar.time_ns
+        if symbol in self._marked_by_feed:
+            return
+        must_look = self._risk.on_mark(symbol, close, time_ns, self._books)
+        self._books.set_mark(symbol, close, time_ns)
+        if must_look:
+            self._look()
+        if symbol in self._unfinished:
+            self._finish(symbol)
 
     def _on_mark(self, mark: MarkPrice) -> None:
         self._marked_by_feed.add(mark.symbol)
@@ -434,7 +442,7 @@ class ExecutionCoordinator(BaseCoordinator):
             if order.purpose is _ENTRY:
                 pursuit.entered = True
                 self._pursuits_saved = False
-        if not self._pursuits_saved:
+        if self._keep_state and not self._pursuits_saved:
             # Before the first intent: whoever finds an order in the journal finds there what it was for.
             self._save_pursuits()
         if sends or self._trading_state.current.reasons:
@@ -518,11 +526,11 @@ class ExecutionCoordinator(BaseCoordinator):
     def _save_pursuits(self) -> None:
         self._pursuits_saved = True
         if self._keep_state:
-            self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.now_ns))
+            self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.clock.now_ns))
 
     def _save_risk(self) -> None:
         if self._keep_state:
-            self._record(StateSaved("risk", self._risk.snapshot(), self._books.now_ns))
+            self._record(StateSaved("risk", self._risk.snapshot(), self._books.clock.now_ns))
 
     # -- background ----------------------------------------------------------------------------------------------
 

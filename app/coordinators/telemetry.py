@@ -1,8 +1,8 @@
 """Tells people what the bot does: figures, log lines, and the surfaces that show its status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from app.domain.events import StreamEvent
 from app.lifecycle import (
@@ -41,11 +41,8 @@ class EventObserver(Protocol):
         """Take notice of an event of the stream."""
 
     @property
-    def kinds(self) -> Collection[type]:
-        """The kinds of fact that ``on_fact`` wants to know of."""
-
-    def on_fact(self, fact: object) -> None:
-        """Take notice of a fact."""
+    def counts(self) -> Mapping[type, Callable[[Any], None]]:
+        """What takes notice of each kind of fact that is counted."""
 
 
 class FactSubscriber(Protocol):
@@ -96,7 +93,8 @@ class TelemetryCoordinator(BaseCoordinator):
 
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Subscribe to facts before anybody publishes one."""
-        self._facts.subscribe(self._figures.on_fact, self._figures.kinds)
+        for kind, count in self._figures.counts.items():
+            self._facts.subscribe(count, (kind,))
         for subscriber in self._subscribers:
             self._facts.subscribe(subscriber, subscriber.kinds)
         return context.evolve(self.name, facts=self._facts, metrics=self._metrics, telemetry=self)

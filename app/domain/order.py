@@ -186,7 +186,9 @@ def check_order(order: Order, instrument: Instrument) -> None:
     if order.trailing_offset is not None:
         instrument.check_price(order.trailing_offset, "trailing offset")
     contracts = order.contracts
-    if not order.reduce_only or contracts <= ZERO or contracts % instrument.lot_size:
+    bounded = order.reduce_only or instrument.contracts_min <= contracts <= instrument.contracts_max
+    if not bounded or contracts <= ZERO or contracts % instrument.lot_size:
+        # Says which of its bounds is not kept.
         instrument.check_contracts(contracts)
 
 

@@ -21,11 +21,11 @@ _ISOLATED = MarginMode.ISOLATED
 class _Holding:
     """What is held of one instrument, and what that is worth at its mark."""
 
-    __slots__ = ("instrument", "is_valued", "maintenance", "mark", "position", "unrealized", "value")
+    __slots__ = ("_marks", "instrument", "is_valued", "maintenance", "position", "unrealized", "value")
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, marks: Mapping[str, Decimal]) -> None:
         self.instrument = instrument
-        self.mark: Decimal | None = None
+        self._marks = marks
         self.take(Position(instrument.symbol))
 
     def take(self, position: Position) -> None:
@@ -36,13 +36,21 @@ class _Holding:
 
     def revalue(self) -> None:
         """Work out what it is worth at its mark."""
-        position, instrument, mark = self.position, self.instrument, self.mark
+        position, instrument = self.position, self.instrument
+        mark = self._marks.get(position.symbol)
         # Unknown is not zero: without a mark, a position is worth what it cost.
         value = position.cost if mark is None else instrument.value(position.contracts, mark)
         self.value = abs(value)
         self.unrealized = value - position.cost
         self.maintenance = maintenance_margin(instrument, self.value)
         self.is_valued = True
+
+
+class _Positions(dict[str, Position]):
+    """Positions by symbol; a flat one where there is none."""
+
+    def __missing__(self, symbol: str) -> Position:
+        return Position(symbol)
 
 
 class Portfolio:
@@ -67,7 +75,14 @@ class Portfolio:
         """Counts the changes of positions and ledger; marks change neither."""
         self._instruments = instruments
         self._ledger = Ledger(currency)
-        self._holdings = {symbol: _Holding(instrument) for symbol, instrument in instruments.items()}
+        self._marks: dict[str, Decimal] = {}
+        self._holdings = {symbol: _Holding(instrument, self._marks) for symbol, instrument in instruments.items()}
+        self._by_symbol = _Positions({symbol: holding.position for symbol, holding in self._holdings.items()})
+        # Asked for a dozen times an order: the look-ups themselves, without a method around them.
+        self.position = self._by_symbol.__getitem__
+        """Return the position in a symbol; flat when there is none."""
+        self.mark = self._marks.get
+        """Return the last mark price of a symbol; None when none has been seen."""
         self._open: list[_Holding] = []
         self._equity: Decimal | None = ZERO
         """Worked out when it is asked for, once between two changes: a fill makes several parts ask."""
@@ -92,30 +107,20 @@ class Portfolio:
     @property
     def unrealized(self) -> Decimal:
         """Profit of closing everything at the marks, before fees."""
-        total = ZERO
-        for holding in self._open:
-            if not holding.is_valued:
-                holding.revalue()
-            total += holding.unrealized
-        return total
+        return self.equity - self._ledger.balance
 
     @property
     def equity(self) -> Decimal:
         """Balance plus unrealized PnL."""
         equity = self._equity
         if equity is None:
-            equity = self._equity = self._ledger.balance + self.unrealized
+            unrealized = ZERO
+            for holding in self._open:
+                if not holding.is_valued:
+                    holding.revalue()
+                unrealized += holding.unrealized
+            equity = self._equity = self._ledger.balance + unrealized
         return equity
-
-    def position(self, symbol: str) -> Position:
-        """Return the position in ``symbol``; flat when there is none."""
-        holding = self._holdings.get(symbol)
-        return Position(symbol) if holding is None else holding.position
-
-    def mark(self, symbol: str) -> Decimal | None:
-        """Return the last mark price; None when none has been seen."""
-        holding = self._holdings.get(symbol)
-        return None if holding is None else holding.mark
 
     def notional(self, symbol: str) -> Decimal:
         """Return the unsigned value of the position at its mark; at its cost when there is no mark yet."""
@@ -140,7 +145,7 @@ class Portfolio:
 
         The profit of an isolated position stays with it until it is closed: it is not free.
         """
-        free = self._ledger.balance if self.isolated else self.equity
+        free = self._ledger.balance if self.margin_mode is _ISOLATED else self.equity
         return free - self.margin_used if self._open else free
 
     @property
@@ -205,12 +210,13 @@ class Portfolio:
         margin = self._margin_for(instrument, before, fill) if self.margin_mode is _ISOLATED else None
         signed = fill.contracts if fill.side is _BUY else -fill.contracts
         after, realized = before.after(instrument, signed, fill.price, margin)
-        holding.take(after)
         entry = settlement(trade_id, realized, fill.fee, self.currency, fill.time_ns)
         self._ledger.post(entry)
-        if holding.mark is None:
+        if fill.symbol not in self._marks:
             # Without a mark, the price of the fill is the best that is known of what the position is worth.
-            holding.mark = fill.price
+            self._marks[fill.symbol] = fill.price
+        self._by_symbol[fill.symbol] = after
+        holding.take(after)
         self._changed()
         return entry
 
@@ -232,7 +238,8 @@ class Portfolio:
             del self._seen_funding[next(iter(self._seen_funding))]
         entry = funding(reference, paid.amount, self.currency, paid.time_ns)
         self._ledger.post(entry)
-        holding.take(holding.position.with_margin(paid.amount))
+        position = self._by_symbol[paid.symbol] = holding.position.with_margin(paid.amount)
+        holding.take(position)
         self._changed()
         return entry
 
@@ -240,7 +247,7 @@ class Portfolio:
         """Value the position in ``symbol`` at ``price``. What is not listed cannot be held: its marks mean nothing."""
         holding = self._holdings.get(symbol)
         if holding is not None:
-            holding.mark = price
+            self._marks[symbol] = price
             if holding.position.contracts:
                 holding.is_valued = False
                 self._equity = None
@@ -258,9 +265,12 @@ class Portfolio:
         held = {position.symbol: position for position in positions}
         for symbol in held:
             self._holding(symbol)
+        self._marks.clear()
         for symbol, holding in self._holdings.items():
-            holding.mark = marks.get(symbol)
-            holding.take(held.get(symbol) or Position(symbol))
+            if symbol in marks:
+                self._marks[symbol] = marks[symbol]
+            position = self._by_symbol[symbol] = held.get(symbol) or Position(symbol)
+            holding.take(position)
         self._seen_trades = dict.fromkeys(seen_trades)
         self._seen_funding = dict.fromkeys(seen_funding)
         self._changed()

@@ -44,11 +44,6 @@ class AccountBooks:
         self.spread = self._quotes.get
 
     @property
-    def now_ns(self) -> int:
-        """Time of the market."""
-        return self.clock.now_ns
-
-    @property
     def trading(self) -> TradingState:
         """The trading state."""
         return self._trading_state.current

@@ -106,7 +106,7 @@ class SendPoint:
             self._withdraw(tracked, reason)
             return
         self._order_entry.cancel(order, reason)
-        self._record(CancelIntended(order.client_order_id, self._books.now_ns, reason))
+        self._record(CancelIntended(order.client_order_id, self._books.clock.now_ns, reason))
 
     def cancel_all(self, orders: Iterable[TrackedOrder], reason: str) -> None:
         """Ask for orders to be canceled, each once. All requests leave before the first of them is put on record."""
@@ -120,7 +120,7 @@ class SendPoint:
                 unsent.append(tracked)
                 continue
             self._order_entry.cancel(tracked.order, reason)
-            asked.append(CancelIntended(tracked.order.client_order_id, self._books.now_ns, reason))
+            asked.append(CancelIntended(tracked.order.client_order_id, self._books.clock.now_ns, reason))
         self._record(*asked)
         for tracked in unsent:
             self._withdraw(tracked, reason)
@@ -157,15 +157,15 @@ class SendPoint:
             # Any reason at all: trading is not active.
             self._withdraw(tracked, f"trading became {self._trading_state.current.level} before it was sent")
             return
-        sent = OrderSent(order.client_order_id, books.clock.now_ns)
-        books.tracker.sent(order.client_order_id)
-        self._record(sent)
+        client_order_id = order.client_order_id
+        books.tracker.sent(client_order_id)
+        self._record(OrderSent(client_order_id, books.clock.now_ns))
         self._order_entry.submit(order)
 
     def _withdraw(self, tracked: TrackedOrder, reason: str) -> None:
         order = tracked.order
         self._books.tracker.withdraw(order.client_order_id, reason)
-        event = OrderCanceled(order.client_order_id, order.symbol, self._books.now_ns, reason)
+        event = OrderCanceled(order.client_order_id, order.symbol, self._books.clock.now_ns, reason)
         self._record(event)
         self._publish(event)
 

@@ -113,14 +113,16 @@ class OrderTracker:
     def sent(self, client_order_id: str) -> None:
         """Note that an order was handed to the adapter."""
         tracked = self._orders[client_order_id]
-        _check_transition(tracked, _SENT)
+        if _SENT not in TRANSITIONS[tracked.status]:
+            raise IllegalTransition(client_order_id, tracked.status, _SENT)
         tracked.status = _SENT
 
     def withdraw(self, client_order_id: str, reason: str) -> None:
         """End an order that was intended and never sent."""
         tracked = self._orders[client_order_id]
         tracked.reason = reason
-        _check_transition(tracked, _CANCELED)
+        if _CANCELED not in TRANSITIONS[tracked.status]:
+            raise IllegalTransition(client_order_id, tracked.status, _CANCELED)
         self._end(tracked, _CANCELED)
 
     def apply(self, event: OrderEvent) -> TrackedOrder | None:
@@ -184,8 +186,3 @@ class OrderTracker:
         self._ended.append(order.client_order_id)
         if len(self._ended) > ENDED_KEPT_MAX:
             del self._orders[self._ended.popleft()]
-
-
-def _check_transition(tracked: TrackedOrder, status: OrderStatus) -> None:
-    if status not in TRANSITIONS[tracked.status]:
-        raise IllegalTransition(tracked.order.client_order_id, tracked.status, status)

@@ -1,13 +1,14 @@
 """Checks of what the account would come to if the order filled, along with everything else that may."""
 
 from app.domain.denial import Denial
-from app.domain.margin import initial_margin, liquidation_price
+from app.domain.margin import MarginMode, initial_margin, liquidation_price
 from app.domain.money import ZERO, plain
 from app.domain.order import Side
 from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
 
 _BUY = Side.BUY
+_ISOLATED = MarginMode.ISOLATED
 
 
 def position_size(case: OrderCase, limits: RiskSettings) -> Denial | None:
@@ -54,7 +55,7 @@ def margin(case: OrderCase, limits: RiskSettings) -> Denial | None:
     if case.notional is None:
         return Denial("initial_margin", f"no price of {case.order.symbol}", "a known price")
     need = initial_margin(case.notional, portfolio.leverage)
-    for symbol in books.working_symbols:
+    for symbol in case.working_symbols:
         at = portfolio.mark(symbol)
         for item in books.working(symbol):
             known = item.order.price or at
@@ -75,7 +76,9 @@ def liquidation_distance(case: OrderCase, limits: RiskSettings) -> Denial | None
     instrument, held = case.instrument, portfolio.position(order.symbol)
     worst = case.exposure.high if order.side is _BUY else case.exposure.low
     added = (
-        initial_margin(instrument.notional(order.contracts, mark), portfolio.leverage) if portfolio.isolated else None
+        initial_margin(instrument.notional(order.contracts, mark), portfolio.leverage)
+        if portfolio.margin_mode is _ISOLATED
+        else None
     )
     after, realized = held.after(instrument, worst - held.contracts, mark, added)
     collateral = after.isolated_margin

@@ -1,5 +1,6 @@
 """An order that is to be judged, and the account as it would be with it: worked out once, for all checks."""
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from app.domain.instrument import Instrument
@@ -19,21 +20,28 @@ class OrderCase:
         "books",
         "equity",
         "exposure",
+        "instrument",
         "listed",
         "mark",
         "notional",
         "now_ns",
+        "open_orders",
         "order",
         "portfolio",
         "price",
+        "working_symbols",
     )
 
     def __init__(self, order: Order, books: Books) -> None:
         self.order = order
         self.books = books
         self.portfolio = portfolio = books.portfolio
-        self.now_ns = books.now_ns
+        self.now_ns = books.clock.now_ns
         self.listed: Instrument | None = books.instruments.get(order.symbol)
+        self.open_orders = books.open_orders
+        """Number of all orders that may still fill."""
+        self.working_symbols: Collection[str] = books.working_symbols if self.open_orders else ()
+        """The symbols with orders that may still fill."""
         self.mark: Decimal | None = portfolio.mark(order.symbol)
         self.price: Decimal | None = order.price or order.trigger_price or self.mark
         """What it executes at as far as is known: its own price, else its trigger, else the mark."""
@@ -45,13 +53,10 @@ class OrderCase:
         """Balance plus unrealized PnL; as above."""
         if self.listed is None:
             return
+        self.instrument: Instrument = self.listed
+        """What is traded."""
         if self.price is not None:
             self.notional = self.listed.notional(order.contracts, self.price)
         if not order.reduce_only:
-            self.exposure = exposure_with(books, order)
+            self.exposure = exposure_with(books, order, self.working_symbols)
             self.equity = portfolio.equity
-
-    @property
-    def instrument(self) -> Instrument:
-        """What is traded."""
-        return self.books.instruments[self.order.symbol]

@@ -92,7 +92,7 @@ class RiskEngine:
 
     def look(self, books: Books) -> Sequence[ReasonRaised | ReasonCleared]:
         """Evaluate all guards; return the changes of reasons. A guard that fails restricts trading by itself."""
-        equity, now_ns = books.portfolio.equity, books.now_ns
+        equity, now_ns = books.portfolio.equity, books.clock.now_ns
         self._books, self._leeway = books, None
         changes: list[ReasonRaised | ReasonCleared] = []
         held = self._held
@@ -164,7 +164,7 @@ class RiskEngine:
             # Within their leeway the guards have not looked at the latest marks; looking twice changes nothing.
             for _, look in self._looks:
                 with suppress(Exception):
-                    look(books, books.portfolio.equity, books.now_ns)
+                    look(books, books.portfolio.equity, books.clock.now_ns)
         return {guard.name: guard.figure() for guard in self._guards}
 
     def snapshot(self) -> bytes:

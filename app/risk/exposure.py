@@ -1,5 +1,6 @@
 """What the account would hold in the worst case: positions plus everything that may still fill."""
 
+from collections.abc import Collection
 from decimal import Decimal
 
 import msgspec
@@ -55,7 +56,7 @@ def worst_notional(books: Books, symbol: str, order: Order | None = None) -> Dec
     return total
 
 
-def exposure_with(books: Books, order: Order) -> "Exposure":
+def exposure_with(books: Books, order: Order, working_symbols: Collection[str]) -> "Exposure":
     """Return what the account can come to in the worst case, with one more order."""
     symbol, portfolio = order.symbol, books.portfolio
     high, low = worst_contracts(books, symbol, order)
@@ -67,7 +68,7 @@ def exposure_with(books: Books, order: Order) -> "Exposure":
         own, unit = instrument.notional(high if high > -low else low, mark), instrument.notional(ONE, mark)
         long, short = high * unit, low * unit
     gross = own
-    others = set(books.working_symbols)
+    others = set(working_symbols)
     for position in portfolio.positions:
         others.add(position.symbol)
     others.discard(symbol)

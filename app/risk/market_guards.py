@@ -69,33 +69,17 @@ class MarkStaleness(_WithoutMemory):
 class _Window:
     """The latest moves of one symbol's mark."""
 
-    __slots__ = ("_elapsed_ns", "_moves", "_price", "_size", "_squares", "at_ns", "variance")
+    __slots__ = ("at_ns", "elapsed_ns", "moves", "price", "squares", "variance")
 
-    def __init__(self, size: int, at_ns: int, price: float) -> None:
+    def __init__(self, at_ns: int, price: float) -> None:
         self.at_ns = at_ns
-        self._price = price
-        self._size = size
-        self._moves: deque[tuple[int, float]] = deque()
-        self._elapsed_ns = 0
-        self._squares = 0.0
+        self.price = price
+        self.moves: deque[tuple[int, float]] = deque()
+        """How long each took, and the square of its logarithm."""
+        self.elapsed_ns = 0
+        self.squares = 0.0
         self.variance = 0.0
         """Of a year, as a part of the price, squared; 0 until the window is full."""
-
-    def take(self, at_ns: int, price: float) -> None:
-        """Take a newer mark in."""
-        move = log(price / self._price)
-        gap, square = at_ns - self.at_ns, move * move
-        self.at_ns, self._price = at_ns, price
-        moves = self._moves
-        moves.append((gap, square))
-        elapsed_ns, squares, size = self._elapsed_ns + gap, self._squares + square, self._size
-        if len(moves) > size:
-            old_gap, old_square = moves.popleft()
-            elapsed_ns -= old_gap
-            squares -= old_square
-        self._elapsed_ns, self._squares = elapsed_ns, squares
-        if len(moves) == size:
-            self.variance = squares * YEAR_NS / elapsed_ns if squares > 0.0 else 0.0
 
 
 class VolatilityBreaker(_WithoutMemory):
@@ -113,12 +97,23 @@ class VolatilityBreaker(_WithoutMemory):
         """Take a mark in; return whether its symbol is too wild. A mark that was taken before counts once."""
         if self._ratio_max is None:
             return False
-        window = self._windows.get(symbol)
+        window, latest = self._windows.get(symbol), float(price)
         if window is None:
-            self._windows[symbol] = _Window(self._size, at_ns, float(price))
+            self._windows[symbol] = _Window(at_ns, latest)
             return False
         if at_ns > window.at_ns:
-            window.take(at_ns, float(price))
+            move = log(latest / window.price)
+            gap, square, moves = at_ns - window.at_ns, move * move, window.moves
+            window.at_ns, window.price = at_ns, latest
+            moves.append((gap, square))
+            elapsed_ns, squares = window.elapsed_ns + gap, window.squares + square
+            if len(moves) > self._size:
+                old_gap, old_square = moves.popleft()
+                elapsed_ns -= old_gap
+                squares -= old_square
+            window.elapsed_ns, window.squares = elapsed_ns, squares
+            if len(moves) == self._size:
+                window.variance = squares * YEAR_NS / elapsed_ns if squares > 0.0 else 0.0
         return window.variance > self._variance_max
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:

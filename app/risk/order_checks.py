@@ -74,8 +74,8 @@ def order_size(case: OrderCase, limits: RiskSettings) -> Denial | None:
 
 def open_orders(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """There are not too many orders at once."""
-    if case.books.open_orders >= limits.open_orders_max:
-        return Denial("open_orders", str(case.books.open_orders), str(limits.open_orders_max))
+    if case.open_orders >= limits.open_orders_max:
+        return Denial("open_orders", str(case.open_orders), str(limits.open_orders_max))
     return None
 
 

@@ -113,7 +113,8 @@ class StrategyRouter:
                 bars.asks.append(self._guarded(strategy, strategy.take_bar))
             else:
                 self._listen(EVENT_TYPES[subscription.feed], symbol, market)
-        self._listen(Fill, strategy.symbol, self._guarded(strategy, strategy.on_fill))
+        if strategy.reenters or type(strategy).on_fill is not Strategy.on_fill:
+            self._listen(Fill, strategy.symbol, self._guarded(strategy, strategy.on_fill))
 
     def _bar_subscription(self, symbol: str, interval_s: int) -> BarSubscription:
         of_symbol = self._bars.setdefault(symbol, [])

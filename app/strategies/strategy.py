@@ -235,7 +235,8 @@ class Strategy:
     def take_bar(self, bar: Bar, view: StrategyView) -> Target | None:
         """Count a closed bar, let the sizing see it, and ask ``on_bar``."""
         self._bars_seen += 1
-        self._sizing.observe(bar)
+        if self._sizing.measures:
+            self._sizing.observe(bar)
         return self.on_bar(bar, view)
 
     def _remembered(self) -> list[str]:

@@ -205,7 +205,8 @@ class SimulatedExchange:
     def submit(self, order: Order) -> None:
         """Send an order."""
         self._engine.submit(order)
-        self._after_request()
+        if self._used_up or self._awaited:
+            self._after_request()
 
     def cancel(self, order: Order, reason: str) -> None:
         """Ask for what is left of an order to be canceled."""
