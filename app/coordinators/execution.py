@@ -33,7 +33,8 @@ from app.domain.events import (
     Timer,
 )
 from app.domain.market import Bar, MarkPrice, Quote
-from app.domain.order import TERMINAL, Order, OrderStatus, Purpose
+from app.domain.money import ZERO
+from app.domain.order import PROTECTIVE, TERMINAL, Order, OrderStatus, Purpose
 from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
@@ -53,6 +54,7 @@ UNPROTECTED = "unprotected:"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
+_ENTRY = Purpose.ENTRY
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -71,8 +73,8 @@ class ExecutionCoordinator(BaseCoordinator):
         """Facts that were missed come in one by one: only when all are there is it known what is left to do."""
         self._unfinished: set[str] = set()
         """Symbols to be worked again at their next price."""
-        self._progress = asyncio.Event()
-        """Set with each fact of the account: what a drain waits for."""
+        self._progress: asyncio.Event | None = None
+        """What a drain waits for: set with each fact of the account."""
         self._marked_by_feed: set[str] = set()
         self._handlers: dict[type, Callable[..., None]] = {
             Bar: self._on_bar,
@@ -177,9 +179,10 @@ class ExecutionCoordinator(BaseCoordinator):
                     self._send_point.cancel(tracked, f"stop policy {policy}")
             if policy == "flatten":
                 self.flatten("stop policy flatten")
+            progress = self._progress = asyncio.Event()
             while self.left_over():
-                self._progress.clear()
-                await self._progress.wait()
+                progress.clear()
+                await progress.wait()
         finally:
             self._save_state()
         failure = self._journal.failure
@@ -270,7 +273,7 @@ class ExecutionCoordinator(BaseCoordinator):
                 symbol=symbol,
                 contracts=Decimal(0),
                 sequence=sequence,
-                time_ns=self._books.now_ns,
+                time_ns=self._books.clock.now_ns,
                 reason=reason,
             )
             self._pursuits[symbol] = Pursuit(flat)
@@ -280,9 +283,16 @@ class ExecutionCoordinator(BaseCoordinator):
     # -- market --------------------------------------------------------------------------------------------------
 
     def _on_bar(self, bar: Bar) -> None:
-        if bar.symbol in self._marked_by_feed:
+        """Mark a symbol that no feed of marks is known of: what ``_mark`` does, written out where every bar passes."""
+        symbol, close, time_ns = bar.symbol, bar.close, bar.time_ns
+        if symbol in self._marked_by_feed:
             return
-        self._mark(bar.symbol, bar.close, bar.time_ns)
+        must_look = self._risk.on_mark(symbol, close, time_ns, self._books)
+        self._books.set_mark(symbol, close, time_ns)
+        if must_look:
+            self._look()
+        if symbol in self._unfinished:
+            self._finish(symbol)
 
     def _on_mark(self, mark: MarkPrice) -> None:
         self._marked_by_feed.add(mark.symbol)
@@ -328,10 +338,11 @@ class ExecutionCoordinator(BaseCoordinator):
         tracked = self._tracker.apply(event)
         self._record(event)
         self._publish(event)
-        self._progress.set()
+        if self._progress is not None:
+            self._progress.set()
         if tracked is None:
             return
-        if isinstance(event, OrderUnknown) or self._trading_state.current.reasons:
+        if type(event) is OrderUnknown or self._trading_state.current.reasons:
             # First: what can go on now that this is known must not be denied for it.
             self._weigh_unknown()
         if tracked.status in TERMINAL:
@@ -347,26 +358,28 @@ class ExecutionCoordinator(BaseCoordinator):
         self._publish(event)
 
     def _on_fill(self, fill: Fill) -> None:
-        held = self._portfolio.position(fill.symbol).contracts
-        entry = self._portfolio.apply(fill)
+        symbol, portfolio = fill.symbol, self._portfolio
+        held = portfolio.position(symbol).contracts
+        entry = portfolio.apply(fill)
         if entry is None:
             return
         tracked = self._tracker.fill(fill)
-        position = self._portfolio.position(fill.symbol)
-        self._record(fill, entry, PositionChanged(position, fill.time_ns))
+        self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
         self._risk.on_fill(fill, entry, self._books)
         self._publish(fill)
         self._look()
-        pursuit = self._pursuits.get(fill.symbol)
-        ordered = tracked is not None and not tracked.order.is_protective
+        pursuit = self._pursuits.get(symbol)
+        ordered = tracked is not None and tracked.order.purpose not in PROTECTIVE
         if pursuit is not None and not ordered and held * fill.signed_contracts < 0:
             # An exit that the strategy did not order: the target is void until a higher sequence.
             pursuit.void = True
-        self._save_state()
+        if self._keep_state:
+            self._save_state()
         if self._trading_state.current.reasons:
             self._weigh_unknown()
-        self._work(fill.symbol)
-        self._progress.set()
+        self._work(symbol)
+        if self._progress is not None:
+            self._progress.set()
 
     def _on_funding(self, paid: FundingPaid) -> None:
         entry = self._portfolio.apply_funding(paid)
@@ -428,7 +441,7 @@ class ExecutionCoordinator(BaseCoordinator):
         if pursuit is None or self._opening:
             return
         held = self._portfolio.position(symbol).contracts
-        if held and not pursuit.void and held * pursuit.target.contracts <= 0:
+        if held and not pursuit.void and held * pursuit.target.contracts <= ZERO:
             # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
             self._unfinished.add(symbol)
         todo = plan(
@@ -437,16 +450,18 @@ class ExecutionCoordinator(BaseCoordinator):
             self._tracker.working(symbol),
             self._books.instruments[symbol],
             self._portfolio.account_id,
-            self._books.now_ns,
+            self._books.clock.now_ns,
         )
-        sends = todo.send if may_enter else [order for order in todo.send if order.purpose is not Purpose.ENTRY]
-        if any(order.purpose is Purpose.ENTRY for order in sends):
-            pursuit.entered = True
-            self._pursuits_saved = False
-        if not self._pursuits_saved:
+        sends = todo.send if may_enter else [order for order in todo.send if order.purpose is not _ENTRY]
+        for order in sends:
+            if order.purpose is _ENTRY:
+                pursuit.entered = True
+                self._pursuits_saved = False
+        if self._keep_state and not self._pursuits_saved:
             # Before the first intent: whoever finds an order in the journal finds there what it was for.
             self._save_pursuits()
-        self._send(symbol, sends)
+        if sends or self._trading_state.current.reasons:
+            self._send(symbol, sends)
         for item, reason in todo.cancel:
             tracked = self._tracker.find(item.order.client_order_id)
             if tracked is not None:
@@ -456,10 +471,11 @@ class ExecutionCoordinator(BaseCoordinator):
         bare: Denial | None = None
         for order in orders:
             sent = self._send_point.send(order)
-            if isinstance(sent, Denial) and order.purpose is Purpose.EXIT:
-                self._unfinished.add(symbol)
-            if isinstance(sent, Denial) and order.is_protective:
-                bare = sent
+            if isinstance(sent, Denial):
+                if order.purpose is Purpose.EXIT:
+                    self._unfinished.add(symbol)
+                elif order.is_protective:
+                    bare = sent
         if bare is not None:
             self._trading_state.raise_reason(
                 OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, f"stop not sent: {bare}"
@@ -495,9 +511,9 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _finish(self, symbol: str) -> None:
         """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
-        trading = self._trading_state.current
+        reasons = self._trading_state.current.reasons
         # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
-        waits = any(reason.owner == OWNER for reason in trading.reasons)
+        waits = bool(reasons) and any(reason.owner == OWNER for reason in reasons)
         if not waits:
             self._unfinished.discard(symbol)
         self._work(symbol, may_enter=not waits)
@@ -535,11 +551,11 @@ class ExecutionCoordinator(BaseCoordinator):
     def _save_pursuits(self) -> None:
         self._pursuits_saved = True
         if self._keep_state:
-            self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.now_ns))
+            self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.clock.now_ns))
 
     def _save_risk(self) -> None:
         if self._keep_state:
-            self._record(StateSaved("risk", self._risk.snapshot(), self._books.now_ns))
+            self._record(StateSaved("risk", self._risk.snapshot(), self._books.clock.now_ns))
 
     # -- background ----------------------------------------------------------------------------------------------
 

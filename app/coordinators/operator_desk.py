@@ -17,6 +17,8 @@ POLL_S = 0.02
 """Between looks at whether the exchange has confirmed."""
 SHOWN_MAX = 20
 """Orders and positions named in a reply: it is one line of bounded length."""
+COMMANDS = frozenset({HaltCommand, ResumeCommand, FlattenCommand})
+"""The facts by which the desk knows that a command has been acted on."""
 NOT_TAKEN = "the bot did not take the command from its stream: look at its log; Ctrl-C stops it"
 
 

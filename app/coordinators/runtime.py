@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from app.coordinators.operator_desk import OperatorDesk
+from app.coordinators.operator_desk import COMMANDS, OperatorDesk
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import StreamEvent, Timer
 from app.domain.market import SECOND_NS, Bar, MarkPrice
@@ -75,7 +75,7 @@ class RuntimeCoordinator(BaseCoordinator):
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Connect, and load the instruments that the strategies trade."""
         journal = context.journal
-        context.facts.subscribe(self._desk.on_fact)
+        context.facts.subscribe(self._desk.on_fact, COMMANDS)
         await self._connection.connect()
         context.clock.advance_to(self._connection.now_ns)
         trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)
@@ -138,7 +138,7 @@ class RuntimeCoordinator(BaseCoordinator):
         observe = context.telemetry.observe
         next_event, inbox = self._connection.next_event, self._inbox
         timed = self._connection.capabilities.is_virtual
-        timer_due_ns, ended = 0, False
+        timer_due_ns, advanced_ns, ended = 0, -1, False
         clock = asyncio.get_running_loop().time
         breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
         while True:
@@ -156,7 +156,10 @@ class RuntimeCoordinator(BaseCoordinator):
                 # A bar or a mark makes the guards look by itself.
                 if type(event) is not Bar and type(event) is not MarkPrice:
                     inbox.append(Timer(time_ns))
-            advance(time_ns)
+            if time_ns != advanced_ns:
+                # What happened within a bar has the bar's time: nearly every fact of an order.
+                advanced_ns = time_ns
+                advance(time_ns)
             apply(event)
             targets = decide(event)
             if targets:

@@ -1,8 +1,8 @@
 """Tells people what the bot does: figures, log lines, and the surfaces that show its status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from app.domain.events import StreamEvent
 from app.lifecycle import (
@@ -40,7 +40,19 @@ class EventObserver(Protocol):
     def observe(self, event: StreamEvent) -> None:
         """Take notice of an event of the stream."""
 
-    def on_fact(self, fact: object) -> None:
+    @property
+    def counts(self) -> Mapping[type, Callable[[Any], None]]:
+        """What takes notice of each kind of fact that is counted."""
+
+
+class FactSubscriber(Protocol):
+    """Wants to know of some kinds of fact."""
+
+    @property
+    def kinds(self) -> Collection[type]:
+        """Which."""
+
+    def __call__(self, fact: object) -> None:
         """Take notice of a fact."""
 
 
@@ -63,7 +75,7 @@ class TelemetryCoordinator(BaseCoordinator):
         metrics: Metrics,
         figures: EventObserver,
         surfaces: Sequence[StatusSurface],
-        subscribers: Sequence[Callable[[object], None]],
+        subscribers: Sequence[FactSubscriber],
         health: Callable[[], Awaitable[HealthReport]],
         on_end: EndTaker,
     ) -> None:
@@ -71,7 +83,8 @@ class TelemetryCoordinator(BaseCoordinator):
         self._facts = facts
         self._metrics = metrics
         self._surfaces = tuple(surfaces)
-        self._subscribers = (figures.on_fact, *subscribers)
+        self._figures = figures
+        self._subscribers = tuple(subscribers)
         self._health = health
         self._on_end = on_end
         self._last_report: HealthReport | None = None
@@ -80,8 +93,10 @@ class TelemetryCoordinator(BaseCoordinator):
 
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Subscribe to facts before anybody publishes one."""
+        for kind, count in self._figures.counts.items():
+            self._facts.subscribe(count, (kind,))
         for subscriber in self._subscribers:
-            self._facts.subscribe(subscriber)
+            self._facts.subscribe(subscriber, subscriber.kinds)
         return context.evolve(self.name, facts=self._facts, metrics=self._metrics, telemetry=self)
 
     async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:

@@ -21,12 +21,8 @@ class TradingStateOwner:
         self._clock = clock
         self._journal = journal
         self._post = post
-        self._state = TradingState(recovered)
-
-    @property
-    def current(self) -> TradingState:
+        self.current = TradingState(recovered)
         """The state now."""
-        return self._state
 
     def raise_reason(self, owner: str, code: str, severity: Severity, detail: str, *, latched: bool = False) -> None:
         """Restrict trading; a no-op when the same reason is held already."""
@@ -47,14 +43,14 @@ class TradingStateOwner:
             self._change(ReasonCleared(time_ns=self._clock.now_ns, owner=owner, code=code))
 
     def _latches(self, owner: str, code: str) -> bool:
-        return any((reason.owner, reason.code) == (owner, code) for reason in self._state.latched)
+        return any((reason.owner, reason.code) == (owner, code) for reason in self.current.latched)
 
     def _change(self, change: ReasonRaised | ReasonCleared) -> None:
-        state = self._state.after(change)
-        if state is self._state:
+        state = self.current.after(change)
+        if state is self.current:
             return
         # The state binds from here on, whether or not the store can take the record.
-        self._state = state
+        self.current = state
         self._post(change)
         try:
             self._journal.append(change)

@@ -12,6 +12,8 @@ from app.domain.market import MarketEvent
 from app.domain.order import Side
 from app.domain.term import Term
 
+_BUY = Side.BUY
+
 
 class Liquidity(Term):
     """Which side of the book a fill took."""
@@ -103,7 +105,7 @@ class Fill(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     @property
     def signed_contracts(self) -> Decimal:
         """Size with its sign: positive bought, negative sold."""
-        return self.contracts if self.side is Side.BUY else -self.contracts
+        return self.contracts if self.side is _BUY else -self.contracts
 
 
 class FundingPaid(msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -58,7 +58,9 @@ class Instrument(msgspec.Struct, frozen=True):
 
     def notional(self, contracts: Decimal, price: Decimal) -> Decimal:
         """Return the unsigned value of ``contracts`` at ``price`` in the settlement currency."""
-        return abs(self.value(contracts, price))
+        if self.inverse:
+            return abs(self.value(contracts, price))
+        return abs(contracts * self.contract_size * price)
 
     def contracts_for(self, notional: Decimal, price: Decimal) -> Decimal:
         """Return the contracts worth at most ``notional`` (settlement currency) at ``price``, cut to the lot."""
@@ -77,8 +79,9 @@ class Instrument(msgspec.Struct, frozen=True):
 
     def tier(self, notional: Decimal) -> MarginTier:
         """Return the margin tier of a position worth ``notional`` (unsigned, settlement currency)."""
-        for tier in self.margin_tiers[:-1]:
-            if tier.notional_max is None or notional <= tier.notional_max:
+        for tier in self.margin_tiers:
+            most = tier.notional_max
+            if most is None or notional <= most:
                 return tier
         return self.margin_tiers[-1]
 
@@ -99,7 +102,7 @@ class Instrument(msgspec.Struct, frozen=True):
         Raises:
             InvalidOrder: With rule ``lot_size``, ``contracts_min`` or ``contracts_max``.
         """
-        if contracts <= 0 or contracts % self.lot_size:
+        if contracts <= ZERO or contracts % self.lot_size:
             raise InvalidOrder(
                 "lot_size", f"size {plain(contracts)} of {self.symbol} is not a positive multiple of {self.lot_size}"
             )

@@ -26,6 +26,9 @@ class Account(Term):
     FUNDING = "funding"
 
 
+_WALLET, _REALIZED, _FEES = Account.WALLET, Account.REALIZED, Account.FEES
+
+
 class Posting(msgspec.Struct, frozen=True, gc=False):
     """A change of one account."""
 
@@ -53,19 +56,18 @@ class LedgerEntry(msgspec.Struct, frozen=True, tag=True):
 class Ledger:
     """Running totals of the accounts; the entries themselves live in the journal."""
 
+    __slots__ = ("_totals", "balance", "currency")
+
     def __init__(self, currency: str) -> None:
         self.currency = currency
+        self.balance = ZERO
+        """What the exchange owes us, without unrealized profit: the total of the wallet, asked for at every turn."""
         self._totals = dict.fromkeys(Account, ZERO)
 
     @property
     def totals(self) -> MappingProxyType[Account, Decimal]:
         """Signed totals of all accounts; they sum to zero."""
         return MappingProxyType(self._totals)
-
-    @property
-    def balance(self) -> Decimal:
-        """What the exchange owes us, without unrealized profit."""
-        return self._totals[Account.WALLET]
 
     @property
     def deposited(self) -> Decimal:
@@ -105,6 +107,7 @@ class Ledger:
         totals = self._totals
         for posting in postings:
             totals[posting.account] += posting.amount
+        self.balance = totals[_WALLET]
 
     def restore(self, totals: dict[Account, Decimal]) -> None:
         """Replace the totals by recorded ones.
@@ -115,6 +118,7 @@ class Ledger:
         if total := sum(totals.values(), ZERO):
             raise UnbalancedEntry("recorded totals", total, self.currency)
         self._totals = dict.fromkeys(Account, ZERO) | totals
+        self.balance = self._totals[_WALLET]
 
 
 def deposit(reference: str, amount: Decimal, currency: str, time_ns: int) -> LedgerEntry:
@@ -126,10 +130,9 @@ def deposit(reference: str, amount: Decimal, currency: str, time_ns: int) -> Led
 
 def settlement(reference: str, realized: Decimal, fee: Decimal, currency: str, time_ns: int) -> LedgerEntry:
     """Return the entry of a fill: gross realized profit and the fee it cost."""
-    postings = [Posting(Account.WALLET, realized - fee), Posting(Account.FEES, fee)]
-    if realized:
-        postings.append(Posting(Account.REALIZED, -realized))
-    return LedgerEntry(reference, currency, time_ns, tuple(postings))
+    wallet, fees = Posting(_WALLET, realized - fee), Posting(_FEES, fee)
+    postings = (wallet, fees, Posting(_REALIZED, -realized)) if realized else (wallet, fees)
+    return LedgerEntry(reference, currency, time_ns, postings)
 
 
 def funding(reference: str, amount: Decimal, currency: str, time_ns: int) -> LedgerEntry:

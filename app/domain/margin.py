@@ -4,10 +4,10 @@ Formulas: Binance USD-M "Liquidation Price" and "Leverage and Margin" pages (rea
 so that long, short, linear and inverse contracts share one.
 """
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from app.domain.instrument import Instrument, MarginTier
-from app.domain.money import ZERO, to_ledger
+from app.domain.money import LEDGER_QUANTUM, ZERO
 from app.domain.position import Position
 from app.domain.term import Term
 
@@ -21,7 +21,7 @@ class MarginMode(Term):
 
 def initial_margin(notional: Decimal, leverage: Decimal) -> Decimal:
     """Return the collateral that opening ``notional`` (unsigned) at ``leverage`` needs, to the ledger quantum."""
-    return to_ledger(notional / leverage)
+    return (notional / leverage).quantize(LEDGER_QUANTUM, ROUND_HALF_EVEN)
 
 
 def maintenance_margin(instrument: Instrument, notional: Decimal) -> Decimal:
@@ -43,13 +43,14 @@ def liquidation_price(instrument: Instrument, position: Position, collateral: De
     Returns:
         Quote currency, not rounded; None when no positive price liquidates the position.
     """
-    if position.is_flat:
+    if not position.contracts:
         return None
-    for tier in instrument.margin_tiers:
+    tiers = instrument.margin_tiers
+    for tier in tiers:
         price = _price_in_tier(instrument, position, collateral, tier)
         if price is None or price <= 0:
             continue
-        if instrument.tier(instrument.notional(position.contracts, price)) is tier:
+        if len(tiers) == 1 or instrument.tier(instrument.notional(position.contracts, price)) is tier:
             return price
     return None
 

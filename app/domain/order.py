@@ -11,6 +11,7 @@ import msgspec
 
 from app.domain.errors import InvalidOrder
 from app.domain.instrument import Instrument
+from app.domain.money import ZERO
 from app.domain.term import Term
 
 SCHEMA_VERSION = 1
@@ -25,12 +26,15 @@ class Side(Term):
     @property
     def sign(self) -> int:
         """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+        return 1 if self is _BUY else -1
 
     @property
     def opposite(self) -> "Side":
         """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+        return Side.SELL if self is _BUY else _BUY
+
+
+_BUY = Side.BUY
 
 
 class OrderType(Term):
@@ -82,6 +86,11 @@ CONDITIONAL = frozenset(
 )
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 TRIGGERED_AT_PRICE = CONDITIONAL - {OrderType.TRAILING_STOP}
+_LIMIT, _TRAILING_STOP = OrderType.LIMIT, OrderType.TRAILING_STOP
+_SHAPES = {kind: (kind in PRICED, kind in TRIGGERED_AT_PRICE, kind is _TRAILING_STOP) for kind in OrderType}
+"""Whether each type has a price, a trigger price and a trailing offset."""
+_GTD = TimeInForce.GTD
+_RESTS = frozenset({TimeInForce.GTC, TimeInForce.GTD})
 
 
 class OrderStatus(Term):
@@ -149,7 +158,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def signed_contracts(self) -> Decimal:
         """Size with its sign: positive buys, negative sells."""
-        return self.contracts if self.side is Side.BUY else -self.contracts
+        return self.contracts if self.side is _BUY else -self.contracts
 
     @property
     def is_protective(self) -> bool:
@@ -165,33 +174,34 @@ def check_order(order: Order, instrument: Instrument) -> None:
     Raises:
         InvalidOrder: With the rule that it breaks.
     """
-    _check_type(order)
+    shape = (order.price is not None, order.trigger_price is not None, order.trailing_offset is not None)
+    if shape != _SHAPES[order.type] or (order.time_in_force is _GTD) != (order.expires_ns is not None):
+        _refuse_type(order)
+    if order.post_only and not (order.type is _LIMIT and order.time_in_force in _RESTS):
+        _refuse(order, "post_only", "post-only needs a limit order that may rest (GTC or GTD)")
     if order.price is not None:
         instrument.check_price(order.price)
     if order.trigger_price is not None:
         instrument.check_price(order.trigger_price, "trigger price")
     if order.trailing_offset is not None:
         instrument.check_price(order.trailing_offset, "trailing offset")
-    if order.reduce_only:
-        if order.contracts <= 0 or order.contracts % instrument.lot_size:
-            instrument.check_contracts(order.contracts)
-    else:
-        instrument.check_contracts(order.contracts)
+    contracts = order.contracts
+    bounded = order.reduce_only or instrument.contracts_min <= contracts <= instrument.contracts_max
+    if not bounded or contracts <= ZERO or contracts % instrument.lot_size:
+        # Says which of its bounds is not kept.
+        instrument.check_contracts(contracts)
 
 
-def _check_type(order: Order) -> None:
+def _refuse_type(order: Order) -> NoReturn:
+    """Say which of the fields that its type does not go with an order has, or lacks."""
     kind = order.type
     if (kind in PRICED) != (order.price is not None):
         _refuse(order, "price", f"a {kind} order needs a price exactly if priced")
     if (kind in TRIGGERED_AT_PRICE) != (order.trigger_price is not None):
         _refuse(order, "trigger_price", f"a {kind} order needs a trigger price exactly if conditional")
-    if (kind is OrderType.TRAILING_STOP) != (order.trailing_offset is not None):
+    if (kind is _TRAILING_STOP) != (order.trailing_offset is not None):
         _refuse(order, "trailing_offset", "a trailing offset belongs to a trailing stop, and a trailing stop needs one")
-    if (order.time_in_force is TimeInForce.GTD) != (order.expires_ns is not None):
-        _refuse(order, "expires", "an expiry time belongs to time in force GTD, and GTD needs one")
-    rests = kind is OrderType.LIMIT and order.time_in_force in {TimeInForce.GTC, TimeInForce.GTD}
-    if order.post_only and not rests:
-        _refuse(order, "post_only", "post-only needs a limit order that may rest (GTC or GTD)")
+    _refuse(order, "expires", "an expiry time belongs to time in force GTD, and GTD needs one")
 
 
 def _refuse(order: Order, rule: str, message: str) -> NoReturn:

@@ -9,37 +9,48 @@ from app.domain.instrument import Instrument
 from app.domain.ledger import Account, Ledger, LedgerEntry, deposit, funding, settlement
 from app.domain.margin import MarginMode, initial_margin, liquidation_price, maintenance_margin
 from app.domain.money import ZERO
+from app.domain.order import Side
 from app.domain.position import Position
 
 SEEN_KEPT_MAX = 100_000
-"""Trade ids and settlements that are remembered, so that each counts once."""
+"""Trade ids and settlements that are remembered, so that each counts once: more than a venue would ever tell again."""
+_BUY = Side.BUY
+_ISOLATED = MarginMode.ISOLATED
 
 
 class _Holding:
     """What is held of one instrument, and what that is worth at its mark."""
 
-    __slots__ = ("instrument", "is_valued", "maintenance", "mark", "position", "unrealized", "value")
+    __slots__ = ("_marks", "instrument", "is_valued", "maintenance", "position", "unrealized", "value")
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, marks: Mapping[str, Decimal]) -> None:
         self.instrument = instrument
-        self.mark: Decimal | None = None
+        self._marks = marks
         self.take(Position(instrument.symbol))
 
     def take(self, position: Position) -> None:
         """Hold another position."""
         self.position = position
         self.value = self.unrealized = self.maintenance = ZERO
-        self.is_valued = not position.contracts
+        self.is_valued = not position.contracts  # nothing held is worth nothing, at any mark
 
     def revalue(self) -> None:
         """Work out what it is worth at its mark."""
-        position, instrument, mark = self.position, self.instrument, self.mark
+        position, instrument = self.position, self.instrument
+        mark = self._marks.get(position.symbol)
         # Unknown is not zero: without a mark, a position is worth what it cost.
         value = position.cost if mark is None else instrument.value(position.contracts, mark)
         self.value = abs(value)
         self.unrealized = value - position.cost
         self.maintenance = maintenance_margin(instrument, self.value)
         self.is_valued = True
+
+
+class _Positions(dict[str, Position]):
+    """Positions by symbol; a flat one where there is none."""
+
+    def __missing__(self, symbol: str) -> Position:
+        return Position(symbol)
 
 
 class Portfolio:
@@ -64,9 +75,19 @@ class Portfolio:
         """Counts the changes of positions and ledger; marks change neither."""
         self._instruments = instruments
         self._ledger = Ledger(currency)
-        self._holdings = {symbol: _Holding(instrument) for symbol, instrument in instruments.items()}
-        self._open: tuple[_Holding, ...] = ()
-        self._positions: tuple[Position, ...] | None = ()
+        self._marks: dict[str, Decimal] = {}
+        self._holdings = {symbol: _Holding(instrument, self._marks) for symbol, instrument in instruments.items()}
+        self._by_symbol = _Positions({symbol: holding.position for symbol, holding in self._holdings.items()})
+        # Asked for a dozen times an order: the look-ups themselves, without a method around them.
+        self.position = self._by_symbol.__getitem__
+        """Return the position in a symbol; flat when there is none."""
+        self.mark = self._marks.get
+        """Return the last mark price of a symbol; None when none has been seen."""
+        self._open: list[_Holding] = []
+        self._equity: Decimal | None = ZERO
+        """Worked out when it is asked for, once between two changes: a fill makes several parts ask."""
+        self.positions: tuple[Position, ...] = ()
+        """All that are not flat, in the order of the instruments. Read only."""
         self._liquidation_prices: dict[str, Decimal | None] = {}
         self._seen_trades: dict[str, None] = {}
         self._seen_funding: dict[str, None] = {}
@@ -86,34 +107,20 @@ class Portfolio:
     @property
     def unrealized(self) -> Decimal:
         """Profit of closing everything at the marks, before fees."""
-        total = ZERO
-        for holding in self._open:
-            if not holding.is_valued:
-                holding.revalue()
-            total += holding.unrealized
-        return total
+        return self.equity - self._ledger.balance
 
     @property
     def equity(self) -> Decimal:
         """Balance plus unrealized PnL."""
-        return self._ledger.balance + self.unrealized
-
-    @property
-    def positions(self) -> tuple[Position, ...]:
-        """All that are not flat, in the order of the instruments."""
-        if self._positions is None:
-            self._positions = tuple([holding.position for holding in self._open])
-        return self._positions
-
-    def position(self, symbol: str) -> Position:
-        """Return the position in ``symbol``; flat when there is none."""
-        holding = self._holdings.get(symbol)
-        return Position(symbol) if holding is None else holding.position
-
-    def mark(self, symbol: str) -> Decimal | None:
-        """Return the last mark price; None when none has been seen."""
-        holding = self._holdings.get(symbol)
-        return None if holding is None else holding.mark
+        equity = self._equity
+        if equity is None:
+            unrealized = ZERO
+            for holding in self._open:
+                if not holding.is_valued:
+                    holding.revalue()
+                unrealized += holding.unrealized
+            equity = self._equity = self._ledger.balance + unrealized
+        return equity
 
     def notional(self, symbol: str) -> Decimal:
         """Return the unsigned value of the position at its mark; at its cost when there is no mark yet."""
@@ -122,12 +129,15 @@ class Portfolio:
     @property
     def isolated(self) -> bool:
         """Whether each position has collateral of its own."""
-        return self.margin_mode is MarginMode.ISOLATED
+        return self.margin_mode is _ISOLATED
 
     @property
     def margin_used(self) -> Decimal:
         """Initial margin that the positions bind."""
-        return sum([self._margin_of(holding) for holding in self._open], ZERO)
+        total = ZERO
+        for holding in self._open:
+            total += self._margin_of(holding)
+        return total
 
     @property
     def margin_available(self) -> Decimal:
@@ -135,7 +145,8 @@ class Portfolio:
 
         The profit of an isolated position stays with it until it is closed: it is not free.
         """
-        return (self.balance if self.isolated else self.equity) - self.margin_used
+        free = self._ledger.balance if self.margin_mode is _ISOLATED else self.equity
+        return free - self.margin_used if self._open else free
 
     @property
     def maintenance_margin(self) -> Decimal:
@@ -153,29 +164,21 @@ class Portfolio:
 
     def collateral_of(self, symbol: str) -> Decimal:
         """Return what stands for a position: its isolated margin, or the rest of the account under cross margin."""
-        own = self.position(symbol)
-        if own.isolated_margin is not None:
-            return own.isolated_margin
-        collateral = self._ledger.balance
-        for holding in self._open:
-            margin = holding.position.isolated_margin
-            if margin is not None:
-                collateral -= margin
-            elif holding.position is not own:
-                if not holding.is_valued:
-                    holding.revalue()
-                collateral += holding.unrealized - holding.maintenance
-        return collateral
+        return self._collateral_of(self.position(symbol))
 
     def liquidation_price(self, symbol: str) -> Decimal | None:
         """Return the mark at which the position in ``symbol`` is liquidated; None when flat or out of reach."""
         # With collateral of its own, or alone in the account, it does not depend on any mark: a new mark, which comes
         # far more often than a fill, costs no new calculation.
-        if not self.isolated and len(self._open) > 1:
-            return self._calculate_liquidation_price(symbol)
-        if symbol not in self._liquidation_prices:
-            self._liquidation_prices[symbol] = self._calculate_liquidation_price(symbol)
-        return self._liquidation_prices[symbol]
+        keeps, known = len(self._open) < 2 or self.margin_mode is _ISOLATED, self._liquidation_prices
+        if keeps and symbol in known:
+            return known[symbol]
+        position, price = self.position(symbol), None
+        if position.contracts:
+            price = liquidation_price(self._instruments[symbol], position, self._collateral_of(position))
+        if keeps:
+            known[symbol] = price
+        return price
 
     # -- writing (the owner only) --------------------------------------------------------------------------------
 
@@ -193,21 +196,27 @@ class Portfolio:
             UnknownInstrument: Its symbol is not listed.
             CurrencyMismatch: Its fee is in another currency.
         """
-        holding = self._holding(fill.symbol)
+        # The venue and the bot both come this way with every fill: written out, where it calls little.
+        holding = self._holdings.get(fill.symbol) or self._holding(fill.symbol)
         if fill.fee_currency != self.currency:
             raise CurrencyMismatch(self.currency, fill.fee_currency)
-        if fill.trade_id in self._seen_trades:
+        trade_id, seen = fill.trade_id, self._seen_trades
+        if trade_id in seen:
             return None
-        _remember(self._seen_trades, fill.trade_id)
+        seen[trade_id] = None
+        if len(seen) > SEEN_KEPT_MAX:
+            del seen[next(iter(seen))]
         before, instrument = holding.position, holding.instrument
-        margin = self._margin_for(instrument, before, fill) if self.isolated else None
-        after, realized = before.after(instrument, fill.signed_contracts, fill.price, margin)
-        holding.take(after)
-        entry = settlement(fill.trade_id, realized, fill.fee, self.currency, fill.time_ns)
+        margin = self._margin_for(instrument, before, fill) if self.margin_mode is _ISOLATED else None
+        signed = fill.contracts if fill.side is _BUY else -fill.contracts
+        after, realized = before.after(instrument, signed, fill.price, margin)
+        entry = settlement(trade_id, realized, fill.fee, self.currency, fill.time_ns)
         self._ledger.post(entry)
-        if holding.mark is None:
+        if fill.symbol not in self._marks:
             # Without a mark, the price of the fill is the best that is known of what the position is worth.
-            holding.mark = fill.price
+            self._marks[fill.symbol] = fill.price
+        self._by_symbol[fill.symbol] = after
+        holding.take(after)
         self._changed()
         return entry
 
@@ -224,10 +233,13 @@ class Portfolio:
         reference = paid.reference
         if reference in self._seen_funding:
             return None
-        _remember(self._seen_funding, reference)
+        self._seen_funding[reference] = None
+        if len(self._seen_funding) > SEEN_KEPT_MAX:
+            del self._seen_funding[next(iter(self._seen_funding))]
         entry = funding(reference, paid.amount, self.currency, paid.time_ns)
         self._ledger.post(entry)
-        holding.take(holding.position.with_margin(paid.amount))
+        position = self._by_symbol[paid.symbol] = holding.position.with_margin(paid.amount)
+        holding.take(position)
         self._changed()
         return entry
 
@@ -235,8 +247,10 @@ class Portfolio:
         """Value the position in ``symbol`` at ``price``. What is not listed cannot be held: its marks mean nothing."""
         holding = self._holdings.get(symbol)
         if holding is not None:
-            holding.mark = price
-            holding.is_valued = not holding.position.contracts
+            self._marks[symbol] = price
+            if holding.position.contracts:
+                holding.is_valued = False
+                self._equity = None
 
     def restore(
         self,
@@ -251,9 +265,12 @@ class Portfolio:
         held = {position.symbol: position for position in positions}
         for symbol in held:
             self._holding(symbol)
+        self._marks.clear()
         for symbol, holding in self._holdings.items():
-            holding.mark = marks.get(symbol)
-            holding.take(held.get(symbol) or Position(symbol))
+            if symbol in marks:
+                self._marks[symbol] = marks[symbol]
+            position = self._by_symbol[symbol] = held.get(symbol) or Position(symbol)
+            holding.take(position)
         self._seen_trades = dict.fromkeys(seen_trades)
         self._seen_funding = dict.fromkeys(seen_funding)
         self._changed()
@@ -272,18 +289,31 @@ class Portfolio:
             holding.revalue()
         return holding
 
-    def _calculate_liquidation_price(self, symbol: str) -> Decimal | None:
-        position = self.position(symbol)
-        if position.is_flat:
-            return None
-        return liquidation_price(self._instruments[symbol], position, self.collateral_of(symbol))
+    def _collateral_of(self, own: Position) -> Decimal:
+        collateral = own.isolated_margin
+        if collateral is not None:
+            return collateral
+        collateral = self._ledger.balance
+        for holding in self._open:
+            margin = holding.position.isolated_margin
+            if margin is not None:
+                collateral -= margin
+            elif holding.position is not own:
+                if not holding.is_valued:
+                    holding.revalue()
+                collateral += holding.unrealized - holding.maintenance
+        return collateral
 
     def _changed(self) -> None:
         """Bring what is derived from positions and ledger up to date."""
         self.revision += 1
-        self._open = tuple([holding for holding in self._holdings.values() if holding.position.contracts])
-        self._positions = None
-        self._liquidation_prices.clear()
+        self._equity, self._liquidation_prices = None, {}
+        self._open, positions = [], []
+        for holding in self._holdings.values():
+            if holding.position.contracts:
+                self._open.append(holding)
+                positions.append(holding.position)
+        self.positions = tuple(positions)
 
     def _margin_for(self, instrument: Instrument, before: Position, fill: Fill) -> Decimal:
         signed = fill.signed_contracts
@@ -293,10 +323,3 @@ class Portfolio:
     def _margin_of(self, holding: _Holding) -> Decimal:
         margin = holding.position.isolated_margin
         return initial_margin(self._valued(holding.position.symbol).value, self.leverage) if margin is None else margin
-
-
-def _remember(seen: dict[str, None], key: str) -> None:
-    """Add a key; forget the oldest beyond what a venue would ever tell again."""
-    seen[key] = None
-    if len(seen) > SEEN_KEPT_MAX:
-        del seen[next(iter(seen))]

@@ -53,8 +53,10 @@ class Position(msgspec.Struct, frozen=True):
             margin_added: Isolated margin set aside for the part that opens, or None for cross margin.
         """
         held = self.contracts
-        if not held or (held > 0) == (signed_contracts > 0):
-            return self._grown(instrument, signed_contracts, price, margin_added), ZERO
+        if not held or (held > ZERO) == (signed_contracts > ZERO):
+            cost = self.cost + instrument.value(signed_contracts, price)
+            margin = None if margin_added is None else (self.isolated_margin or ZERO) + margin_added
+            return Position(self.symbol, held + signed_contracts, cost, margin), ZERO
         closing = -signed_contracts if abs(signed_contracts) <= abs(held) else held
         left = held - closing
         released = self.cost if not left else to_ledger(self.cost * closing / held)
@@ -64,7 +66,7 @@ class Position(msgspec.Struct, frozen=True):
         rest = Position(self.symbol, left, self.cost - released, kept)
         opening = signed_contracts + closing
         if opening:
-            rest = rest._grown(instrument, opening, price, margin_added)
+            rest, _ = rest.after(instrument, opening, price, margin_added)
         return rest, realized
 
     def with_margin(self, change: Decimal) -> "Position":
@@ -72,14 +74,3 @@ class Position(msgspec.Struct, frozen=True):
         if self.isolated_margin is None or not self.contracts:
             return self
         return msgspec.structs.replace(self, isolated_margin=self.isolated_margin + change)
-
-    def _grown(
-        self, instrument: Instrument, signed_contracts: Decimal, price: Decimal, margin_added: Decimal | None
-    ) -> "Position":
-        margin = None if margin_added is None else (self.isolated_margin or ZERO) + margin_added
-        return Position(
-            self.symbol,
-            self.contracts + signed_contracts,
-            self.cost + instrument.value(signed_contracts, price),
-            margin,
-        )

@@ -9,7 +9,7 @@ from app.domain.market import SECOND_NS
 from app.domain.order import Order
 from app.domain.portfolio import Portfolio
 from app.domain.trading_state import TradingState
-from app.execution.tracker import OrderTracker, TrackedOrder
+from app.execution.tracker import OrderTracker
 from app.ports.clock import Clock
 from app.ports.trading_state import TradingStatePort
 
@@ -32,17 +32,16 @@ class AccountBooks:
         self.portfolio = portfolio
         self.tracker = tracker
         self.instruments = instruments
+        self.clock = clock
         self._trading_state = trading_state
-        self._clock = clock
         self._mark_ns: dict[str, int] = {}
         self._quotes: dict[str, tuple[Decimal, Decimal]] = {}
         self._intended: deque[int] = deque()
         self._alike: dict[tuple[object, ...], int] = {}
-
-    @property
-    def now_ns(self) -> int:
-        """Time of the market."""
-        return self._clock.now_ns
+        # Each check asks for these, and each answer is one look-up: what would only pass it on is left out.
+        self.working = tracker.working
+        self.mark_ns = self._mark_ns.get
+        self.spread = self._quotes.get
 
     @property
     def trading(self) -> TradingState:
@@ -59,28 +58,17 @@ class AccountBooks:
         """The symbols with orders that may still fill."""
         return self.tracker.working_symbols
 
-    def working(self, symbol: str) -> Collection[TrackedOrder]:
-        """Return the orders of ``symbol`` that may still fill."""
-        return self.tracker.working(symbol)
-
-    def mark_ns(self, symbol: str) -> int | None:
-        """Return the time of the last mark; None when none has been seen or the book is stale."""
-        return self._mark_ns.get(symbol)
-
-    def spread(self, symbol: str) -> tuple[Decimal, Decimal] | None:
-        """Return the last bid and ask; None when no quote has been seen."""
-        return self._quotes.get(symbol)
-
     def orders_since(self, time_ns: int) -> int:
         """Return how many orders were intended at or after ``time_ns`` (looks back at most a minute)."""
-        while self._intended and self._intended[0] < self.now_ns - RATE_WINDOW_NS:
-            self._intended.popleft()
-        return sum(1 for intended in self._intended if intended >= time_ns)
+        intended, oldest_ns = self._intended, self.clock.now_ns - RATE_WINDOW_NS
+        while intended and intended[0] < oldest_ns:
+            intended.popleft()
+        return len(intended) if time_ns <= oldest_ns else sum(1 for at in intended if at >= time_ns)
 
     def last_like(self, order: Order) -> int | None:
         """Return when an equal order was last intended; None if never within the last hour."""
         at = self._alike.get(_likeness(order))
-        return at if at is not None and at >= self.now_ns - LIKENESS_WINDOW_NS else None
+        return at if at is not None and at >= self.clock.now_ns - LIKENESS_WINDOW_NS else None
 
     # -- writing -------------------------------------------------------------------------------------------------
 

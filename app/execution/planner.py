@@ -20,6 +20,10 @@ from app.domain.order import PROTECTIVE, Order, OrderStatus, OrderType, Purpose,
 from app.domain.target import Target
 from app.ports.books import WorkingOrder
 
+_BUY, _SELL = Side.BUY, Side.SELL
+_ENTRY, _EXIT = Purpose.ENTRY, Purpose.EXIT
+_MARKET, _IOC = OrderType.MARKET, TimeInForce.IOC
+
 
 class Pursuit(msgspec.Struct):
     """A target, and how far it has been worked."""
@@ -63,23 +67,22 @@ def plan(
         account_id: Whose orders they are.
         now_ns: Time of the market.
     """
-    target, wanted = pursuit.target, pursuit.wanted
+    target, wanted, todo = pursuit.target, pursuit.wanted, Plan()
     draft = _Draft(target, account_id, instrument, now_ns)
-    todo = Plan()
-    outdated, reducing = [], ZERO
+    reducing = ZERO
     for item in working:
-        if item.order.purpose is Purpose.ENTRY and (pursuit.void or item.order.target_sequence != target.sequence):
-            outdated.append((item, "target changed"))
-        elif item.order.purpose is Purpose.EXIT:
+        order = item.order
+        if order.purpose is _ENTRY and (pursuit.void or order.target_sequence != target.sequence):
+            todo.cancel.append((item, "target changed"))
+        elif order.purpose is _EXIT:
             reducing += item.remaining
-    todo.cancel += outdated
-    if wanted is not None:
+    if wanted is not None and wanted != held:
         excess = _excess(held, wanted)
         if excess:
             if abs(excess) > reducing:
                 # What one order may not carry goes out in parts, each after the one before has filled.
                 todo.send.append(draft.exit(-excess, min(abs(excess) - reducing, instrument.contracts_max)))
-        elif not pursuit.entered and not outdated and not reducing and abs(wanted) > abs(held):
+        elif not (pursuit.entered or todo.cancel or reducing) and abs(wanted) > abs(held):
             todo.send.append(draft.entry(wanted - held))
     if working or (held and target.is_protected):
         _protect(todo, pursuit, held, working, draft)
@@ -90,7 +93,7 @@ def _excess(held: Decimal, wanted: Decimal) -> Decimal:
     """Return the signed part of the position that must go: all of it when it is on the wrong side."""
     if not held:
         return ZERO
-    if held * wanted <= 0:
+    if held * wanted <= ZERO:
         return held
     return held - wanted if abs(held) > abs(wanted) else ZERO
 
@@ -122,92 +125,109 @@ def _protect(todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[Wo
         todo.cancel += [(item, "protection resized") for item in same if item is not kept]
 
 
-class _Draft:
+class _Draft(msgspec.Struct):
     """Writes the orders of one target."""
 
-    def __init__(self, target: Target, account_id: str, instrument: Instrument, now_ns: int) -> None:
-        self._target = target
-        self._account_id = account_id
-        self._instrument = instrument
-        self._now_ns = now_ns
+    target: Target
+    account_id: str
+    instrument: Instrument
+    now_ns: int
 
     def exit(self, signed: Decimal, contracts: Decimal) -> Order:
-        return self._order(
-            side=Side.BUY if signed > 0 else Side.SELL,
-            type=OrderType.MARKET,
+        target = self.target
+        return Order(
+            client_order_id="",
+            account_id=self.account_id,
+            strategy_id=target.strategy_id,
+            symbol=target.symbol,
+            side=_BUY if signed > ZERO else _SELL,
+            type=_MARKET,
             contracts=contracts,
-            purpose=Purpose.EXIT,
-            time_in_force=TimeInForce.IOC,
+            created_ns=self.now_ns,
+            purpose=_EXIT,
+            time_in_force=_IOC,
             reduce_only=True,
+            target_sequence=target.sequence,
+            instrument_version=self.instrument.version,
         )
 
     def entry(self, signed: Decimal) -> Order:
-        entry = self._target.entry
-        expires = None if entry.valid_s is None else self._now_ns + entry.valid_s * SECOND_NS
-        return self._order(
-            side=Side.BUY if signed > 0 else Side.SELL,
+        target = self.target
+        entry = target.entry
+        expires = None if entry.valid_s is None else self.now_ns + entry.valid_s * SECOND_NS
+        return Order(
+            client_order_id="",
+            account_id=self.account_id,
+            strategy_id=target.strategy_id,
+            symbol=target.symbol,
+            side=_BUY if signed > ZERO else _SELL,
             type=entry.type,
             contracts=abs(signed),
-            purpose=Purpose.ENTRY,
+            created_ns=self.now_ns,
+            purpose=_ENTRY,
             price=entry.price,
             trigger_price=entry.trigger_price,
             time_in_force=entry.time_in_force if expires is None else TimeInForce.GTD,
             expires_ns=expires,
             post_only=entry.post_only,
+            target_sequence=target.sequence,
+            instrument_version=self.instrument.version,
         )
 
     def protection(self, side: Side, contracts: Decimal) -> list[Order]:
-        target = self._target
+        target = self.target
         both = (target.stop is not None or target.trailing is not None) and target.take_profit is not None
         group = f"{target.strategy_id}-{target.symbol}-{target.sequence}-{contracts}" if both else None
         orders = []
         if target.trailing is not None:
             orders.append(
-                self._order(
-                    side=side,
-                    type=OrderType.TRAILING_STOP,
-                    contracts=contracts,
-                    purpose=Purpose.STOP_LOSS,
-                    trailing_offset=target.trailing,
-                    reduce_only=True,
-                    oco_group=group,
+                self._protective(
+                    side, OrderType.TRAILING_STOP, contracts, Purpose.STOP_LOSS, group, trailing=target.trailing
                 )
             )
         elif target.stop is not None:
             orders.append(
-                self._order(
-                    side=side,
-                    type=OrderType.STOP_MARKET,
-                    contracts=contracts,
-                    purpose=Purpose.STOP_LOSS,
-                    trigger_price=target.stop,
-                    reduce_only=True,
-                    oco_group=group,
-                )
+                self._protective(side, OrderType.STOP_MARKET, contracts, Purpose.STOP_LOSS, group, trigger=target.stop)
             )
         if target.take_profit is not None:
             orders.append(
-                self._order(
-                    side=side,
-                    type=OrderType.TAKE_PROFIT_MARKET,
-                    contracts=contracts,
-                    purpose=Purpose.TAKE_PROFIT,
-                    trigger_price=target.take_profit,
-                    reduce_only=True,
-                    oco_group=group,
+                self._protective(
+                    side,
+                    OrderType.TAKE_PROFIT_MARKET,
+                    contracts,
+                    Purpose.TAKE_PROFIT,
+                    group,
+                    trigger=target.take_profit,
                 )
             )
         return orders
 
-    def _order(self, **fields: object) -> Order:
-        target = self._target
+    def _protective(
+        self,
+        side: Side,
+        kind: OrderType,
+        contracts: Decimal,
+        purpose: Purpose,
+        group: str | None,
+        *,
+        trigger: Decimal | None = None,
+        trailing: Decimal | None = None,
+    ) -> Order:
+        target = self.target
         return Order(
             client_order_id="",
-            account_id=self._account_id,
+            account_id=self.account_id,
             strategy_id=target.strategy_id,
             symbol=target.symbol,
-            created_ns=self._now_ns,
+            side=side,
+            type=kind,
+            contracts=contracts,
+            created_ns=self.now_ns,
+            purpose=purpose,
+            trigger_price=trigger,
+            trailing_offset=trailing,
+            reduce_only=True,
+            oco_group=group,
             target_sequence=target.sequence,
-            instrument_version=self._instrument.version,
-            **fields,  # type: ignore[arg-type] # each caller names the fields of Order
+            instrument_version=self.instrument.version,
         )

@@ -9,9 +9,9 @@ from app.domain.denial import Denial
 from app.domain.errors import DomainError
 from app.domain.events import OrderCanceled, Severity
 from app.domain.margin import MarginMode
+from app.domain.money import ZERO
 from app.domain.order import Order, OrderStatus
 from app.domain.records import CancelIntended, OrderDenied, OrderIntended, OrderSent
-from app.domain.trading_state import TradingLevel
 from app.execution.books import AccountBooks
 from app.execution.tracker import TrackedOrder
 from app.ports.ids import Ids
@@ -22,6 +22,7 @@ from app.ports.trading_state import TradingStatePort
 
 OWNER = "execution"
 STORE_FAILED = "store_failed"
+_INTENDED = OrderStatus.INTENDED
 
 
 class NothingToReduce(DomainError):
@@ -36,7 +37,7 @@ def clamp_to_position(order: Order, held: Decimal) -> Order:
     """
     if not order.reduce_only:
         return order
-    if held * order.signed_contracts >= 0:
+    if held * order.signed_contracts >= ZERO:
         raise NothingToReduce(f"there is no {order.symbol} position that a {order.side} could reduce")
     if order.contracts <= abs(held):
         return order
@@ -71,10 +72,11 @@ class SendPoint:
         """
         books = self._books
         order = msgspec.structs.replace(draft, client_order_id=self._ids.next_client_order_id())
-        try:
-            order = clamp_to_position(order, books.portfolio.position(order.symbol).contracts)
-        except NothingToReduce as error:
-            return self._deny(order, Denial("reduce_only", str(error), "a position on the other side"))
+        if order.reduce_only:
+            try:
+                order = clamp_to_position(order, books.portfolio.position(order.symbol).contracts)
+            except NothingToReduce as error:
+                return self._deny(order, Denial("reduce_only", str(error), "a position on the other side"))
         denial = self._risk.check(order, books)
         if denial is not None:
             return self._deny(order, denial)
@@ -100,11 +102,11 @@ class SendPoint:
             return
         tracked.cancel_requested = True
         order = tracked.order
-        if tracked.status is OrderStatus.INTENDED:
+        if tracked.status is _INTENDED:
             self._withdraw(tracked, reason)
             return
         self._order_entry.cancel(order, reason)
-        self._record(CancelIntended(order.client_order_id, self._books.now_ns, reason))
+        self._record(CancelIntended(order.client_order_id, self._books.clock.now_ns, reason))
 
     def cancel_all(self, orders: Iterable[TrackedOrder], reason: str) -> None:
         """Ask for orders to be canceled, each once. All requests leave before the first of them is put on record."""
@@ -114,11 +116,11 @@ class SendPoint:
             if tracked.cancel_requested or not tracked.is_working:
                 continue
             tracked.cancel_requested = True
-            if tracked.status is OrderStatus.INTENDED:
+            if tracked.status is _INTENDED:
                 unsent.append(tracked)
                 continue
             self._order_entry.cancel(tracked.order, reason)
-            asked.append(CancelIntended(tracked.order.client_order_id, self._books.now_ns, reason))
+            asked.append(CancelIntended(tracked.order.client_order_id, self._books.clock.now_ns, reason))
         self._record(*asked)
         for tracked in unsent:
             self._withdraw(tracked, reason)
@@ -135,7 +137,7 @@ class SendPoint:
         """
         self._restrict(error)
         for tracked in self._books.tracker.all_working():
-            if tracked.status is not OrderStatus.INTENDED:
+            if tracked.status is not _INTENDED:
                 continue
             if tracked.order.reduce_only:
                 self._release(tracked)
@@ -148,25 +150,26 @@ class SendPoint:
 
     def _release(self, tracked: TrackedOrder) -> None:
         """Hand a durable order over, unless trading was restricted while it waited."""
-        order = tracked.order
-        if tracked.status is not OrderStatus.INTENDED:
+        order, books = tracked.order, self._books
+        if tracked.status is not _INTENDED:
             return
-        if not order.reduce_only and self._trading_state.current.level is not TradingLevel.ACTIVE:
+        if not order.reduce_only and self._trading_state.current.reasons:
+            # Any reason at all: trading is not active.
             self._withdraw(tracked, f"trading became {self._trading_state.current.level} before it was sent")
             return
-        if order.reduce_only and self._books.portfolio.position(order.symbol).contracts * order.signed_contracts >= 0:
+        if order.reduce_only and books.portfolio.position(order.symbol).contracts * order.signed_contracts >= 0:
             # It waited for the store, and meanwhile a stop or a stranger closed the position.
             self._withdraw(tracked, "there is nothing to reduce any more")
             return
-        sent = OrderSent(order.client_order_id, self._books.now_ns)
-        self._books.tracker.sent(order.client_order_id)
-        self._record(sent)
+        client_order_id = order.client_order_id
+        books.tracker.sent(client_order_id)
+        self._record(OrderSent(client_order_id, books.clock.now_ns))
         self._order_entry.submit(order)
 
     def _withdraw(self, tracked: TrackedOrder, reason: str) -> None:
         order = tracked.order
         self._books.tracker.withdraw(order.client_order_id, reason)
-        event = OrderCanceled(order.client_order_id, order.symbol, self._books.now_ns, reason)
+        event = OrderCanceled(order.client_order_id, order.symbol, self._books.clock.now_ns, reason)
         self._record(event)
         self._publish(event)
 

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
+import msgspec
+
 from app.domain.errors import IllegalTransition
 from app.domain.events import (
     Fill,
@@ -32,23 +34,26 @@ NEXT_STATUS: dict[type, OrderStatus] = {
 }
 
 
-class TrackedOrder:
+_INTENDED, _SENT, _UNKNOWN, _OPEN = OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.UNKNOWN, OrderStatus.OPEN
+_PARTIALLY_FILLED, _FILLED, _CANCELED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, OrderStatus.CANCELED
+_WITH_REASON = frozenset({OrderRejected, OrderUnknown, OrderCanceled, OrderExpired})
+
+
+class TrackedOrder(msgspec.Struct, eq=False):
     """An order and how far it has come."""
 
-    __slots__ = ("cancel_requested", "filled", "order", "reason", "status", "venue_order_id")
-
-    def __init__(self, order: Order, status: OrderStatus = OrderStatus.INTENDED, filled: Decimal = ZERO) -> None:
-        self.order = order
-        self.status = status
-        self.filled = filled
-        self.venue_order_id: str | None = None
-        self.cancel_requested = False
-        self.reason = ""
+    order: Order
+    status: OrderStatus = _INTENDED
+    filled: Decimal = ZERO
+    venue_order_id: str | None = None
+    cancel_requested: bool = False
+    reason: str = ""
 
     @property
     def remaining(self) -> Decimal:
         """Contracts that may still fill; unsigned."""
-        return max(ZERO, self.order.contracts - self.filled)
+        contracts, filled = self.order.contracts, self.filled
+        return contracts - filled if filled < contracts else ZERO
 
     @property
     def is_working(self) -> bool:
@@ -66,18 +71,14 @@ class OrderTracker:
     def __init__(self) -> None:
         self._orders: dict[str, TrackedOrder] = {}
         self._working: dict[str, dict[str, TrackedOrder]] = {}
-        self._open = 0
-        self._ended: deque[str] = deque()
-
-    @property
-    def open_orders(self) -> int:
+        self.open_orders = 0
         """Number of orders that may still fill."""
-        return self._open
+        self._ended: deque[str] = deque()
 
     @property
     def working_symbols(self) -> Collection[str]:
         """The symbols with orders that may still fill."""
-        return [symbol for symbol, orders in self._working.items() if orders]
+        return [symbol for symbol, orders in self._working.items() if orders] if self.open_orders else []
 
     def working(self, symbol: str) -> Collection[TrackedOrder]:
         """Return the orders of ``symbol`` that may still fill."""
@@ -107,20 +108,22 @@ class OrderTracker:
         unanswered = {OrderStatus.INTENDED, OrderStatus.SENT}
         for record in records:
             status = OrderStatus.UNKNOWN if record.status in unanswered else record.status
-            tracked = TrackedOrder(record.order, status, record.filled)
-            tracked.venue_order_id = record.venue_order_id
-            tracked.reason = record.reason
-            self._add(tracked)
+            self._add(TrackedOrder(record.order, status, record.filled, record.venue_order_id, reason=record.reason))
 
     def sent(self, client_order_id: str) -> None:
         """Note that an order was handed to the adapter."""
-        self._move(self._orders[client_order_id], OrderStatus.SENT)
+        tracked = self._orders[client_order_id]
+        if _SENT not in TRANSITIONS[tracked.status]:
+            raise IllegalTransition(client_order_id, tracked.status, _SENT)
+        tracked.status = _SENT
 
     def withdraw(self, client_order_id: str, reason: str) -> None:
         """End an order that was intended and never sent."""
         tracked = self._orders[client_order_id]
         tracked.reason = reason
-        self._move(tracked, OrderStatus.CANCELED)
+        if _CANCELED not in TRANSITIONS[tracked.status]:
+            raise IllegalTransition(client_order_id, tracked.status, _CANCELED)
+        self._end(tracked, _CANCELED)
 
     def apply(self, event: OrderEvent) -> TrackedOrder | None:
         """Take in what became of an order; None when it is not ours, or when the event is stale.
@@ -130,16 +133,20 @@ class OrderTracker:
         tracked = self._orders.get(event.client_order_id)
         if tracked is None:
             return None
-        if isinstance(event, OrderAccepted):
-            tracked.venue_order_id = event.venue_order_id
-        wanted = NEXT_STATUS[type(event)]
-        if tracked.status is OrderStatus.UNKNOWN and wanted is OrderStatus.OPEN and tracked.filled:
-            wanted = OrderStatus.PARTIALLY_FILLED
-        if wanted not in TRANSITIONS[tracked.status]:
+        kind = type(event)
+        if kind is OrderAccepted:
+            tracked.venue_order_id = event.venue_order_id  # type: ignore[union-attr] # the line above says so
+        wanted, status = NEXT_STATUS[kind], tracked.status
+        if status is _UNKNOWN and wanted is _OPEN and tracked.filled:
+            wanted = _PARTIALLY_FILLED
+        if wanted not in TRANSITIONS[status]:
             return None
-        if isinstance(event, OrderRejected | OrderUnknown | OrderCanceled | OrderExpired):
-            tracked.reason = event.reason
-        self._move(tracked, wanted)
+        if kind in _WITH_REASON:
+            tracked.reason = event.reason  # type: ignore[union-attr] # as above
+        if wanted in TERMINAL:
+            self._end(tracked, wanted)
+        else:
+            tracked.status = wanted
         return tracked
 
     def fill(self, fill: Fill) -> TrackedOrder | None:
@@ -147,31 +154,35 @@ class OrderTracker:
 
         A fill may come after its order ended: it counts, and the status stays.
         """
-        tracked = self.find(fill.client_order_id)
+        tracked = None if fill.client_order_id is None else self._orders.get(fill.client_order_id)
         if tracked is None:
             return None
-        tracked.filled += fill.contracts
-        wanted = OrderStatus.FILLED if not tracked.remaining else OrderStatus.PARTIALLY_FILLED
-        if wanted in TRANSITIONS[tracked.status]:
-            self._move(tracked, wanted)
+        tracked.filled = filled = tracked.filled + fill.contracts
+        allowed = TRANSITIONS[tracked.status]
+        if filled >= tracked.order.contracts:
+            if _FILLED in allowed:
+                self._end(tracked, _FILLED)
+        elif _PARTIALLY_FILLED in allowed:
+            tracked.status = _PARTIALLY_FILLED
         return tracked
 
     def _add(self, tracked: TrackedOrder) -> None:
         order = tracked.order
         self._orders[order.client_order_id] = tracked
-        if tracked.is_working:
-            self._working.setdefault(order.symbol, {})[order.client_order_id] = tracked
-            self._open += 1
-
-    def _move(self, tracked: TrackedOrder, status: OrderStatus) -> None:
-        order = tracked.order
-        if status not in TRANSITIONS[tracked.status]:
-            raise IllegalTransition(order.client_order_id, tracked.status, status)
-        tracked.status = status
-        if status not in TERMINAL:
+        if tracked.status in TERMINAL:
             return
+        working = self._working.get(order.symbol)
+        if working is None:
+            working = self._working[order.symbol] = {}
+        working[order.client_order_id] = tracked
+        self.open_orders += 1
+
+    def _end(self, tracked: TrackedOrder, status: OrderStatus) -> None:
+        """Take on a terminal status, which the table of transitions allows."""
+        order = tracked.order
+        tracked.status = status
         del self._working[order.symbol][order.client_order_id]
-        self._open -= 1
+        self.open_orders -= 1
         self._ended.append(order.client_order_id)
         if len(self._ended) > ENDED_KEPT_MAX:
             del self._orders[self._ended.popleft()]

@@ -8,6 +8,7 @@ from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderStatus
 from app.domain.portfolio import Portfolio
 from app.domain.trading_state import TradingState
+from app.ports.clock import Clock
 
 
 class WorkingOrder(Protocol):
@@ -30,8 +31,8 @@ class Books(Protocol):
     """The account, its working orders and its marks."""
 
     @property
-    def now_ns(self) -> int:
-        """Time of the market."""
+    def clock(self) -> Clock:
+        """Tells the time of the market."""
 
     @property
     def trading(self) -> TradingState:

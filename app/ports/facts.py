@@ -1,6 +1,6 @@
 """Facts: what has happened, for whoever wants to know. One subscriber that fails harms no other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 
@@ -8,7 +8,7 @@ class Facts(Protocol):
     """Decisions are calls; facts are events."""
 
     def publish(self, fact: object) -> None:
-        """Tell all subscribers, in the order in which they subscribed."""
+        """Tell all who want to know, in the order in which they subscribed."""
 
-    def subscribe(self, subscriber: Callable[[object], None]) -> None:
-        """Have ``subscriber`` called with each fact."""
+    def subscribe(self, subscriber: Callable[[object], None], kinds: Collection[type] | None = None) -> None:
+        """Have ``subscriber`` called with each fact of some kinds; of all without ``kinds``."""

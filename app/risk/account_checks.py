@@ -1,10 +1,14 @@
 """Checks of what the account would come to if the order filled, along with everything else that may."""
 
 from app.domain.denial import Denial
-from app.domain.margin import initial_margin, liquidation_price
+from app.domain.margin import MarginMode, initial_margin, liquidation_price
 from app.domain.money import ZERO, plain
+from app.domain.order import Side
 from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
+
+_BUY = Side.BUY
+_ISOLATED = MarginMode.ISOLATED
 
 
 def position_size(case: OrderCase, limits: RiskSettings) -> Denial | None:
@@ -51,7 +55,7 @@ def margin(case: OrderCase, limits: RiskSettings) -> Denial | None:
     if case.notional is None:
         return Denial("initial_margin", f"no price of {case.order.symbol}", "a known price")
     need = initial_margin(case.notional, portfolio.leverage)
-    for symbol in books.working_symbols:
+    for symbol in case.working_symbols:
         at = portfolio.mark(symbol)
         for item in books.working(symbol):
             known = item.order.price or at
@@ -70,9 +74,11 @@ def liquidation_distance(case: OrderCase, limits: RiskSettings) -> Denial | None
     if least is None or mark is None:
         return None
     instrument, held = case.instrument, portfolio.position(order.symbol)
-    worst = case.exposure.high if order.signed_contracts > 0 else case.exposure.low
+    worst = case.exposure.high if order.side is _BUY else case.exposure.low
     added = (
-        initial_margin(instrument.notional(order.contracts, mark), portfolio.leverage) if portfolio.isolated else None
+        initial_margin(instrument.notional(order.contracts, mark), portfolio.leverage)
+        if portfolio.margin_mode is _ISOLATED
+        else None
     )
     after, realized = held.after(instrument, worst - held.contracts, mark, added)
     collateral = after.isolated_margin
@@ -81,7 +87,7 @@ def liquidation_distance(case: OrderCase, limits: RiskSettings) -> Denial | None
     at = liquidation_price(instrument, after, collateral)
     if at is None:
         return None
-    distance = (mark - at) / mark if after.contracts > 0 else (at - mark) / mark
+    distance = (mark - at) / mark if after.contracts > ZERO else (at - mark) / mark
     if distance < least:
         return Denial("liquidation_distance", f"{max(distance, ZERO):.4f} of the mark after the fill", plain(least))
     return None

@@ -9,6 +9,7 @@ import msgspec
 from app.domain.denial import Denial
 from app.domain.events import Fill, FundingPaid, ReasonCleared, ReasonRaised, Severity
 from app.domain.ledger import LedgerEntry
+from app.domain.money import ZERO
 from app.domain.order import Order
 from app.domain.records import DayClosed
 from app.ports.books import Books
@@ -91,7 +92,7 @@ class RiskEngine:
 
     def look(self, books: Books) -> Sequence[ReasonRaised | ReasonCleared]:
         """Evaluate all guards; return the changes of reasons. A guard that fails restricts trading by itself."""
-        equity, now_ns = books.portfolio.equity, books.now_ns
+        equity, now_ns = books.portfolio.equity, books.clock.now_ns
         self._books, self._leeway = books, None
         changes: list[ReasonRaised | ReasonCleared] = []
         held = self._held
@@ -106,7 +107,12 @@ class RiskEngine:
             # It missed something that it must know: it cannot be trusted again in this run.
             self._compare(WATCH_FAILED, self._failure, now_ns, changes)
         if not held:
-            self._find_leeway(books, now_ns)
+            revision = books.portfolio.revision
+            if revision == self._revision:
+                self._find_leeway(books, now_ns)
+            else:
+                # One fill is often followed by another: worked out at the next mark, when they are done.
+                self._revision, self._looks_to_skip = revision, 0
         return changes
 
     def on_mark(self, symbol: str, price: Decimal, time_ns: int, books: Books) -> bool:
@@ -149,7 +155,7 @@ class RiskEngine:
 
     def closed_days(self) -> Sequence[DayClosed]:
         """Return the days that ended since the last call."""
-        return self._days.closed_days()
+        return self._days.closed_days() if self._days.closed else []
 
     def figures(self) -> Mapping[str, str]:
         """Return the value and limit of each guard, by its name, as text for people."""
@@ -158,7 +164,7 @@ class RiskEngine:
             # Within their leeway the guards have not looked at the latest marks; looking twice changes nothing.
             for _, look in self._looks:
                 with suppress(Exception):
-                    look(books, books.portfolio.equity, books.now_ns)
+                    look(books, books.portfolio.equity, books.clock.now_ns)
         return {guard.name: guard.figure() for guard in self._guards}
 
     def snapshot(self) -> bytes:
@@ -181,15 +187,11 @@ class RiskEngine:
         if now_ns >= self._calm_until_ns:
             self._days.note(books.portfolio.equity)
             return None
-        return None if self._staleness.is_due(books, now_ns) else self._leeway
+        stale = self._staleness
+        return None if now_ns > stale.due_ns and stale.look(books, ZERO, now_ns) is not None else self._leeway
 
     def _find_leeway(self, books: Books, now_ns: int) -> None:
         """Ask the guards, which have found nothing wrong, how long they need not look."""
-        revision = books.portfolio.revision
-        if revision != self._revision:
-            # One fill is often followed by another: worked out at the next mark, when they are done.
-            self._revision, self._looks_to_skip = revision, 0
-            return
         if self._looks_to_skip:
             self._looks_to_skip -= 1
             return

@@ -1,14 +1,16 @@
 """What the account would hold in the worst case: positions plus everything that may still fill."""
 
+from collections.abc import Collection
 from decimal import Decimal
 
 import msgspec
 
 from app.domain.money import ZERO
-from app.domain.order import Order
+from app.domain.order import Order, Side
 from app.ports.books import Books
 
 ONE = Decimal(1)
+_BUY = Side.BUY
 
 
 def worst_contracts(books: Books, symbol: str, order: Order | None = None) -> tuple[Decimal, Decimal]:
@@ -21,21 +23,19 @@ def worst_contracts(books: Books, symbol: str, order: Order | None = None) -> tu
         symbol: Which symbol.
         order: One more order, which is not working yet.
     """
-    held = books.portfolio.position(symbol).contracts
-    high = low = held
+    high = low = books.portfolio.position(symbol).contracts
     for item in books.working(symbol):
         if item.order.reduce_only:
             continue
-        if item.order.signed_contracts > 0:
+        if item.order.side is _BUY:
             high += item.remaining
         else:
             low -= item.remaining
     if order is not None:
-        signed = order.signed_contracts
-        if signed > 0:
-            high += signed
+        if order.side is _BUY:
+            high += order.contracts
         else:
-            low += signed
+            low -= order.contracts
     return high, low
 
 
@@ -56,19 +56,30 @@ def worst_notional(books: Books, symbol: str, order: Order | None = None) -> Dec
     return total
 
 
-def exposure_with(books: Books, order: Order) -> "Exposure":
+def exposure_with(books: Books, order: Order, working_symbols: Collection[str]) -> "Exposure":
     """Return what the account can come to in the worst case, with one more order."""
     symbol, portfolio = order.symbol, books.portfolio
     high, low = worst_contracts(books, symbol, order)
-    own = gross = worst_notional(books, symbol, order)
-    sides = _Sides()
-    sides.add(books, symbol, high, low)
-    others = {position.symbol for position in portfolio.positions}.union(books.working_symbols)
+    mark = portfolio.mark(symbol)
+    if mark is None:
+        own, long, short = worst_notional(books, symbol, order), ZERO, ZERO
+    else:
+        instrument = books.instruments[symbol]
+        own, unit = instrument.notional(high if high > -low else low, mark), instrument.notional(ONE, mark)
+        long, short = high * unit, low * unit
+    gross = own
+    others = set(working_symbols)
+    for position in portfolio.positions:
+        others.add(position.symbol)
     others.discard(symbol)
     for other in sorted(others):
         gross += worst_notional(books, other)
-        sides.add(books, other, *worst_contracts(books, other))
-    return Exposure(high, low, own, gross, max(sides.long, -sides.short))
+        mark = portfolio.mark(other)
+        if mark is not None:
+            unit = books.instruments[other].notional(ONE, mark)
+            most, least = worst_contracts(books, other)
+            long, short = long + most * unit, short + least * unit
+    return Exposure(high, low, own, gross, max(long, -short))
 
 
 class Exposure(msgspec.Struct, frozen=True, gc=False):
@@ -86,17 +97,4 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
     """Largest absolute net value, if all buys or all sells fill; symbols without a mark are left out."""
 
 
-class _Sides:
-    """Values of all symbols if all buys fill, and if all sells do."""
-
-    __slots__ = ("long", "short")
-
-    def __init__(self) -> None:
-        self.long = self.short = ZERO
-
-    def add(self, books: Books, symbol: str, high: Decimal, low: Decimal) -> None:
-        mark = books.portfolio.mark(symbol)
-        if mark is not None:
-            unit = books.instruments[symbol].notional(ONE, mark)
-            self.long += high * unit
-            self.short += low * unit
+NO_EXPOSURE = Exposure(ZERO, ZERO, ZERO, ZERO, ZERO)

@@ -12,6 +12,7 @@ from app.ports.books import Books
 from app.risk.guards import DAY_NS, Breach
 from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
 
+_REALIZED = Account.REALIZED
 CLOSED_DAYS_KEPT_MAX = 1000
 """Days waiting to be read; they are read with every event."""
 
@@ -27,7 +28,8 @@ class DailyLoss:
         self._start = ZERO
         self._floor: Decimal | None = None
         self._equity = ZERO
-        self._closed: list[DayClosed] = []
+        self.closed: list[DayClosed] = []
+        """The days that ended and have not been read yet."""
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Compare the equity with the day's floor."""
@@ -54,7 +56,7 @@ class DailyLoss:
 
     def closed_days(self) -> list[DayClosed]:
         """Return the days that ended since the last call."""
-        closed, self._closed = self._closed, []
+        closed, self.closed = self.closed, []
         return closed
 
     def figure(self) -> str:
@@ -75,10 +77,10 @@ class DailyLoss:
             self._set_floor()
 
     def _begin(self, day: int, equity: Decimal, now_ns: int) -> None:
-        if self._day is not None and len(self._closed) < CLOSED_DAYS_KEPT_MAX:
+        if self._day is not None and len(self.closed) < CLOSED_DAYS_KEPT_MAX:
             date = datetime.fromtimestamp(self._day * 86_400, UTC).date().isoformat()
             # The last equity seen in the old day is where the new one begins.
-            self._closed.append(DayClosed(day=date, equity_start=self._start, equity_end=self._equity, time_ns=now_ns))
+            self.closed.append(DayClosed(day=date, equity_start=self._start, equity_end=self._equity, time_ns=now_ns))
             self._start = self._equity
         else:
             self._start = equity
@@ -183,7 +185,7 @@ class ConsecutiveLosses:
         An order that closes in several fills counts once, by their sum.
         """
         del books
-        realized = entry.amount(Account.REALIZED)
+        realized = entry.amount(_REALIZED)
         if not realized:
             return
         if fill.client_order_id is None or fill.client_order_id != self._order_id:
@@ -222,9 +224,10 @@ class FundingCost:
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Compare what was paid today with the equity."""
         del books
-        if now_ns // DAY_NS != self._day:
-            self._day, self._paid = now_ns // DAY_NS, ZERO
-        if self._ratio_max is None or self._paid <= 0 or self._paid <= self._ratio_max * equity:
+        day = now_ns // DAY_NS
+        if day != self._day:
+            self._day, self._paid = day, ZERO
+        if self._ratio_max is None or self._paid <= ZERO or self._paid <= self._ratio_max * equity:
             return None
         return Breach(Severity.REDUCE_ONLY, f"{plain(self._paid)} paid today", f"{plain(self._ratio_max)} of equity")
 

@@ -35,12 +35,8 @@ class MarkStaleness(_WithoutMemory):
         self._age_s_max = age_s_max
         self._age_ns_max = int(age_s_max * SECOND_NS)
         self._age_ns: int | None = None
-        self._due_ns = NOT_CALM
-        """When the oldest mark, as it was at the last look, has grown too old."""
-
-    def is_due(self, books: Books, now_ns: int) -> bool:
-        """Whether a mark may have grown too old. Cheap: it is asked at every mark and timer."""
-        return now_ns > self._due_ns and self.look(books, books.portfolio.balance, now_ns) is not None
+        self.due_ns = NOT_CALM
+        """When the oldest mark, as it was at the last look, has grown too old: from then on it must look again."""
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Find the oldest mark. A position whose mark was never seen is as bad as a stale one."""
@@ -49,17 +45,18 @@ class MarkStaleness(_WithoutMemory):
         for position in books.portfolio.positions:
             at = books.mark_ns(position.symbol)
             if at is None:
-                self._age_ns, self._due_ns = None, NOT_CALM
+                self._age_ns, self.due_ns = None, NOT_CALM
                 return Breach(Severity.REDUCE_ONLY, f"no trusted mark of {position.symbol}", f"{self._age_s_max} s")
-            oldest = min(oldest, at)
+            if at < oldest:  # noqa: PLR1730 - min() would cost more than all the rest
+                oldest = at
         self._age_ns = age_ns = now_ns - oldest
-        self._due_ns = oldest + self._age_ns_max
+        self.due_ns = oldest + self._age_ns_max
         if age_ns <= self._age_ns_max:
             return None
         return Breach(Severity.REDUCE_ONLY, f"a mark is {age_ns / SECOND_NS:.1f} s old", f"{self._age_s_max} s")
 
     def calm_until(self, leeway: Leeway, books: Books) -> int:
-        """For ever: ``is_due`` is asked apart, since a mark makes its symbol fresh again."""
+        """For ever: ``due_ns`` is watched apart, since a mark makes its symbol fresh again."""
         del leeway, books
         return FOREVER_NS
 
@@ -72,36 +69,17 @@ class MarkStaleness(_WithoutMemory):
 class _Window:
     """The latest moves of one symbol's mark."""
 
-    __slots__ = ("_elapsed_ns", "_moves", "_price", "_size", "_squares", "at_ns")
+    __slots__ = ("at_ns", "elapsed_ns", "moves", "price", "squares", "variance")
 
-    def __init__(self, size: int, at_ns: int, price: float) -> None:
+    def __init__(self, at_ns: int, price: float) -> None:
         self.at_ns = at_ns
-        self._price = price
-        self._size = size
-        self._moves: deque[tuple[int, float]] = deque()
-        self._elapsed_ns = 0
-        self._squares = 0.0
-
-    def take(self, at_ns: int, price: float) -> None:
-        """Take a newer mark in."""
-        move = log(price / self._price)
-        gap, square = at_ns - self.at_ns, move * move
-        self.at_ns, self._price = at_ns, price
-        moves = self._moves
-        moves.append((gap, square))
-        self._elapsed_ns += gap
-        self._squares += square
-        if len(moves) > self._size:
-            old_gap, old_square = moves.popleft()
-            self._elapsed_ns -= old_gap
-            self._squares -= old_square
-
-    @property
-    def variance(self) -> float:
+        self.price = price
+        self.moves: deque[tuple[int, float]] = deque()
+        """How long each took, and the square of its logarithm."""
+        self.elapsed_ns = 0
+        self.squares = 0.0
+        self.variance = 0.0
         """Of a year, as a part of the price, squared; 0 until the window is full."""
-        if len(self._moves) < self._size:
-            return 0.0
-        return max(0.0, self._squares) * YEAR_NS / self._elapsed_ns
 
 
 class VolatilityBreaker(_WithoutMemory):
@@ -119,24 +97,40 @@ class VolatilityBreaker(_WithoutMemory):
         """Take a mark in; return whether its symbol is too wild. A mark that was taken before counts once."""
         if self._ratio_max is None:
             return False
-        window = self._windows.get(symbol)
+        window, latest = self._windows.get(symbol), float(price)
         if window is None:
-            self._windows[symbol] = _Window(self._size, at_ns, float(price))
+            self._windows[symbol] = _Window(at_ns, latest)
             return False
         if at_ns > window.at_ns:
-            window.take(at_ns, float(price))
+            move = log(latest / window.price)
+            gap, square, moves = at_ns - window.at_ns, move * move, window.moves
+            window.at_ns, window.price = at_ns, latest
+            moves.append((gap, square))
+            elapsed_ns, squares = window.elapsed_ns + gap, window.squares + square
+            if len(moves) > self._size:
+                old_gap, old_square = moves.popleft()
+                elapsed_ns -= old_gap
+                squares -= old_square
+            window.elapsed_ns, window.squares = elapsed_ns, squares
+            if len(moves) == self._size:
+                window.variance = squares * YEAR_NS / elapsed_ns if squares > 0.0 else 0.0
         return window.variance > self._variance_max
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Take new marks in, and find the wildest symbol."""
         del equity, now_ns
+        if self._ratio_max is None:
+            return None
         wildest, most = "", self._variance_max
         for symbol in books.instruments:
-            at_ns, mark = books.mark_ns(symbol), books.portfolio.mark(symbol)
-            if at_ns is not None and mark is not None and self.take(symbol, mark, at_ns):
-                variance = self._windows[symbol].variance
-                if variance > most:
-                    wildest, most = symbol, variance
+            at_ns, window = books.mark_ns(symbol), self._windows.get(symbol)
+            if at_ns is None:
+                continue
+            if (window is None or at_ns > window.at_ns) and (mark := books.portfolio.mark(symbol)) is not None:
+                self.take(symbol, mark, at_ns)
+                window = self._windows[symbol]
+            if window is not None and window.variance > most:
+                wildest, most = symbol, window.variance
         if not wildest:
             return None
         return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {sqrt(most):.2f} a year", f"{self._ratio_max:g}")

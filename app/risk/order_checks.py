@@ -7,16 +7,17 @@ from app.domain.errors import InvalidOrder
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.domain.order import CONDITIONAL, OrderType, check_order
-from app.domain.trading_state import TradingLevel
 from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
+
+_MARKET = OrderType.MARKET
 
 
 def trading_state(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """Nothing grows unless trading is active."""
     del limits
     state = case.books.trading
-    if state.level is TradingLevel.ACTIVE:
+    if not state.reasons:
         return None
     reasons = ", ".join(f"{reason.owner}:{reason.code}" for reason in state.reasons)
     return Denial("trading_state", f"{state.level} ({reasons})", "active")
@@ -73,8 +74,8 @@ def order_size(case: OrderCase, limits: RiskSettings) -> Denial | None:
 
 def open_orders(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """There are not too many orders at once."""
-    if case.books.open_orders >= limits.open_orders_max:
-        return Denial("open_orders", str(case.books.open_orders), str(limits.open_orders_max))
+    if case.open_orders >= limits.open_orders_max:
+        return Denial("open_orders", str(case.open_orders), str(limits.open_orders_max))
     return None
 
 
@@ -118,7 +119,7 @@ def expected_slippage(case: OrderCase, limits: RiskSettings) -> Denial | None:
     """Taking the other side of the last quote does not cost too much. Without quotes there is nothing to judge by."""
     order, mark = case.order, case.mark
     most, quote = limits.slippage_ratio_max, case.books.spread(order.symbol)
-    if most is None or quote is None or mark is None or order.type is not OrderType.MARKET:
+    if most is None or quote is None or mark is None or order.type is not _MARKET:
         return None
     bid, ask = quote
     cost: Decimal = (ask - mark if order.side.sign > 0 else mark - bid) / mark

@@ -22,12 +22,11 @@ class RunDigest:
 
     def add(self, record: OrderIntended | Fill) -> None:
         """Take in a record."""
-        self.add_encoded(self._encode(record))
+        self._sha.update(self._encode(record) + b"\n")
 
     def add_encoded(self, payload: bytes) -> None:
         """Take in a record that is encoded already."""
-        self._sha.update(payload)
-        self._sha.update(b"\n")
+        self._sha.update(payload + b"\n")
 
     def hexdigest(self) -> str:
         """Return the fingerprint of everything so far."""

@@ -7,11 +7,8 @@ class DurableTicket:
     """A ticket for records that are durable already."""
 
     __slots__ = ()
-
-    @property
-    def durable(self) -> bool:
-        """Always."""
-        return True
+    durable = True
+    """Always."""
 
     def when_durable(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` at once."""

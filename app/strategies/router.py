@@ -1,6 +1,7 @@
 """Brings each event to the strategies that asked for it. Pure."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from app.domain.events import Fill, StreamEvent, Timer
 from app.domain.market import Bar, FundingRate, MarkPrice, Quote, Trade
@@ -18,6 +19,7 @@ EVENT_TYPES: dict[Feed, type] = {
 }
 
 Ask = Callable[[StreamEvent], Target | None]
+Way = Callable[[Any], Sequence[Target]]
 
 
 class BarSubscription:
@@ -40,6 +42,8 @@ class StrategyRouter:
         self._failed: dict[Strategy, str] = {}
         self._asks: dict[type, dict[str, list[Ask]]] = {}
         self._bars: dict[str, list[BarSubscription]] = {}
+        self.ways: dict[type, Way] = {Bar: self._on_bar, Trade: self._on_time, Timer: self._on_time}
+        """How each kind of event is brought to the strategies. Nobody listens to a kind that is not here."""
         for strategy in strategies:
             self._subscribe(strategy)
 
@@ -55,23 +59,17 @@ class StrategyRouter:
 
     def route(self, event: StreamEvent) -> Sequence[Target]:
         """Return the targets that an event changed; empty for most."""
-        kind = type(event)
-        if kind is Bar:
-            bars = self._bars.get(event.symbol)  # type: ignore[union-attr] # the line above says so
-            return NOTHING if bars is None else self._on_bar(bars, event)  # type: ignore[arg-type] # as above
-        if kind is Trade or kind is Timer:
-            return (*self._on_time(event), *self._ask(kind, event))
-        return self._ask(kind, event)
+        way = self.ways.get(type(event))
+        return NOTHING if way is None else way(event)
 
     def set_aside(self, strategy: Strategy, error: Exception) -> None:
         """Ask a strategy no more; its positions keep their protection."""
         self._failed[strategy] = f"{type(error).__name__}: {error}"
         self._on_failure(strategy, self._failed[strategy])
 
-    @staticmethod
-    def _on_bar(subscriptions: list[BarSubscription], bar: Bar) -> Sequence[Target]:
+    def _on_bar(self, bar: Bar) -> Sequence[Target]:
         targets: list[Target] = []
-        for subscription in subscriptions:
+        for subscription in self._bars.get(bar.symbol, ()):
             closed = subscription.feed.on_bar(bar)
             if closed is not None:
                 for ask in subscription.asks:
@@ -80,8 +78,11 @@ class StrategyRouter:
                         targets.append(target)
         return targets
 
-    def _on_time(self, event: StreamEvent) -> Sequence[Target]:
-        """Close bars that are built from trades: a trade closes its own symbol's, a timer all that are due."""
+    def _on_time(self, event: Trade | Timer) -> Sequence[Target]:
+        """Close bars that are built from trades: a trade closes its own symbol's, a timer all that are due.
+
+        A trade is then brought to those who listen to trades.
+        """
         targets: list[Target] = []
         of_trade = isinstance(event, Trade)
         subscriptions = self._bars.get(event.symbol, ()) if isinstance(event, Trade) else self.bar_subscriptions
@@ -90,14 +91,17 @@ class StrategyRouter:
             closed = feed.on_trade(event) if of_trade else feed.on_time(event.time_ns)  # type: ignore[arg-type] # a Trade
             if closed is not None:
                 targets += [target for ask in subscription.asks if (target := ask(closed)) is not None]
+        if of_trade and Trade in self._asks:
+            targets += self._ask(event)
         return targets
 
-    def _ask(self, kind: type, event: StreamEvent) -> Sequence[Target]:
-        by_symbol = self._asks.get(kind)
-        if by_symbol is None:
-            return NOTHING
-        listeners = by_symbol.get(event.symbol, ())  # type: ignore[union-attr] # only types with a symbol are listened to
-        return [target for ask in listeners if (target := ask(event)) is not None]
+    def _ask(self, event: Any) -> Sequence[Target]:  # noqa: ANN401 - of the kinds that are listened to: they have a symbol
+        targets: list[Target] = []
+        for ask in self._asks[type(event)].get(event.symbol, ()):
+            target = ask(event)
+            if target is not None:
+                targets.append(target)
+        return targets
 
     def _subscribe(self, strategy: Strategy) -> None:
         market = self._guarded(strategy, strategy.on_event)
@@ -109,7 +113,8 @@ class StrategyRouter:
                 bars.asks.append(self._guarded(strategy, strategy.take_bar))
             else:
                 self._listen(EVENT_TYPES[subscription.feed], symbol, market)
-        self._listen(Fill, strategy.symbol, self._guarded(strategy, strategy.on_fill))
+        if strategy.reenters or type(strategy).on_fill is not Strategy.on_fill:
+            self._listen(Fill, strategy.symbol, self._guarded(strategy, strategy.on_fill))
 
     def _bar_subscription(self, symbol: str, interval_s: int) -> BarSubscription:
         of_symbol = self._bars.setdefault(symbol, [])
@@ -121,6 +126,8 @@ class StrategyRouter:
 
     def _listen(self, kind: type, symbol: str, ask: Ask) -> None:
         self._asks.setdefault(kind, {}).setdefault(symbol, []).append(ask)
+        # Trades have a way already, on which bars are built of them.
+        self.ways.setdefault(kind, self._ask)
 
     def _guarded(self, strategy: Strategy, call: Callable[..., Target | None]) -> Ask:
         view, failed = self._view, self._failed

@@ -17,6 +17,9 @@ VOLATILITY_WINDOW_BARS = 60
 class Sizing(Protocol):
     """A sizing model. It answers for one symbol."""
 
+    measures: bool
+    """Whether ``observe`` takes anything in."""
+
     def observe(self, bar: Bar) -> None:
         """Take a closed bar in."""
 
@@ -36,6 +39,8 @@ class Sizing(Protocol):
 
 class _WithoutMemory:
     """A model that goes by what it is told alone."""
+
+    measures = False
 
     def observe(self, bar: Bar) -> None:
         """Take no notice."""
@@ -86,6 +91,8 @@ class EquityFraction(_WithoutMemory):
 
 class VolatilityTarget:
     """As much as makes the position's yearly volatility a set part of the equity, up to a bound."""
+
+    measures = True
 
     def __init__(self, volatility_ratio: Decimal, fraction_max: Decimal) -> None:
         self._wanted = float(volatility_ratio)

@@ -110,9 +110,10 @@ class Strategy:
 
     def on_fill(self, fill: Fill, view: StrategyView) -> Target | None:
         """Take notice of a fill in its symbol: its own, or a stop's, or a liquidation's."""
-        closes = self._wanted is not None and fill.signed_contracts * self._wanted < 0
-        if self.reenters and closes and view.position(self.symbol).is_flat:
-            self.forget()
+        if self.reenters and self._wanted is not None:
+            closes = fill.signed_contracts * self._wanted < 0
+            if closes and view.position(self.symbol).is_flat:
+                self.forget()
         return None
 
     # -- what a subclass calls -----------------------------------------------------------------------------------
@@ -234,7 +235,8 @@ class Strategy:
     def take_bar(self, bar: Bar, view: StrategyView) -> Target | None:
         """Count a closed bar, let the sizing see it, and ask ``on_bar``."""
         self._bars_seen += 1
-        self._sizing.observe(bar)
+        if self._sizing.measures:
+            self._sizing.observe(bar)
         return self.on_bar(bar, view)
 
     def _remembered(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Tells facts to whoever wants to know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from loguru import logger
 
@@ -9,7 +9,9 @@ class FactBus:
     """Implements ``Facts``. A subscriber that fails harms no other; its first failure is logged, all are counted."""
 
     def __init__(self) -> None:
-        self._subscribers: list[Callable[[object], None]] = []
+        self._subscribers: list[tuple[Callable[[object], None], Collection[type] | None]] = []
+        self._told: dict[type, tuple[Callable[[object], None], ...]] = {}
+        """Who is told of a kind, found out at its first fact: most facts of a run are of no interest to anybody."""
         self._failures: dict[Callable[[object], None], int] = {}
 
     @property
@@ -17,13 +19,18 @@ class FactBus:
         """How often a subscriber has failed."""
         return sum(self._failures.values())
 
-    def subscribe(self, subscriber: Callable[[object], None]) -> None:
-        """Have ``subscriber`` called with each fact."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, subscriber: Callable[[object], None], kinds: Collection[type] | None = None) -> None:
+        """Have ``subscriber`` called with each fact of some kinds; of all without ``kinds``."""
+        self._subscribers.append((subscriber, kinds))
+        self._told.clear()
 
     def publish(self, fact: object) -> None:
-        """Tell all subscribers, in the order in which they subscribed."""
-        for subscriber in self._subscribers:
+        """Tell all who want to know, in the order in which they subscribed."""
+        kind = type(fact)
+        told = self._told.get(kind)
+        if told is None:
+            told = self._told[kind] = tuple([who for who, kinds in self._subscribers if kinds is None or kind in kinds])
+        for subscriber in told:
             try:
                 subscriber(fact)
             except Exception as error:  # noqa: BLE001 - a fact is told to all, whatever one of them does

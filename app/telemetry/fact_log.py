@@ -53,6 +53,8 @@ class FactLog:
                 FundingPaid: _funding,
                 DayClosed: _day_closed,
             }
+        self.kinds = frozenset(self._writers)
+        """What is written."""
 
     def __call__(self, fact: object) -> None:
         """Write a fact, if it is one that is written."""

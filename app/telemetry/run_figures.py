@@ -35,12 +35,13 @@ class RunFigures:
         self.latest_fills: deque[Fill] = deque(maxlen=LATEST_KEPT_MAX)
         self._first_wall: float | None = None
         self._last_wall = 0.0
-        self._counts: dict[type, Callable[[Any], None]] = {
+        self.counts: dict[type, Callable[[Any], None]] = {
             Fill: self._on_fill,
             OrderIntended: self._on_intent,
             OrderDenied: self._on_denial,
             FundingPaid: self._on_funding,
         }
+        """What counts each kind of fact that is counted."""
 
     @property
     def elapsed_s(self) -> float:
@@ -75,7 +76,7 @@ class RunFigures:
 
     def on_fact(self, fact: object) -> None:
         """Count a fact."""
-        count = self._counts.get(type(fact))
+        count = self.counts.get(type(fact))
         if count is not None:
             count(fact)
 

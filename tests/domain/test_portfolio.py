@@ -228,6 +228,17 @@ def test_only_the_latest_trade_ids_are_remembered(mocker):
     assert list(books._seen_trades) == ["t2", "t3"]
 
 
+def test_only_the_latest_settlements_are_remembered(mocker):
+    """As trade ids: with room for two, the third pushes the first out."""
+    mocker.patch("app.domain.portfolio.SEEN_KEPT_MAX", 2)
+    books = Portfolio("main", "USDT", {BTC: instrument()})
+    told = [funding_paid("-1", time_ns) for time_ns in (1, 2, 3)]
+    for paid in told:
+        assert books.apply_funding(paid) is not None
+    assert books.apply_funding(told[2]) is None
+    assert list(books._seen_funding) == [told[1].reference, told[2].reference]
+
+
 def test_a_restored_position_without_a_mark_is_worth_what_it_cost():
     """Cost 200, maintenance 1 %: 2, and no profit."""
     books = Portfolio("main", "USDT", {BTC: instrument()})

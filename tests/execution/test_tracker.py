@@ -121,6 +121,9 @@ def test_our_own_mistakes_are_loud(tracker, sent):
     with pytest.raises(IllegalTransition, match="order o1 is sent and cannot become sent") as caught:
         tracker.sent("o1")
     assert (caught.value.client_order_id, caught.value.current, caught.value.wanted) == ("o1", "sent", "sent")
+    tracker.withdraw("o1", "halted")
+    with pytest.raises(IllegalTransition, match="order o1 is canceled and cannot become canceled"):
+        tracker.withdraw("o1", "halted")
 
 
 def test_facts_of_other_peoples_orders_are_not_ours(tracker, sent):

@@ -31,6 +31,9 @@ from app.exchanges.matching.resting import PriceRange, RestingOrder, crosses, li
 from app.exchanges.matching.rules import MatchingRules, best_prices, taker_price
 from app.exchanges.matching.state import FundingTerms, PendingRequest, VenueState
 
+_MARKET, _TRAILING_STOP = OrderType.MARKET, OrderType.TRAILING_STOP
+_TAKER, _FILLED = Liquidity.TAKER, OrderStatus.FILLED
+_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 KEPT_MAX = 200
 """Ended orders, fills and settlements kept for queries: enough to reconcile a restart with."""
 
@@ -54,6 +57,7 @@ class MatchingEngine:
         self.instruments = instruments
         self.outcomes: deque[AccountEvent] = deque()
         self._rules = rules
+        self._takes_time = rules.latency_ns > 0 or rules.latency_jitter_ns > 0
         self._jitter = jitter
         self._books = Portfolio(account_id, currency, instruments, margin_mode, leverage)
         self._time_ns = 0
@@ -127,7 +131,10 @@ class MatchingEngine:
 
     def submit(self, order: Order) -> None:
         """Take an order; it arrives after the latency."""
-        self._request(PendingRequest(self._arrival(), order))
+        if self._takes_time:
+            self._request(PendingRequest(self._arrival(), order))
+        else:
+            self._accept(order)
 
     def cancel(self, order: Order, reason: str) -> None:
         """Take a cancel; it arrives after the latency."""
@@ -143,11 +150,11 @@ class MatchingEngine:
 
     def on_market(self, event: MarketEvent) -> None:
         """Take a market event in."""
-        self._time_ns = event.time_ns
+        self._time_ns = time_ns = event.time_ns
         if self._funding:
-            self._settle_due(event.time_ns)
+            self._settle_due(time_ns)
         if self._pending:
-            self._let_arrive(event.time_ns)
+            self._let_arrive(time_ns)
         self._markets[type(event)](event)
 
     def on_mark_range(self, symbol: str, prices: PriceRange, time_ns: int, *, known: bool) -> None:
@@ -178,11 +185,18 @@ class MatchingEngine:
             self._trigger(symbol, prices, TriggerPrice.LAST)
             if not marked:
                 self._trigger(symbol, prices, TriggerPrice.MARK)
-        self._last[symbol] = bar.close
+        self._last[symbol] = close = bar.close
         if not marked:
-            if self._in_danger(symbol, bar.low, bar.high):
-                self._liquidate(symbol, PriceRange(bar.open, bar.high, bar.low, bar.close))
-            self._books.set_mark(symbol, bar.close)
+            books = self._books
+            # Asked at every bar: between which marks nothing is due is worked out anew only when a fill changes it.
+            if books.revision != self._safe_revision:
+                self._safe, self._safe_revision = {}, books.revision
+            safe = self._safe.get(symbol)
+            if safe is None:
+                safe = self._safe[symbol] = safe_marks(books, symbol)
+            if bar.low <= safe[0] or bar.high >= safe[1]:
+                self._liquidate(symbol, PriceRange(bar.open, bar.high, bar.low, close))
+            books.set_mark(symbol, close)
 
     def _on_trade(self, trade: Trade) -> None:
         self._last[trade.symbol] = trade.price
@@ -248,13 +262,14 @@ class MatchingEngine:
             self._tell(OrderRejected(order.client_order_id, order.symbol, self._time_ns, refusal))
             return
         self._sequence += 1
+        client_order_id, symbol, kind = order.client_order_id, order.symbol, order.type
         resting = RestingOrder(order, f"V{self._sequence}")
-        if order.type is OrderType.TRAILING_STOP:
+        if kind is _TRAILING_STOP:
             resting.best = self._reference(order)
-        self._resting[order.client_order_id] = resting
-        self._tell(OrderAccepted(order.client_order_id, resting.venue_order_id, order.symbol, self._time_ns))
-        if self._rules.fill_at_signal and order.type is OrderType.MARKET and order.symbol in self._last:
-            self._execute(resting, self._last[order.symbol], order.contracts, Liquidity.TAKER)
+        self._resting[client_order_id] = resting
+        self.outcomes.append(OrderAccepted(client_order_id, resting.venue_order_id, symbol, self._time_ns))
+        if self._rules.fill_at_signal and kind is _MARKET and symbol in self._last:
+            self._execute(resting, self._last[symbol], order.contracts, _TAKER)
 
     def _refusal(self, order: Order) -> str | None:
         """Return why the venue refuses an order, or None."""
@@ -273,7 +288,7 @@ class MatchingEngine:
 
     def _cannot_reduce(self, order: Order) -> str | None:
         held = self._books.position(order.symbol).contracts
-        return "reduce-only, and there is nothing to reduce" if held * order.signed_contracts >= 0 else None
+        return "reduce-only, and there is nothing to reduce" if held * order.signed_contracts >= ZERO else None
 
     def _cannot_afford(self, order: Order, instrument: Instrument) -> str | None:
         price = order.price or order.trigger_price or self._reference(order)
@@ -284,7 +299,9 @@ class MatchingEngine:
             return f"notional {plain(notional)} is below {plain(instrument.notional_min)}"
         if order.post_only and crosses(order, *self._book(order.symbol, price)):
             return "post-only, and would execute at once"
-        need = initial_margin(notional, self._books.leverage) + self._reserved()
+        need = initial_margin(notional, self._books.leverage)
+        if self._resting:
+            need += self._reserved()
         free = self._books.margin_available
         return f"insufficient margin: {plain(need)} needed, {plain(free)} free" if need > free else None
 
@@ -301,8 +318,10 @@ class MatchingEngine:
 
     def _reference(self, order: Order) -> Decimal | None:
         last = self._last.get(order.symbol)
+        if last is not None and order.type is not _TRAILING_STOP:
+            return last
         mark = self._books.mark(order.symbol)
-        if order.trigger_by is TriggerPrice.MARK and mark is not None and order.type is OrderType.TRAILING_STOP:
+        if order.trigger_by is TriggerPrice.MARK and mark is not None and order.type is _TRAILING_STOP:
             return mark
         return last if last is not None else mark
 
@@ -360,7 +379,7 @@ class MatchingEngine:
     def _after_look(self, resting: RestingOrder) -> None:
         """A price has been seen: what must fill at once and did not is over."""
         resting.fresh = False
-        if self._is_here(resting) and resting.order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
+        if self._is_here(resting) and resting.order.time_in_force in _AT_ONCE:
             self._end(resting, OrderStatus.EXPIRED, f"{resting.order.time_in_force}: not filled at once")
 
     def _expired(self, resting: RestingOrder) -> bool:
@@ -425,19 +444,20 @@ class MatchingEngine:
         order, instrument = resting.order, self.instruments[resting.order.symbol]
         if order.reduce_only:
             held = self._books.position(order.symbol).contracts
-            reducible = abs(held) if held * order.signed_contracts < 0 else ZERO
+            reducible = abs(held) if held * order.signed_contracts < ZERO else ZERO
             contracts = min(contracts, reducible)
             if not contracts:
                 self._end(resting, OrderStatus.CANCELED, "reduce-only, and there is nothing to reduce")
                 return
-        rate = instrument.maker_fee_rate if liquidity is Liquidity.MAKER else instrument.taker_fee_rate
+        rate = instrument.taker_fee_rate if liquidity is _TAKER else instrument.maker_fee_rate
         fee = to_ledger(instrument.notional(contracts, price) * rate)
         resting.filled += contracts
         self._fill(order, resting.venue_order_id, order.side, contracts, price, fee, liquidity)
-        if not resting.remaining:
-            self._end(resting, OrderStatus.FILLED, "")
-            self._cancel_group(order)
-        if self._books.position(order.symbol).is_flat:
+        if resting.filled == order.contracts:
+            self._end(resting, _FILLED, "")
+            if order.oco_group is not None:
+                self._cancel_group(order)
+        if self._resting and self._books.position(order.symbol).is_flat:
             self._cancel_reduce_only(order.symbol)
 
     def _fill(
@@ -468,11 +488,9 @@ class MatchingEngine:
         )
         self._books.apply(fill)
         self._fills.append(fill)
-        self._tell(fill)
+        self.outcomes.append(fill)
 
     def _cancel_group(self, order: Order) -> None:
-        if order.oco_group is None:
-            return
         for other in list(self._resting.values()):
             if other.order.oco_group == order.oco_group:
                 self._end(other, OrderStatus.CANCELED, "the other order of the pair was filled")
@@ -483,25 +501,16 @@ class MatchingEngine:
                 self._end(other, OrderStatus.CANCELED, "the position is closed")
 
     def _end(self, resting: RestingOrder, status: OrderStatus, reason: str) -> None:
-        order = resting.order
-        del self._resting[order.client_order_id]
-        self._ended[order.client_order_id] = OrderRecord(order, status, resting.filled, resting.venue_order_id, reason)
-        if len(self._ended) > KEPT_MAX:
-            del self._ended[next(iter(self._ended))]
-        if status is OrderStatus.CANCELED:
-            self._tell(OrderCanceled(order.client_order_id, order.symbol, self._time_ns, reason))
-        elif status is OrderStatus.EXPIRED:
-            self._tell(OrderExpired(order.client_order_id, order.symbol, self._time_ns, reason))
-
-    def _in_danger(self, symbol: str, low: Decimal, high: Decimal) -> bool:
-        """Whether marks between ``low`` and ``high`` may call for a liquidation. Cheap: it is asked at every bar."""
-        if self._books.revision != self._safe_revision:
-            self._safe.clear()
-            self._safe_revision = self._books.revision
-        safe = self._safe.get(symbol)
-        if safe is None:
-            safe = self._safe[symbol] = safe_marks(self._books, symbol)
-        return low <= safe[0] or high >= safe[1]
+        order, ended = resting.order, self._ended
+        client_order_id = order.client_order_id
+        del self._resting[client_order_id]
+        ended[client_order_id] = OrderRecord(order, status, resting.filled, resting.venue_order_id, reason)
+        if len(ended) > KEPT_MAX:
+            del ended[next(iter(ended))]
+        if status is _FILLED:
+            return
+        told = OrderExpired if status is OrderStatus.EXPIRED else OrderCanceled
+        self._tell(told(client_order_id, order.symbol, self._time_ns, reason))
 
     def _liquidate(self, symbol: str, prices: PriceRange) -> None:
         """Close positions whose collateral is used up, at the price at which it was, or at the open beyond it."""

@@ -71,6 +71,8 @@ class SimulatedExchange:
         self._saved_ns = 0
         self._anchor: tuple[float, int] | None = None
         self._requested = asyncio.Event()
+        self._awaited = False
+        """Whether somebody waits for the next request: while events flow, nobody does."""
         self.report: DataReport | None = None
 
     # -- Connection ----------------------------------------------------------------------------------------------
@@ -97,6 +99,7 @@ class SimulatedExchange:
             BadDataFile: A file cannot be used.
         """
         self._source = self._open_source()
+        self._next_market_event = self._source.next
         saved = self._journal.state_of(OWNER) if self._resumable else None
         if saved is None:
             self._engine.deposit(self._settings.deposit, self._start_ns())
@@ -115,14 +118,14 @@ class SimulatedExchange:
     def next_event(self) -> StreamEvent | None:
         """Return what became of requests, else the next market event once its time has come."""
         engine = self._engine
-        if engine.outcomes and not self._ready:
+        ready = self._ready
+        if engine.outcomes and not ready:
             self._hand_out()
-            self._save()
-        if self._ready:
-            return self._ready.popleft()
+        if ready:
+            return ready.popleft()
         if self._used_up:
             return None
-        event = self._waiting or self._source.next()
+        event = self._waiting or self._next_market_event()
         if event is None:
             self._end()
             return self.next_event()
@@ -137,10 +140,8 @@ class SimulatedExchange:
             engine.on_market(event)
         if engine.outcomes or (self._resumable and event.time_ns - self._saved_ns >= SAVE_EVERY_NS):
             # What happened within the event comes before it.
-            self._hand_out()
-            self._ready.append(event)
-            self._save()
-            return self._ready.popleft()
+            self._hand_out(event)
+            return ready.popleft()
         return event
 
     async def wait(self) -> None:
@@ -153,11 +154,14 @@ class SimulatedExchange:
             wall, virtual_ns = self._anchor
             due = wall + (self._waiting.time_ns - virtual_ns) / SECOND_NS / self._settings.speed
             delay = min(WAIT_S_MAX, max(0.0, due - perf_counter()))
+        self._awaited = True
         try:
             async with asyncio.timeout(delay):
                 await self._requested.wait()
         except TimeoutError:
             return
+        finally:
+            self._awaited = False
 
     # -- MarketData ----------------------------------------------------------------------------------------------
 
@@ -201,7 +205,8 @@ class SimulatedExchange:
     def submit(self, order: Order) -> None:
         """Send an order."""
         self._engine.submit(order)
-        self._after_request()
+        if self._used_up or self._awaited:
+            self._after_request()
 
     def cancel(self, order: Order, reason: str) -> None:
         """Ask for what is left of an order to be canceled."""
@@ -258,9 +263,15 @@ class SimulatedExchange:
             prices, known = found
             self._engine.on_mark_range(mark.symbol, prices, mark.time_ns, known=known)
 
-    def _hand_out(self) -> None:
-        self._ready.extend(self._engine.outcomes)
-        self._engine.outcomes.clear()
+    def _hand_out(self, behind: MarketEvent | None = None) -> None:
+        """Make what came of requests ready, with an event behind it, and save."""
+        ready, outcomes = self._ready, self._engine.outcomes
+        ready.extend(outcomes)
+        outcomes.clear()
+        if behind is not None:
+            ready.append(behind)
+        if self._resumable:
+            self._save()
 
     def _end(self) -> None:
         """Note that no market event will come any more; what is on its way arrives now."""
@@ -271,7 +282,8 @@ class SimulatedExchange:
     def _after_request(self) -> None:
         if self._used_up:
             self._engine.settle_pending()
-        self._requested.set()
+        if self._awaited:
+            self._requested.set()
 
     def _save(self) -> None:
         """Save before anything new is handed out: the journal knows at least as much as the bot will."""
