@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.domain.ledger import Account
 from app.domain.order import TERMINAL, Order, Purpose
-from app.storage import tables
+from app.storage import schema_of, tables
 from tests.kill.protocol import Report
 
 SHOWN_MAX = 5
@@ -33,8 +33,8 @@ class Books(msgspec.Struct):
 
 
 def read_books(url: str, account_id: str) -> Books:
-    """Read the tables directly, of whatever database they are in."""
-    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    """Read the tables directly: SQLAlchemy's URL of a file, or libpq's of a server."""
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool) if "sqlite" in url else _server(url, account_id)
     with engine.connect() as connection:
 
         def rows(table: sa.Table) -> Iterable[sa.Row]:
@@ -52,6 +52,15 @@ def read_books(url: str, account_id: str) -> Books:
             reasons={f"{row.owner}:{row.code}" for row in rows(tables.reasons)},
             starts=next((int(row.value) for row in rows(tables.meta) if row.name == "epoch"), 0),
         )
+
+
+def _server(url: str, account_id: str) -> sa.Engine:
+    import psycopg
+
+    path = f"-c search_path={schema_of(account_id)}"
+    return sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url, options=path), poolclass=sa.pool.NullPool
+    )
 
 
 def duplicates(report: Report) -> list[str]:

@@ -24,6 +24,8 @@ from tests.kill.protocol import Aim, Report
 ROOT = Path(__file__).parents[2]
 PROFILE = Path(__file__).with_name("profile.toml")
 ACCOUNT = "killed"
+SHORT_LEASE = ("storage.lease_s=1", "storage.lease_renew_every_s=0.3")
+"""A dead bot's lease keeps the next one waiting."""
 READY_S = 60.0
 """A start that takes longer has failed."""
 SETTLED_S = 60.0
@@ -161,12 +163,14 @@ class Rig:
         self._folder = folder
         self._random = Random(f"kill:{seed}")
         self._desk = desk
-        self._overrides = overrides
-        self._url = url or f"sqlite:///{folder / 'state' / JOURNAL_FILE}"
+        self._overrides = [*overrides, *([] if url is None else ["storage.backend=postgres", *SHORT_LEASE])]
+        self._journal = url or f"sqlite:///{folder / 'state' / JOURNAL_FILE}"
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("APP_")},
             "PYTHONPATH": str(ROOT),
             ADDRESS_VARIABLE: f"127.0.0.1:{port}",
+            # Not on the command line, where everybody could read it.
+            **({} if url is None else {"APP__STORAGE__URL": url}),
         }
         self.tally = Tally()
         self._bot: Bot | None = None
@@ -248,7 +252,7 @@ class Rig:
         deadline = time.monotonic() + SETTLED_S
         while True:
             report: Report = await self._desk.ask("report", timeout_s=60.0)
-            books = read_books(self._url, ACCOUNT)
+            books = read_books(self._journal, ACCOUNT)
             self._note(report)
             twice, unknown = duplicates(report), orphans(report, books)
             self.tally.duplicates, self.tally.orphans = len(twice), len(unknown)

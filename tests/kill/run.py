@@ -1,7 +1,7 @@
 """Kills the bot as often as you like: ``python tests/kill/run.py --kills 1000``.
 
-With ``--lanes 2`` two bots die side by side, each with a venue of its own. ``--storage-url`` names another database
-than the SQLite file of the run's own folder; it must be empty, and takes one lane.
+With ``--lanes 2`` two bots die side by side, each with a venue of its own. ``--storage-url`` names a PostgreSQL
+database instead of the SQLite file of the run's own folder; it must be empty, and takes one lane.
 """
 
 import argparse
@@ -17,13 +17,12 @@ from tests.kill.harness import Defect, kill_often  # noqa: E402 - the path comes
 
 
 async def run(kills: int, seed: int, lanes: int, url: str | None, folder: Path) -> None:
-    overrides = [] if url is None else [f"storage.url={url}"]
     runs = []
     for lane in range(lanes):
         own = folder / str(lane)
         own.mkdir(parents=True)
         share = kills // lanes + (lane < kills % lanes)
-        runs.append(kill_often(own, seed + lane, share, overrides=overrides, url=url))
+        runs.append(kill_often(own, seed + lane, share, url=url))
     await asyncio.gather(*runs)
 
 

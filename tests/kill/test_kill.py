@@ -5,6 +5,7 @@ import pytest
 from tests.kill.harness import kill_often
 
 KILLS = 25
+KILLS_ON_A_SERVER = 8
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -18,3 +19,12 @@ async def test_a_bot_that_is_killed_again_and_again_loses_no_order_and_sends_non
     # A run in which nothing happened would prove nothing.
     assert seen.orders > KILLS
     assert seen.fills_unseen > 0
+
+
+async def test_a_bot_that_is_killed_on_a_server_loses_no_order_either(tmp_path, server):
+    """Each restart waits for the dead bot's lease to end."""
+    seen = await kill_often(tmp_path, 3, KILLS_ON_A_SERVER, url=server.url())
+
+    assert sum(seen.kills.values()) == KILLS_ON_A_SERVER
+    assert (seen.duplicates, seen.orphans) == (0, 0)
+    assert seen.orders > KILLS_ON_A_SERVER
