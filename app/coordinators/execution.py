@@ -43,7 +43,7 @@ from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, plan
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
-from app.ports.journal import JournalFailed
+from app.ports.journal import JournalFailed, LeaseLost
 from app.ports.risk import Risk
 from app.settings.models import Settings
 
@@ -120,6 +120,7 @@ class ExecutionCoordinator(BaseCoordinator):
         self._books = AccountBooks(
             self._portfolio, self._tracker, context.instruments, context.trading_state, context.clock
         )
+        self._lease_is_lost = asyncio.Event()
         self._send_point = self._make_send_point(
             journal=context.journal,
             risk=self._risk,
@@ -127,6 +128,7 @@ class ExecutionCoordinator(BaseCoordinator):
             ids=context.ids,
             trading_state=context.trading_state,
             publish=context.facts.publish,
+            on_lost=lambda _: self._lease_is_lost.set(),
         )
         self._publish = context.facts.publish
         self._growth = GrowthCanceller(
@@ -153,6 +155,13 @@ class ExecutionCoordinator(BaseCoordinator):
             owner=self.name,
         )
         supervisor.spawn(
+            "execution.lease",
+            self._end_with_the_lease,
+            restart=RestartPolicy.temporary(),
+            critical=True,
+            owner=self.name,
+        )
+        supervisor.spawn(
             "execution.reconcile",
             self._reconcile_loop,
             restart=RestartPolicy.permanent(),
@@ -172,7 +181,7 @@ class ExecutionCoordinator(BaseCoordinator):
         policy = self._settings.execution.stop_policy
         self._trading_state.raise_reason("lifecycle", "stopping", Severity.REDUCE_ONLY, f"stop policy {policy}")
         try:
-            if policy == "keep":
+            if policy == "keep" or self._send_point.lost is not None:
                 return
             for tracked in self._tracker.all_working():
                 if policy == "flatten" or not tracked.order.is_protective:
@@ -578,13 +587,20 @@ class ExecutionCoordinator(BaseCoordinator):
                 self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "the exchange differs")
             self.beat()
 
+    async def _end_with_the_lease(self) -> None:
+        """Stop the bot when another one may write for the account: it must not even cancel any more."""
+        await self._lease_is_lost.wait()
+        raise self._send_point.lost or LeaseLost("another bot writes for this account")
+
     async def _resolve_loop(self) -> None:
         while True:
             await asyncio.sleep(self._settings.execution.unknown_query_every_s)
-            failure = self._journal.failure
-            if failure is not None:
+            if self._journal.failure is not None:
                 # The store may fail after it has taken an intent: what waits for it would wait for ever.
-                self._send_point.store_failed(JournalFailed(failure))
+                try:
+                    self._journal.append()
+                except JournalFailed as error:
+                    self._send_point.store_failed(error)
             # Not being able to ask leaves an unknown order unknown; it is asked for again.
             with suppress(ExchangeUnavailable):
                 await self._reconciler.resolve_unknown()

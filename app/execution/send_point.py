@@ -15,13 +15,14 @@ from app.domain.records import CancelIntended, OrderDenied, OrderIntended, Order
 from app.execution.books import AccountBooks
 from app.execution.tracker import TrackedOrder
 from app.ports.ids import Ids
-from app.ports.journal import Journal, JournalFailed
+from app.ports.journal import Journal, JournalFailed, LeaseLost
 from app.ports.order_entry import OrderEntry
 from app.ports.risk import Risk
 from app.ports.trading_state import TradingStatePort
 
 OWNER = "execution"
 STORE_FAILED = "store_failed"
+LEASE_LOST = "lease_lost"
 _INTENDED = OrderStatus.INTENDED
 
 
@@ -56,7 +57,11 @@ class SendPoint:
         ids: Ids,
         trading_state: TradingStatePort,
         publish: Callable[[object], None],
+        on_lost: Callable[[LeaseLost], None] = lambda _: None,
     ) -> None:
+        self._on_lost = on_lost
+        self.lost: LeaseLost | None = None
+        """Set once another bot may write for this account: nothing leaves any more, what reduces included."""
         self._order_entry = order_entry
         self._journal = journal
         self._risk = risk
@@ -72,6 +77,8 @@ class SendPoint:
         """
         books = self._books
         order = msgspec.structs.replace(draft, client_order_id=self._ids.next_client_order_id())
+        if self.lost is not None:
+            return self._deny(order, Denial("lease", str(self.lost), "this bot alone writes for the account"))
         if order.reduce_only:
             try:
                 order = clamp_to_position(order, books.portfolio.position(order.symbol).contracts)
@@ -98,7 +105,7 @@ class SendPoint:
 
     def cancel(self, tracked: TrackedOrder, reason: str) -> None:
         """Ask for an order to be canceled, once. A cancel never waits for the store."""
-        if tracked.cancel_requested or not tracked.is_working:
+        if tracked.cancel_requested or not tracked.is_working or self.lost is not None:
             return
         tracked.cancel_requested = True
         order = tracked.order
@@ -113,7 +120,7 @@ class SendPoint:
         asked: list[CancelIntended] = []
         unsent = []
         for tracked in orders:
-            if tracked.cancel_requested or not tracked.is_working:
+            if tracked.cancel_requested or not tracked.is_working or self.lost is not None:
                 continue
             tracked.cancel_requested = True
             if tracked.status is _INTENDED:
@@ -127,19 +134,21 @@ class SendPoint:
 
     def cancel_again(self, tracked: TrackedOrder, reason: str) -> None:
         """Ask once more for an order that was asked for before: that intent is on record already."""
-        tracked.cancel_requested = True
-        self._order_entry.cancel(tracked.order, reason)
+        if self.lost is None:
+            tracked.cancel_requested = True
+            self._order_entry.cancel(tracked.order, reason)
 
     def store_failed(self, error: JournalFailed) -> None:
         """Restrict trading, and let go of the orders that wait for the store: it will not call back any more.
 
-        What reduces goes out all the same, and reconciliation adopts it; what grows is withdrawn.
+        What reduces goes out all the same, and reconciliation adopts it; what grows is withdrawn. With a lost lease
+        nothing goes out: the orders are another bot's by now.
         """
         self._restrict(error)
         for tracked in self._books.tracker.all_working():
             if tracked.status is not _INTENDED:
                 continue
-            if tracked.order.reduce_only:
+            if tracked.order.reduce_only and self.lost is None:
                 self._release(tracked)
             else:
                 self._withdraw(tracked, f"its intent could not be recorded: {error}")
@@ -152,6 +161,9 @@ class SendPoint:
         """Hand a durable order over, unless trading was restricted while it waited."""
         order, books = tracked.order, self._books
         if tracked.status is not _INTENDED:
+            return
+        if self.lost is not None:
+            self._withdraw(tracked, str(self.lost))
             return
         if not order.reduce_only and self._trading_state.current.reasons:
             # Any reason at all: trading is not active.
@@ -186,4 +198,8 @@ class SendPoint:
             self._restrict(error)
 
     def _restrict(self, error: JournalFailed) -> None:
+        if isinstance(error, LeaseLost) and self.lost is None:
+            self.lost = error
+            self._trading_state.raise_reason(OWNER, LEASE_LOST, Severity.HALTED, str(error))
+            self._on_lost(error)
         self._trading_state.raise_reason(OWNER, STORE_FAILED, Severity.REDUCE_ONLY, str(error))

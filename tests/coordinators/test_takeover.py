@@ -9,13 +9,14 @@ from dependency_injector import providers
 
 from app.container import Container
 from app.coordinators.bounded_account import BoundedAccount
-from app.domain.events import Fill
+from app.domain.events import Fill, Severity
 from app.domain.order import OrderStatus, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderIntended
 from app.lifecycle import Deadlines, StartFailed
 from app.ports.connection import ExchangeUnavailable
-from app.ports.journal import JournalFailed
+from app.ports.exit_codes import ExitCode
+from app.ports.journal import JournalFailed, LeaseLost
 from app.settings import load_settings
 from app.timing import run_virtual
 from tests.builders import BTC, mark, order, order_record
@@ -138,6 +139,18 @@ async def test_an_end_that_is_not_on_record_is_not_clean(started, exchange, jour
     [error] = unclean.value.exceptions
     assert isinstance(error, JournalFailed)
     assert "not on record: disk full" in str(error)
+
+
+async def test_a_lost_lease_stops_the_bot_with_the_code_of_a_critical_failure(started, exchange, journal):
+    container = await started("refuse")
+    journal.fail("another bot writes", LeaseLost)
+    container.registry.context.trading_state.raise_reason("risk", "drawdown", Severity.HALTED, "")
+    container.bot().execution._record(Mismatch(kind="balance", symbol="", ours="", theirs="", action="", time_ns=1))
+    await settle()
+    request = container.stop_request()
+    assert (request.exit_code, "another bot writes" in request.reason) == (ExitCode.CRITICAL_FAILURE, True)
+    await stop(container)
+    assert exchange.canceled == exchange.submitted == []
 
 
 def test_an_exchange_that_hangs_cannot_be_read():

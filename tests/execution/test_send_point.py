@@ -12,7 +12,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.records import CancelIntended, OrderDenied, OrderIntended, OrderSent
 from app.execution import AccountBooks, OrderTracker, SendPoint, clamp_to_position
 from app.execution.send_point import NothingToReduce
-from app.ports.journal import JournalFailed
+from app.ports.journal import JournalFailed, LeaseLost
 from app.timing import SequentialIds
 from tests.builders import BTC, START_NS, fill, instrument, order
 from tests.fakes.clock import FakeClock
@@ -326,3 +326,43 @@ def test_a_reducing_order_that_waited_for_the_store_is_withdrawn_when_nothing_is
     assert desk.sent == []
     assert desk.facts[-1].reason == "there is nothing to reduce any more"
     assert desk.tracker.open_orders == 0
+
+
+class TestLostLease:
+    """Another bot may write by now: nothing leaves any more, not even what reduces."""
+
+    @pytest.fixture
+    def desk(self):
+        desk = Desk(delayed=True)
+        desk.hold(Decimal(2))
+        return desk
+
+    def test_what_waited_for_the_store_is_withdrawn(self, desk):
+        waiting = desk.point.send(order(side=Side.SELL, contracts="1", reduce_only=True))
+        desk.journal.fail("taken over", LeaseLost)
+        desk.point.store_failed(LeaseLost("taken over"))
+        assert desk.sent == []
+        assert waiting.status is OrderStatus.CANCELED
+        assert desk.trading.current.holds("execution", "lease_lost")
+
+    def test_an_order_that_was_durable_and_not_yet_handed_over_stays_here(self, desk):
+        waiting = desk.point.send(order(side=Side.SELL, contracts="1", reduce_only=True))
+        desk.point.lost = LeaseLost("taken over")
+        desk.journal.commit()
+        assert (desk.sent, waiting.status, waiting.reason) == ([], OrderStatus.CANCELED, "taken over")
+
+    def test_what_reduces_is_denied_and_nothing_is_canceled(self, desk):
+        resting = desk.point.send(order(contracts="1"))
+        desk.journal.commit()
+        desk.point.store_failed(LeaseLost("taken over"))
+        denied = desk.point.send(order(side=Side.SELL, contracts="1", reduce_only=True))
+        assert denied.rule == "lease"
+        for ask in (desk.point.cancel, desk.point.cancel_again, lambda item, why: desk.point.cancel_all([item], why)):
+            ask(resting, "please")
+        assert desk.exchange.canceled == []
+
+    def test_whoever_must_know_is_told_once(self, desk, mocker):
+        desk.point._on_lost = mocker.Mock()
+        for _ in range(2):
+            desk.point.store_failed(LeaseLost("taken over"))
+        desk.point._on_lost.assert_called_once()

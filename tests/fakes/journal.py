@@ -48,10 +48,11 @@ class FakeJournal:
         self._recovered = recovered or recovered_from(Fold(), 1, None)
         self._states = dict(states or {})
         self._failure: str | None = None
+        self._failure_kind: type[JournalFailed] = JournalFailed
 
     def append(self, *records: Record) -> FakeTicket:
         if self._failure is not None:
-            raise JournalFailed(self._failure)
+            raise self._failure_kind(self._failure)
         self.records += records
         self._states.update({record.owner: record.payload for record in records if isinstance(record, StateSaved)})
         if not self.delayed:
@@ -91,9 +92,9 @@ class FakeJournal:
         while self.waiting and self.waiting[0][0] <= self.durable_count:
             self.waiting.popleft()[1]()
 
-    def fail(self, text: str = "the disk is full") -> None:
+    def fail(self, text: str = "the disk is full", kind: type[JournalFailed] = JournalFailed) -> None:
         """Break the store: what is not durable now never will be."""
-        self._failure = text
+        self._failure, self._failure_kind = text, kind
 
     def of(self, kind: type[Record]) -> list[Record]:
         """Return the records of one kind."""
