@@ -10,6 +10,7 @@ BY_NAME = {
     "SettingsRefused": ExitCode.SETTINGS_REFUSED,
     "StrategyRefused": ExitCode.SETTINGS_REFUSED,
     "UsageRefused": ExitCode.USAGE,
+    "ReportNeedsPlotly": ExitCode.USAGE,
     "StorageError": ExitCode.START_FAILED,
     "StartFailed": ExitCode.START_FAILED,
     "NotDone": ExitCode.UNCLEAN_STOP,

@@ -121,6 +121,30 @@ def flatten(
 
 
 @app.command()
+def backtest(
+    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
+    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
+    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
+    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    profile: Profile = None,
+    overrides: Overrides = None,
+    begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
+    end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")] = None,  # noqa: UP045
+    report: Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")] = None,  # noqa: UP045
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Run the bot on recorded candles, and say what that came to."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from app.cli.backtest import backtest as run_backtest  # noqa: PLC0415
+
+    given = {"candles": candles, "mark": mark, "funding": funding}
+    files = {name: None if path is None else Path(path) for name, path in given.items()}
+    page = None if report is None else Path(report)
+    _exit(lambda: run_backtest(profile, overrides or [], files, strategy, (begin, end), page, as_json=as_json))
+
+
+@app.command()
 def simulate(
     profile: Profile = None,
     overrides: Overrides = None,

@@ -55,6 +55,11 @@ class LoadedSettings:
         """Return the layer that the value of a dotted key came from."""
         return _origin(key, self._layers)
 
+    def with_strategy(self, strategy_id: str) -> "LoadedSettings":
+        """Return the same settings with one of the strategies alone."""
+        kept = {strategy_id: self.settings.strategies[strategy_id]}
+        return LoadedSettings(self.settings.model_copy(update={"strategies": kept}), self._layers, self.files)
+
 
 def _origin(key: str, layers: Sequence[tuple[str, Layer]]) -> str:
     for source, layer in reversed(layers):

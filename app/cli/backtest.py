@@ -1,0 +1,161 @@
+"""Runs the bot on recorded data, and says what that came to."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from dependency_injector import providers
+from loguru import logger
+from rich.console import Console
+from rich.table import Table
+
+from app.backtest import BacktestFigures, Statistics, write_report
+from app.cli.failures import UsageRefused
+from app.cli.loop import run_loop
+from app.container import Container, check_before_start
+from app.container_lifecycle import LifecycleContainer
+from app.lifecycle import RunResult
+from app.settings import LoadedSettings, load_settings
+from app.telemetry import configure_logs
+
+PROFILE = "backtest"
+PERCENT = frozenset(
+    {"total_return", "cagr", "max_drawdown", "win_rate", "exposure", "buy_and_hold"},
+)
+LABELS = {
+    "total_return": "return",
+    "cagr": "CAGR",
+    "sharpe": "Sharpe",
+    "sortino": "Sortino",
+    "calmar": "Calmar",
+    "max_drawdown": "max drawdown",
+    "max_drawdown_s": "longest drawdown",
+    "round_trips": "round trips",
+    "win_rate": "win rate",
+    "profit_factor": "profit factor",
+    "expectancy": "expectancy",
+    "longest_losing_run": "longest losing run",
+    "turnover": "turnover",
+    "exposure": "exposure",
+    "buy_and_hold": "buy and hold",
+}
+
+
+def backtest(
+    profile: str | None,
+    overrides: list[str],
+    files: dict[str, Path | None],
+    strategy: str | None,
+    period: tuple[str | None, str | None],
+    report: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Run a backtest; return its exit code."""
+    loaded = _loaded(profile, [*_words_for(files, period), *overrides], strategy)
+    check_before_start(loaded.settings)
+    configure_logs(loaded.settings.telemetry.log_level, as_json=loaded.settings.telemetry.log_json)
+    container = Container(loaded=loaded)
+    # A declarative container gives an object of its ``instance_type``.
+    lifecycle = cast("LifecycleContainer", container)
+    figures = BacktestFigures(
+        lambda: lifecycle.registry.context.portfolio, lambda: lifecycle.registry.context.instruments
+    )
+    container.figures.override(providers.Object(figures))
+    result, _ = run_loop(_run(container))
+    statistics = figures.statistics()
+    document = container.summary().document(result) | {
+        "statistics": None if statistics is None else msgspec.to_builtins(statistics),
+        "reproduce": _origin(loaded),
+    }
+    for error in result.errors:
+        logger.error(error)
+    if as_json:
+        print(json.dumps(document))
+    elif statistics is not None:
+        _print(document, statistics)
+    if report is not None and statistics is not None:
+        name = " ".join(item.strategy for item in loaded.settings.strategies.values())
+        write_report(report, f"Backtest: {name}", figures, dict(_rows(document, statistics)))
+        logger.info(f"report in {report}")
+    return result.exit_code
+
+
+async def _run(container: Container) -> RunResult:
+    result: RunResult = await container.bot().run()
+    return result
+
+
+def _words_for(files: dict[str, Path | None], period: tuple[str | None, str | None]) -> Iterator[str]:
+    for name, path in files.items():
+        if path is not None:
+            yield f"exchange.simulated.{name}={path}"
+    for name, moment in zip(("time_from", "time_to"), period, strict=True):
+        if moment is not None:
+            yield f"exchange.simulated.{name}={moment}"
+
+
+def _loaded(profile: str | None, overrides: list[str], strategy: str | None) -> LoadedSettings:
+    """Return the settings, with one strategy instead of the profile's when one is named."""
+    profile = profile or PROFILE
+    strategy_id = None if strategy is None else strategy.rpartition(".")[2]
+    if strategy is not None:
+        others = [word for word in overrides if not word.startswith("strategies.")]
+        simulated = load_settings(profile, others).settings.exchange.simulated
+        symbol = simulated.data_symbol or simulated.instruments[0].symbol
+        named = f"strategies.{strategy_id}"
+        overrides = [f"{named}.strategy={strategy}", f"{named}.symbols={json.dumps([symbol])}", *overrides]
+    loaded = load_settings(profile, overrides)
+    settings = loaded.settings
+    if settings.exchange.adapter != "simulated":
+        adapter = settings.exchange.adapter
+        raise UsageRefused(f"a backtest runs on the simulated exchange, and exchange.adapter is {adapter}")
+    if settings.exchange.simulated.candles is None and settings.exchange.simulated.trades is None:
+        raise UsageRefused("a backtest needs data: give it with --candles FILE")
+    if not settings.strategies:
+        raise UsageRefused("a backtest needs a strategy: give it with --strategy NAME, or a profile that has one")
+    return loaded if strategy_id is None else loaded.with_strategy(strategy_id)
+
+
+def _origin(loaded: LoadedSettings) -> dict[str, Any]:
+    """Return what a run follows from: the same gives the same, byte for byte."""
+    simulated = loaded.settings.exchange.simulated
+    files = [path for path in (simulated.candles, simulated.trades, simulated.mark, simulated.funding) if path]
+    return {
+        "version": version("perps-bot"),
+        "seed": simulated.seed,
+        "data": {str(path): sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()},
+        "settings": sha256(loaded.settings.model_dump_json().encode()).hexdigest(),
+    }
+
+
+def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[str, str]]:
+    for name, label in LABELS.items():
+        yield label, _text(name, getattr(statistics, name))
+    for name in ("fees", "funding", "liquidations", "orders", "fills", "equity"):
+        yield name, str(document[name])
+
+
+def _text(name: str, value: float | None) -> str:
+    if value is None:
+        return "not defined"
+    if name in PERCENT:
+        return f"{100 * value:.2f} %"
+    if name == "max_drawdown_s":
+        return f"{value / 86_400:.1f} days"
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
+
+
+def _print(document: dict[str, Any], statistics: Statistics) -> None:
+    table = Table(title=f"{document['time_first']} to {document['time_last']}", show_header=False)
+    for label, value in _rows(document, statistics):
+        table.add_row(label, value)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{document['bars']} bars in {document['elapsed_s']:.1f} s, {document['bars_per_second']:.0f} a second"
+    )

@@ -1,0 +1,91 @@
+"""``backtest`` as a person meets it: the same bot, and what it came to."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.domain.market import SECOND_NS
+from tests.builders import START_NS
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def candles(tmp_path_factory):
+    """Two days of minutes that rise and fall by a hundred every two hours."""
+    path = tmp_path_factory.mktemp("data") / "candles.csv"
+    rows = ["ts,open,high,low,close,volume"]
+    for minute in range(2880):
+        price = 30_000 + abs(minute % 240 - 120)
+        rows.append(f"{START_NS + minute * 60 * SECOND_NS},{price},{price + 2},{price - 2},{price + 1},5")
+    path.write_text("\n".join(rows))
+    return path
+
+
+def app(*words, folder):
+    return subprocess.run(
+        [sys.executable, "-m", "app", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+    )
+
+
+def test_it_prints_what_the_run_came_to(candles, tmp_path):
+    told = app("backtest", "--candles", str(candles), "--strategy", "trend", folder=tmp_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    for word in ("return", "Sharpe", "max drawdown", "profit factor", "buy and hold", "2880 bars"):
+        assert word in told.stdout
+
+
+def test_it_trades_as_a_run_of_the_same_settings_does(candles, tmp_path):
+    """The same orders and fills, byte for byte; and as a document the keys of a run."""
+    words = ("--set", f"exchange.simulated.candles={candles}", "--json")
+    strategy = ("--set", "strategies.trend.strategy=trend", "--set", 'strategies.trend.symbols=["BTC/USDT:USDT"]')
+    ran = json.loads(app("run", "--profile", "backtest", *strategy, *words, folder=tmp_path).stdout)
+    tested = json.loads(app("backtest", "--strategy", "trend", *words, folder=tmp_path).stdout)
+    assert tested["orders_digest"] == ran["orders_digest"]
+    assert tested["orders"] == ran["orders"] > 10
+    assert ran.keys() < tested.keys()
+    assert tested["statistics"]["round_trips"] > 5
+    assert len(tested["reproduce"]["data"][str(candles)]) == 64
+
+
+def test_parameters_and_times_are_set_from_the_command_line(candles, tmp_path):
+    told = app(
+        "backtest", "--candles", str(candles), "--strategy", "trend", "--from", "2026-01-02T00:00:00Z",
+        "--to", "2026-01-02T06:00:00Z", "--set", "strategies.trend.params.fast=3", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert json.loads(told.stdout)["bars"] == 360
+
+
+def test_a_report_is_one_page_that_needs_no_network(candles, tmp_path):
+    pytest.importorskip("plotly", reason="the drawing library is not installed: pip install '.[research]'")
+    told = app("backtest", "--candles", str(candles), "--strategy", "trend", "--report", "page.html", folder=tmp_path)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert told.returncode == 0
+    assert "Drawdown, % of the peak" in page
+    assert '<script src="http' not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--strategy", "trend"), 2, "a backtest needs data: give it with --candles FILE"),
+        (("--candles", "CANDLES"), 2, "a backtest needs a strategy"),
+        (("--candles", "nowhere.csv", "--strategy", "trend"), 4, "there is no such file"),
+        (("--candles", "CANDLES", "--strategy", "trendy"), 3, "there is no strategy 'trendy'"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(candles, tmp_path, words, code, sentence):
+    told = app("backtest", *(str(candles) if word == "CANDLES" else word for word in words), folder=tmp_path)
+    assert told.returncode == code
+    assert sentence in told.stderr
+    assert "Traceback" not in told.stderr
