@@ -11,7 +11,6 @@ import pytest
 from app.domain.market import SECOND_NS
 from tests.builders import START_NS
 
-
 ROOT = Path(__file__).parents[2]
 
 
