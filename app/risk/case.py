@@ -6,7 +6,7 @@ from decimal import Decimal
 from app.domain.instrument import Instrument
 from app.domain.money import ZERO
 from app.domain.order import Order
-from app.ports.books import Books
+from app.ports.books import Books, WorkingOrder
 from app.risk.exposure import NO_EXPOSURE, Exposure, exposure_with
 
 
@@ -29,6 +29,7 @@ class OrderCase:
         "order",
         "portfolio",
         "price",
+        "working",
         "working_symbols",
     )
 
@@ -42,6 +43,8 @@ class OrderCase:
         """Number of all orders that may still fill."""
         self.working_symbols: Collection[str] = books.working_symbols if self.open_orders else ()
         """The symbols with orders that may still fill."""
+        self.working: Collection[WorkingOrder] = books.working(order.symbol) if self.working_symbols else ()
+        """Those of the order's symbol."""
         self.mark: Decimal | None = portfolio.mark(order.symbol)
         self.price: Decimal | None = order.price or order.trigger_price or self.mark
         """What it executes at as far as is known: its own price, else its trigger, else the mark."""

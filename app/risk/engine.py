@@ -16,7 +16,7 @@ from app.ports.books import Books
 from app.risk import account_checks, order_checks
 from app.risk.case import OrderCase
 from app.risk.guards import Breach, Guard, WatchesFills, WatchesFunding
-from app.risk.leeway import Leeway, leeway_around
+from app.risk.leeway import FOREVER_NS, Leeway, leeway_around
 from app.risk.loss_guards import ConsecutiveLosses, DailyLoss, Drawdown, FundingCost
 from app.risk.market_guards import LiquidationBuffer, MarginRatio, MarkStaleness, VolatilityBreaker
 from app.settings.models import RiskSettings
@@ -196,7 +196,9 @@ class RiskEngine:
             self._looks_to_skip -= 1
             return
         leeway = leeway_around(books)
-        until_ns = min([guard.calm_until(leeway, books) for guard in self._guards])
+        until_ns = FOREVER_NS
+        for guard in self._guards:
+            until_ns = min(until_ns, guard.calm_until(leeway, books))
         if until_ns > now_ns:
             self._leeway, self._calm_until_ns = leeway, until_ns
         else:
