@@ -312,10 +312,11 @@ class ExecutionCoordinator(BaseCoordinator):
             else:
                 self._trading_state.clear_reason(change.owner, change.code)
             self._save_risk()
-        for day in self._risk.closed_days():
-            self._record(day)
-            self._publish(day)
-            self._save_risk()
+        if self._risk.has_closed_days:
+            for day in self._risk.closed_days():
+                self._record(day)
+                self._publish(day)
+                self._save_risk()
 
     # -- account -------------------------------------------------------------------------------------------------
 
