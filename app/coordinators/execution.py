@@ -336,16 +336,20 @@ class ExecutionCoordinator(BaseCoordinator):
             else:
                 self._trading_state.clear_reason(change.owner, change.code)
             self._save_risk()
-        for day in self._risk.closed_days():
-            self._record(day)
-            self._publish(day)
-            self._save_risk()
+        if self._risk.has_closed_days:
+            for day in self._risk.closed_days():
+                self._record(day)
+                self._publish(day)
+                self._save_risk()
 
     # -- account -------------------------------------------------------------------------------------------------
 
     def _on_order(self, event: OrderEvent) -> None:
         tracked = self._tracker.apply(event)
-        self._record(event)
+        try:
+            self._journal.append(event)
+        except JournalFailed as error:
+            self._send_point.store_failed(error)
         self._publish(event)
         if self._progress is not None:
             self._progress.set()
@@ -373,7 +377,10 @@ class ExecutionCoordinator(BaseCoordinator):
         if entry is None:
             return
         tracked = self._tracker.fill(fill)
-        self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
+        try:
+            self._journal.append(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
+        except JournalFailed as error:
+            self._send_point.store_failed(error)
         self._risk.on_fill(fill, entry, self._books)
         self._publish(fill)
         self._look()
@@ -449,14 +456,14 @@ class ExecutionCoordinator(BaseCoordinator):
         pursuit = self._pursuits.get(symbol)
         if pursuit is None or self._opening:
             return
-        held = self._portfolio.position(symbol).contracts
+        held, tracker = self._portfolio.position(symbol).contracts, self._tracker
         if held and not pursuit.void and held * pursuit.target.contracts <= ZERO:
             # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
             self._unfinished.add(symbol)
         todo = plan(
             pursuit,
             held,
-            self._tracker.working(symbol),
+            tracker.working(symbol) if tracker.open_orders else (),
             self._books.instruments[symbol],
             self._portfolio.account_id,
             self._books.clock.now_ns,

@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from app.domain.errors import InvalidOrder
-from app.domain.money import ZERO, plain, to_ledger
+from app.domain.money import ONE, ZERO, plain, to_ledger
 
 
 class MarginTier(msgspec.Struct, frozen=True):
@@ -71,11 +71,11 @@ class Instrument(msgspec.Struct, frozen=True):
 
     def round_price(self, price: Decimal) -> Decimal:
         """Return ``price`` rounded half-even to the tick."""
-        return (price / self.tick_size).quantize(Decimal(1), ROUND_HALF_EVEN) * self.tick_size
+        return (price / self.tick_size).quantize(ONE, ROUND_HALF_EVEN) * self.tick_size
 
     def round_contracts(self, contracts: Decimal) -> Decimal:
         """Return ``contracts`` cut towards zero to the lot."""
-        return (contracts / self.lot_size).quantize(Decimal(1), ROUND_DOWN) * self.lot_size
+        return (contracts / self.lot_size).quantize(ONE, ROUND_DOWN) * self.lot_size
 
     def tier(self, notional: Decimal) -> MarginTier:
         """Return the margin tier of a position worth ``notional`` (unsigned, settlement currency)."""

@@ -12,6 +12,7 @@ import msgspec
 from app.domain.errors import CurrencyMismatch
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 LEDGER_QUANTUM = Decimal("0.00000001")
 """The smallest amount the ledger keeps, in any currency."""
 

@@ -175,7 +175,10 @@ class SendPoint:
             return
         client_order_id = order.client_order_id
         books.tracker.sent(client_order_id)
-        self._record(OrderSent(client_order_id, books.clock.now_ns))
+        try:
+            self._journal.append(OrderSent(client_order_id, books.clock.now_ns))
+        except JournalFailed as error:
+            self._restrict(error)
         self._order_entry.submit(order)
 
     def _withdraw(self, tracked: TrackedOrder, reason: str) -> None:
@@ -191,7 +194,7 @@ class SendPoint:
         self._publish(record)
         return denial
 
-    def _record(self, *records: CancelIntended | OrderCanceled | OrderDenied | OrderSent) -> None:
+    def _record(self, *records: CancelIntended | OrderCanceled | OrderDenied) -> None:
         try:
             self._journal.append(*records)
         except JournalFailed as error:

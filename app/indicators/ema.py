@@ -19,6 +19,6 @@ class Ema(msgspec.Struct):
     def update(self, price: Decimal | float) -> float:
         """Take the next price in; return the average."""
         value = self.value
-        latest = float(price)
+        latest = price if type(price) is float else float(price)
         self.value = latest if value is None else value + (latest - value) * 2.0 / (self.period + 1)
         return self.value

@@ -43,6 +43,10 @@ class Risk(RiskView, Protocol):
     def keep_raised(self, codes: Collection[str]) -> None:
         """Forget what was raised and is not among ``codes``: while its cause lasts, it is raised again."""
 
+    @property
+    def has_closed_days(self) -> bool:
+        """Whether a day has ended since ``closed_days`` was called last, as far as the latest look tells."""
+
     def closed_days(self) -> Sequence[DayClosed]:
         """Return the days that ended since the last call."""
 

@@ -16,7 +16,7 @@ from app.ports.books import Books
 from app.risk import account_checks, order_checks
 from app.risk.case import OrderCase
 from app.risk.guards import Breach, Guard, WatchesFills, WatchesFunding
-from app.risk.leeway import Leeway, leeway_around
+from app.risk.leeway import FOREVER_NS, Leeway, leeway_around
 from app.risk.loss_guards import ConsecutiveLosses, DailyLoss, Drawdown, FundingCost
 from app.risk.market_guards import LiquidationBuffer, MarginRatio, MarkStaleness, VolatilityBreaker
 from app.settings.models import RiskSettings
@@ -80,6 +80,7 @@ class RiskEngine:
         self._calm_until_ns = 0
         self._revision = -1
         self._looks_to_skip = 0
+        self.has_closed_days = False
 
     def check(self, order: Order, books: Books) -> Denial | None:
         """Return why ``order`` must not be sent, or None: the first rule of the list that it breaks."""
@@ -103,6 +104,7 @@ class RiskEngine:
                 breach = Breach(Severity.REDUCE_ONLY, f"guard failed: {type(error).__name__}: {error}", "a verdict")
             if breach is not None or (held and name in held):
                 self._compare(name, breach, now_ns, changes)
+        self.has_closed_days = bool(self._days.closed)
         if self._failure is not None:
             # It missed something that it must know: it cannot be trusted again in this run.
             self._compare(WATCH_FAILED, self._failure, now_ns, changes)
@@ -122,15 +124,15 @@ class RiskEngine:
         except Exception as error:  # noqa: BLE001 - as in look
             self._note_failure(error)
             return True
-        leeway = self._leeway_at(time_ns, books)
-        if wild or leeway is None:
+        leeway = self._leeway
+        if wild or leeway is None or not self._is_calm(time_ns, books):
             return True
         room = leeway.rooms.get(symbol)
         return room is not None and not room.low <= price <= room.high
 
     def on_timer(self, now_ns: int, books: Books) -> bool:
         """Take notice of the time; return whether the guards must look."""
-        return self._leeway_at(now_ns, books) is None
+        return self._leeway is None or not self._is_calm(now_ns, books)
 
     def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
         """Take notice of an applied fill."""
@@ -155,7 +157,8 @@ class RiskEngine:
 
     def closed_days(self) -> Sequence[DayClosed]:
         """Return the days that ended since the last call."""
-        return self._days.closed_days() if self._days.closed else []
+        self.has_closed_days = False
+        return self._days.closed_days()
 
     def figures(self) -> Mapping[str, str]:
         """Return the value and limit of each guard, by its name, as text for people."""
@@ -180,15 +183,15 @@ class RiskEngine:
         self._held = saved.held
         self._leeway = None
 
-    def _leeway_at(self, now_ns: int, books: Books) -> Leeway | None:
-        """Return the leeway that still holds; None when the account has changed, or the time is over."""
-        if self._leeway is None or books.portfolio.revision != self._revision:
-            return None
+    def _is_calm(self, now_ns: int, books: Books) -> bool:
+        """Whether the leeway still holds: not when the account has changed, or its time is over."""
+        if books.portfolio.revision != self._revision:
+            return False
         if now_ns >= self._calm_until_ns:
             self._days.note(books.portfolio.equity)
-            return None
+            return False
         stale = self._staleness
-        return None if now_ns > stale.due_ns and stale.look(books, ZERO, now_ns) is not None else self._leeway
+        return now_ns <= stale.due_ns or stale.look(books, ZERO, now_ns) is None
 
     def _find_leeway(self, books: Books, now_ns: int) -> None:
         """Ask the guards, which have found nothing wrong, how long they need not look."""
@@ -196,7 +199,9 @@ class RiskEngine:
             self._looks_to_skip -= 1
             return
         leeway = leeway_around(books)
-        until_ns = min([guard.calm_until(leeway, books) for guard in self._guards])
+        until_ns = FOREVER_NS
+        for guard in self._guards:
+            until_ns = min(until_ns, guard.calm_until(leeway, books))
         if until_ns > now_ns:
             self._leeway, self._calm_until_ns = leeway, until_ns
         else:

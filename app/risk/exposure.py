@@ -5,11 +5,10 @@ from decimal import Decimal
 
 import msgspec
 
-from app.domain.money import ZERO
+from app.domain.money import ONE, ZERO
 from app.domain.order import Order, Side
 from app.ports.books import Books
 
-ONE = Decimal(1)
 _BUY = Side.BUY
 
 

@@ -106,7 +106,7 @@ def self_trade(case: OrderCase, limits: RiskSettings) -> Denial | None:
     order = case.order
     if order.type in CONDITIONAL:
         return None
-    for item in case.books.working(order.symbol):
+    for item in case.working:
         resting = item.order
         if resting.side is order.side or resting.price is None or resting.type is not OrderType.LIMIT:
             continue

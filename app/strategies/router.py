@@ -68,14 +68,14 @@ class StrategyRouter:
         self._on_failure(strategy, self._failed[strategy])
 
     def _on_bar(self, bar: Bar) -> Sequence[Target]:
-        targets: list[Target] = []
+        targets: tuple[Target, ...] = NOTHING
         for subscription in self._bars.get(bar.symbol, ()):
             closed = subscription.feed.on_bar(bar)
             if closed is not None:
                 for ask in subscription.asks:
                     target = ask(closed)
                     if target is not None:
-                        targets.append(target)
+                        targets = (*targets, target)
         return targets
 
     def _on_time(self, event: Trade | Timer) -> Sequence[Target]:
@@ -133,7 +133,7 @@ class StrategyRouter:
         view, failed = self._view, self._failed
 
         def ask(event: StreamEvent) -> Target | None:
-            if strategy in failed:
+            if failed and strategy in failed:
                 return None
             try:
                 target = call(event, view)

@@ -9,6 +9,7 @@ EPOCH_MAX = 999_999
 SEQUENCE_DIGITS = 6
 """Digits that a sequence is padded to; it may outgrow them: 36 characters hold ten billion ids a start."""
 DISCRIMINATOR_LENGTH = 6
+_PADDED = f"0{SEQUENCE_DIGITS}d"
 
 
 class SequentialIds:
@@ -34,7 +35,7 @@ class SequentialIds:
     def next_client_order_id(self) -> str:
         """Return an id that this account has never used."""
         self._sequence += 1
-        return f"{self._prefix}{self._sequence:0{SEQUENCE_DIGITS}d}"
+        return self._prefix + format(self._sequence, _PADDED)
 
     def is_ours(self, client_order_id: str) -> bool:
         """Whether this account's bot made an id, in this start or in an earlier one."""

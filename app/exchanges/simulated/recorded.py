@@ -7,6 +7,7 @@ file has no price the bar's own stand in for it, and are said to.
 from bisect import bisect_left
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,8 @@ from app.exchanges.simulated.errors import BadDataFile
 if TYPE_CHECKING:
     import polars as pl
 
-PRICES_KEPT_MAX = 200_000
-CHUNK_ROWS = 10000
-"""Rows that are events at once: enough to spread the cost of a slice, few enough to keep memory flat."""
+CHUNK_ROWS = 2000
+"""Rows that are events at once: enough to spread the cost of a slice, few enough to stay in the processor's caches."""
 
 
 class DataReport(msgspec.Struct):
@@ -37,19 +37,6 @@ class DataReport(msgspec.Struct):
     rounded_to_tick: int = 0
     without_mark: int = 0
     """Bars that the mark file has no price for."""
-
-
-class _Prices(dict[int, Decimal]):
-    """Prices by their number of ticks. They repeat, from bar to bar and within one: each is made once."""
-
-    def __init__(self, tick_size: Decimal) -> None:
-        super().__init__()
-        self._tick_size = tick_size
-
-    def __missing__(self, ticks: int) -> Decimal:
-        """Make a price; a positive one that rounds to nothing is one tick."""
-        price = self[ticks] = max(1, ticks) * self._tick_size
-        return price
 
 
 class _Position(msgspec.Struct):
@@ -73,7 +60,6 @@ class RecordedMarket:
         self.report = DataReport()
         self._instrument = instrument
         self._tick = float(instrument.tick_size)
-        self._prices = _Prices(instrument.tick_size)
         if candles is not None:
             self._path, self._frame = candles, read_columns(candles, PRICES, ("volume",))
             check_bars(candles, self._frame)
@@ -95,6 +81,9 @@ class RecordedMarket:
         self._chunk_events = 0
         self._offset = 0
         self._look_over()
+        # Once for the whole file: a chunk is too small to spread what starting a column's operation costs.
+        names = PRICES if self._interval_s else ("price",)
+        self._frame = self._frame.with_columns([self._ticks(self._frame, name) for name in names])
 
     # -- MarketSource --------------------------------------------------------------------------------------------
 
@@ -140,8 +129,11 @@ class RecordedMarket:
         """Go on where ``state`` was taken."""
         position = msgspec.json.decode(payload, type=_Position)
         self._row, self._chunk, self._chunk_events, self._offset = position.row, [], 0, 0
-        if position.offset and self._load_chunk():
-            self._offset = position.offset
+        left = position.offset
+        # Where it was saved, more rows may have been events at once.
+        while left and self._load_chunk():
+            self._offset = min(left, self._chunk_events)
+            left -= self._offset
 
     # -- chunks --------------------------------------------------------------------------------------------------
 
@@ -157,15 +149,13 @@ class RecordedMarket:
         return True
 
     def _bars(self, frame: "pl.DataFrame", *, plain: bool = False) -> list[MarketEvent]:
-        symbol, interval_s = self._instrument.symbol, self._interval_s
-        interval_ns = interval_s * SECOND_NS
-        columns = [self._decimals(frame, name) for name in PRICES]
-        bars: list[MarketEvent] = [
-            Bar(symbol, time_ns + interval_ns, interval_s, open_, high, low, close, volume)
-            for time_ns, open_, high, low, close, volume in zip(
-                frame["time"].to_list(), *columns, self._volumes(frame), strict=True
-            )
-        ]
+        interval_s = self._interval_s
+        closes_ns = (frame["time"] + interval_s * SECOND_NS).to_list()
+        columns = [self._decimals(frame[name]) for name in PRICES]
+        # Bars are made by map, which needs no bytecode for each: it is done for every bar of a run.
+        bars: list[MarketEvent] = list(
+            map(Bar, repeat(self._instrument.symbol), closes_ns, repeat(interval_s), *columns, self._volumes(frame))
+        )
         if plain or not (self._has_marks or self._funding):
             return bars
         events: list[MarketEvent] = []
@@ -190,7 +180,7 @@ class RecordedMarket:
         return events
 
     def _trades(self, frame: "pl.DataFrame") -> list[MarketEvent]:
-        symbol, prices = self._instrument.symbol, self._decimals(frame, "price")
+        symbol, prices = self._instrument.symbol, self._decimals(frame["price"])
         sizes = [Decimal(text or 0) for text in self._texts(frame, "contracts")]
         sides = frame["side"].to_list() if "side" in frame.columns else ["buy"] * len(prices)
         return [
@@ -198,14 +188,16 @@ class RecordedMarket:
             for time_ns, price, size, side in zip(frame["time"].to_list(), prices, sizes, sides, strict=True)
         ]
 
-    def _decimals(self, frame: "pl.DataFrame", name: str) -> list[Decimal]:
-        """Return a column of prices on the tick."""
+    def _ticks(self, frame: "pl.DataFrame", name: str) -> "pl.Series":
+        """Return a column of prices as numbers of ticks; a positive one that rounds to nothing is one tick."""
         import polars as pl  # noqa: PLC0415 - imported already, by whoever read the file
 
-        prices = self._prices
-        if len(prices) > PRICES_KEPT_MAX:
-            prices.clear()
-        return [prices[ticks] for ticks in (frame[name] / self._tick).round().cast(pl.Int64).to_list()]
+        return (frame[name] / self._tick).round().clip(1.0).cast(pl.Int64)
+
+    def _decimals(self, ticks: "pl.Series") -> list[Decimal]:
+        """Return a column of prices."""
+        tick_size = self._instrument.tick_size
+        return [tick_size * number for number in ticks.to_list()]
 
     def _volumes(self, frame: "pl.DataFrame") -> list[Decimal]:
         if "volume" not in frame.columns:
@@ -231,7 +223,7 @@ class RecordedMarket:
     def _read_marks(self, path: Path) -> dict[int, tuple[PriceRange, bool]]:
         frame = read_columns(path, PRICES)
         check_bars(path, frame)
-        columns = [self._decimals(frame, name) for name in PRICES]
+        columns = [self._decimals(self._ticks(frame, name)) for name in PRICES]
         close_ns = self._interval_s * SECOND_NS
         return {
             time_ns + close_ns: (PriceRange(*prices), True)
