@@ -125,14 +125,17 @@ class RiskEngine:
             self._note_failure(error)
             return True
         leeway = self._leeway
-        if wild or leeway is None or not self._is_calm(time_ns, books):
+        if leeway is None or books.portfolio.revision != self._revision:
+            return True
+        # Asked at every mark: only when a time is over must more be worked out.
+        if (time_ns >= self._calm_until_ns or time_ns > self._staleness.due_ns) and self._is_over(time_ns, books):
             return True
         room = leeway.rooms.get(symbol)
-        return room is not None and not room.low <= price <= room.high
+        return wild or (room is not None and not room.low <= price <= room.high)
 
     def on_timer(self, now_ns: int, books: Books) -> bool:
         """Take notice of the time; return whether the guards must look."""
-        return self._leeway is None or not self._is_calm(now_ns, books)
+        return self._leeway is None or books.portfolio.revision != self._revision or self._is_over(now_ns, books)
 
     def on_fill(self, fill: Fill, entry: LedgerEntry, books: Books) -> None:
         """Take notice of an applied fill."""
@@ -183,15 +186,13 @@ class RiskEngine:
         self._held = saved.held
         self._leeway = None
 
-    def _is_calm(self, now_ns: int, books: Books) -> bool:
-        """Whether the leeway still holds: not when the account has changed, or its time is over."""
-        if books.portfolio.revision != self._revision:
-            return False
+    def _is_over(self, now_ns: int, books: Books) -> bool:
+        """Whether the time of the leeway is over, or a mark has grown too old."""
         if now_ns >= self._calm_until_ns:
             self._days.note(books.portfolio.equity)
-            return False
+            return True
         stale = self._staleness
-        return now_ns <= stale.due_ns or stale.look(books, ZERO, now_ns) is None
+        return now_ns > stale.due_ns and stale.look(books, ZERO, now_ns) is not None
 
     def _find_leeway(self, books: Books, now_ns: int) -> None:
         """Ask the guards, which have found nothing wrong, how long they need not look."""

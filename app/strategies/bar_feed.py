@@ -11,13 +11,14 @@ class BarFeed:
         self.symbol = symbol
         self.interval_s = interval_s
         self._aggregator = BarAggregator(symbol, interval_s)
-        self._has_bars = False
+        self.has_bars = False
+        """Whether a bar has come."""
         self.too_coarse_s: int | None = None
         """Length of the exchange's bars when they are longer than asked for, or do not divide it: none can be built."""
 
     def on_bar(self, bar: Bar) -> Bar | None:
         """Take a bar in; return the bar of our length that is now closed, if any."""
-        self._has_bars = True
+        self.has_bars = True
         if bar.interval_s == self.interval_s:
             return bar
         if self.interval_s % bar.interval_s:
@@ -27,8 +28,8 @@ class BarFeed:
 
     def on_trade(self, trade: Trade) -> Bar | None:
         """Take a trade in; return the bar that it closed, if any."""
-        return None if self._has_bars else self._aggregator.on_trade(trade)
+        return None if self.has_bars else self._aggregator.on_trade(trade)
 
     def on_time(self, time_ns: int) -> Bar | None:
         """Return the bar whose time is over, if one was open."""
-        return None if self._has_bars else self._aggregator.advance(time_ns)
+        return None if self.has_bars else self._aggregator.advance(time_ns)

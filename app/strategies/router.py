@@ -70,7 +70,9 @@ class StrategyRouter:
     def _on_bar(self, bar: Bar) -> Sequence[Target]:
         targets: tuple[Target, ...] = NOTHING
         for subscription in self._bars.get(bar.symbol, ()):
-            closed = subscription.feed.on_bar(bar)
+            feed = subscription.feed
+            # A bar of the very length, after the first, is passed on as it is.
+            closed = bar if feed.has_bars and bar.interval_s == feed.interval_s else feed.on_bar(bar)
             if closed is not None:
                 for ask in subscription.asks:
                     target = ask(closed)
