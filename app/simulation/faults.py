@@ -34,6 +34,7 @@ class FaultKind(Term):
     EVENT_MISSING = "event_missing"
     STREAM_SILENT = "stream_silent"
     STREAM_RESET = "stream_reset"
+    STREAM_BREAKS = "stream_breaks"
     BOOK_STALE = "book_stale"
     # Reading the account.
     QUERY_FAILS = "query_fails"
@@ -63,6 +64,15 @@ class FaultKind(Term):
     FLATTEN = "flatten"
 
 
+CERTAIN_KINDS = (
+    FaultKind.CLOCK_SKEW,
+    FaultKind.PARTIAL_FILLS,
+    FaultKind.PRICE_SHOCK,
+    FaultKind.STRANGE_FILL,
+    FaultKind.STORE_SLOW,
+)
+"""Kinds that come to pass whatever the bot does at that time."""
+CERTAIN_MIN = 3
 CRASH_KINDS = tuple(kind for kind in FaultKind if kind.startswith("crash"))
 
 
@@ -91,6 +101,8 @@ def plan_of(seed: int) -> Plan:
     kinds = random.choices(tuple(FaultKind), k=random.randint(FAULTS_MIN, FAULTS_MAX))
     if random.random() < CRASHES:
         kinds.append(random.choice(CRASH_KINDS))
+    while sum(kind in CERTAIN_KINDS for kind in kinds) < CERTAIN_MIN:
+        kinds.append(random.choice(CERTAIN_KINDS))
     faults = [
         Fault(
             kind,

@@ -50,11 +50,17 @@ class VenueLink:
         self._connected = False
         self._read_fails = False
         self._read_hangs_s = 0.0
+        self._breaks = False
+        self._refuses = False
         self.is_dead = False
         self.ended = False
         self.on_submit: Callable[[Order], None] = lambda _: None
         """Called with each order before anything of it leaves."""
         self.on_sent: Callable[[], None] = lambda: None
+        self.on_taken: Callable[[StreamEvent], None] = lambda _: None
+        """Called with each event before the bot sees it."""
+        self.on_positions: Callable[[float], None] = lambda _: None
+        """Called when the positions were read, with the time at which the reading began."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -82,7 +88,14 @@ class VenueLink:
 
     def next_event(self) -> StreamEvent | None:
         """Return the next event of the stream."""
-        return self._queue.popleft() if self._queue else None
+        if self._breaks:
+            self._breaks = False
+            raise ArithmeticError("a bug in the adapter's stream")
+        if not self._queue:
+            return None
+        event = self._queue.popleft()
+        self.on_taken(event)
+        return event
 
     async def wait(self) -> None:
         """Return when there is an event."""
@@ -107,7 +120,10 @@ class VenueLink:
 
     async def positions(self) -> tuple[Position, ...]:
         """Return all that are not flat."""
-        return await self._read(lambda: self._venue.positions)
+        began = self._loop.time()
+        positions = await self._read(lambda: self._venue.positions)
+        self.on_positions(began)
+        return positions
 
     async def open_orders(self) -> tuple[OrderRecord, ...]:
         """Return the working orders."""
@@ -136,19 +152,20 @@ class VenueLink:
         if self.is_dead:
             # The process died before a byte had left.
             return
-        fault = self._take(*ORDER_FATES)
+        fault = None if self._refuses else self._take(*ORDER_FATES)
         fate = None if fault is None else fault.kind
-        if fate is FaultKind.ORDER_REJECTED:
+        if self._refuses or fate is FaultKind.ORDER_REJECTED:
+            self._refuses = False
             self._after(2 * self._one_way_s(), self._say, _refused(order, self.now_ns, "rejected"))
         elif fate is FaultKind.ORDER_RATE_LIMITED:
             self._after(2 * self._one_way_s(), self._say, _refused(order, self.now_ns, "429: too many requests"))
         elif fate is FaultKind.ORDER_NEVER_ARRIVED:
             self._after(ANSWER_S, self._lose, order, "no answer")
         elif fate is FaultKind.ORDER_ARRIVES_LATE:
-            self._loop.call_later(self._random.uniform(1.0, self._valid_s), self._arrive, order)
+            self._send_off(self._random.uniform(1.0, self._valid_s), order)
             self._after(min(ANSWER_S, 0.5), self._lose, order, "no answer")
         else:
-            self._loop.call_later(self._one_way_s(), self._arrive, order)
+            self._send_off(self._one_way_s(), order)
             if fate is FaultKind.ORDER_EXECUTED_NO_ANSWER:
                 self._after(ANSWER_S, self._lose, order, "no answer")
             elif fate is FaultKind.ORDER_ANSWER_UNREADABLE:
@@ -189,6 +206,20 @@ class VenueLink:
         """Have whoever reads next wait for ``seconds``."""
         self._read_hangs_s = seconds
 
+    def refuse_next(self) -> None:
+        """Have the venue refuse the next order."""
+        self._refuses = True
+
+    def break_stream(self) -> None:
+        """Have whoever asks for the next event meet an error that no adapter should raise."""
+        self._breaks = True
+        self._filled.set()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is told at this moment."""
+        return self._loop.time() < self._silent_until_s
+
     def interrupt(self, seconds: float, why: str) -> None:
         """Lose everything that is told from now on, for a while."""
         self._silent_until_s = self._loop.time() + seconds
@@ -219,9 +250,15 @@ class VenueLink:
         await asyncio.sleep(self._one_way_s())
         return answer
 
+    def _send_off(self, seconds: float, order: Order) -> None:
+        self._venue.travelling.add(order.client_order_id)
+        self._loop.call_later(seconds, self._arrive, order)
+
     def _arrive(self, order: Order) -> None:
         """Let an order come to the venue; whether its sender lives on does not matter."""
+        self._venue.travelling.discard(order.client_order_id)
         if self._venue.now_ns - self._venue.skew_ns > order.created_ns + int(self._valid_s * SECOND_NS):
+            self._venue.refused.add(order.client_order_id)
             self._say(_refused(order, self.now_ns, "the request is not valid any more"))
             return
         self._venue.submit(order)

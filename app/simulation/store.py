@@ -36,11 +36,13 @@ class SimulatedStore:
         self.healthy_since_s = 0.0
         """Since when it is neither slow nor refuses anything."""
 
-    def open(self, on_append: Callable[[], None], on_commit: Callable[[], None]) -> "SimulatedJournal":
+    def open(
+        self, on_append: Callable[[tuple[Record, ...]], None], on_commit: Callable[[], None]
+    ) -> "SimulatedJournal":
         """Return the journal of one more start.
 
         Args:
-            on_append: Called before records are taken in.
+            on_append: Called with records before they are taken in.
             on_commit: Called when records have become durable, before anybody is told.
         """
         self.epoch += 1
@@ -74,7 +76,7 @@ class SimulatedJournal:
         self,
         store: SimulatedStore,
         recovered: Recovered,
-        on_append: Callable[[], None],
+        on_append: Callable[[tuple[Record, ...]], None],
         on_commit: Callable[[], None],
     ) -> None:
         self._store = store
@@ -94,7 +96,8 @@ class SimulatedJournal:
 
     def append(self, *records: Record) -> "SimulatedTicket":
         """Take records in, together."""
-        self._on_append()
+        if not self._dead:
+            self._on_append(records)
         if self._dead:
             # Nobody is there any more to whom it could be said.
             return SimulatedTicket(self, self.durable + 1)

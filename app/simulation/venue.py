@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from random import Random
 
-from app.domain.events import AccountEvent, Fill, FundingPaid, StreamEvent
+from app.domain.events import AccountEvent, Fill, FundingPaid, OrderRejected, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.market import SECOND_NS, FundingRate, MarketEvent, MarkPrice, Quote, Trade
 from app.domain.order import Order, OrderType, Purpose, Side, TimeInForce
@@ -55,6 +55,10 @@ class Venue:
         """Prices rest, nobody trades, and everybody would."""
         self.arrived: Counter[str] = Counter()
         """How often each client order id was submitted."""
+        self.travelling: set[str] = set()
+        """Orders that have left their sender and are not here yet."""
+        self.refused: set[str] = set()
+        """Orders that it has definitely refused."""
         self.fills: list[Fill] = []
         self.settlements: list[FundingPaid] = []
         self.known: dict[str, OrderRecord] = {}
@@ -180,6 +184,8 @@ class Venue:
             self.fills.append(outcome)
         elif isinstance(outcome, FundingPaid):
             self.settlements.append(outcome)
+        elif isinstance(outcome, OrderRejected):
+            self.refused.add(outcome.client_order_id)
         client_order_id = getattr(outcome, "client_order_id", None)
         record = None if client_order_id is None else self._engine.order(client_order_id)
         if record is not None:

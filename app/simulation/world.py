@@ -11,18 +11,20 @@ from loguru import logger
 
 from app.domain.events import ResumeCommand, StreamEvent
 from app.domain.order import Order
+from app.domain.records import Record
 from app.domain.trading_state import HALT, OPERATOR
 from app.exchanges.simulated.translate import instrument_from
 from app.lifecycle import StartFailed
 from app.lifecycle.deadlines import now_s
 from app.settings import LoadedSettings
 from app.simulation.faults import HOUR_S, Fault, FaultKind, Plan
-from app.simulation.invariants import PUMP, Violation, Watch
+from app.simulation.invariants import PUMP, Watch
 from app.simulation.life import Life
 from app.simulation.link import VenueLink
 from app.simulation.store import SimulatedStore
 from app.simulation.trace import Trace
 from app.simulation.venue import STEP_S, Venue
+from app.simulation.violation import Violation
 from app.telemetry import RunFigures
 from app.timing import run_virtual
 
@@ -30,7 +32,9 @@ DOWN_S = (0.2, 8.0)
 """Between which the process stays down after it has died."""
 STARTS_REFUSED_MAX = 40
 RETRY_START_S = 5.0
-HEALTH_EVERY_S = 20.0
+LOOK_S = 5.0
+"""Between two looks at what must be so at any time."""
+LOOKS_PER_HEALTH = 4
 REST_S = 240.0
 """In which books and venue must come to agree once nothing goes wrong any more."""
 LOOK_EVERY_S = 5.0
@@ -86,8 +90,13 @@ class World:
             {symbol: instrument for symbol, instrument in instruments.items() if symbol in traded},
         )
         self._store = SimulatedStore(Random(f"store:{plan.seed}"))  # noqa: S311 - as above
-        self._watch = Watch(self._venue, self._store, now_s, loaded.settings.risk.position_notional_max)
+        self._watch = Watch(self._venue, self._store, now_s, loaded.settings)
         self._armed: deque[Fault] = deque()
+        self._postponed: list[Fault] = []
+        """What could not happen to a bot that was not up; it happens to the next."""
+        self._breaks = False
+        """Whether the plan broke the stream of the present life."""
+        self._at_peace = False
         self._fired: Counter[str] = Counter()
         self._life: Life | None = None
         self._ending = asyncio.Event()
@@ -108,6 +117,7 @@ class World:
         self._acts_on_bot: dict[FaultKind, Callable[[Life, Fault], None]] = {
             FaultKind.STREAM_SILENT: lambda life, fault: life.link.interrupt(fault.seconds, "no heartbeat"),
             FaultKind.STREAM_RESET: lambda life, fault: life.link.interrupt(min(fault.seconds, 5.0), "connection lost"),
+            FaultKind.STREAM_BREAKS: self._break_stream,
             FaultKind.BOOK_STALE: self._distrust_book,
             FaultKind.STRATEGY_RAISES: self._break_strategy,
             FaultKind.TASK_DIES: lambda life, _: life.link.fail_next_read(),
@@ -115,7 +125,7 @@ class World:
             FaultKind.CRASH: lambda _, fault: self._die_now(fault.kind),
             FaultKind.STOP: lambda _, fault: self._ask_to_stop(fault.kind),
             FaultKind.HALT: self._halt,
-            FaultKind.FLATTEN: lambda life, fault: life.bot.execution.flatten(fault.kind),
+            FaultKind.FLATTEN: lambda life, fault: self._flatten(life, fault.kind),
         }
         """What the plan does at its time; the other kinds wait for the call or event that they are about."""
 
@@ -169,6 +179,7 @@ class World:
         self._note("ready")
         self._life = life
         self._watch.on_ready(life)
+        self._catch_up(life)
         if resting:
             return
         asked = asyncio.ensure_future(life.container.stop_request().wait())
@@ -179,21 +190,27 @@ class World:
         self._raise_broken()
         if self._crashed:
             await self._bury(life)
-        elif self._stop_asked or life.container.stop_request().reason:
+        elif self._stop_asked:
+            await self._stop(life)
+        elif life.container.stop_request().reason:
+            self._watch.turns.on_end_by_itself(life.container.stop_request(), planned=self._breaks)
             await self._stop(life)
 
     def _born(self) -> Life:
         """Return a process that is about to start."""
         self._starts += 1
-        self._crashed, self._stop_asked = False, ""
+        self._crashed, self._breaks, self._stop_asked = False, False, ""
+        self._watch.on_born()
         self._ending.clear()
         valid_s = self._loaded.settings.execution.request_valid_s
         link = VenueLink(self._venue, Random(f"link:{self._plan.seed}:{self._starts}"), self._take, valid_s)  # noqa: S311
-        journal = self._store.open(self._on_append, self._on_commit)
+        journal = self._store.open(lambda records: self._on_append(life, records), self._on_commit)
         figures = _Figures(self._on_event)
         random = Random(f"life:{self._plan.seed}:{self._starts}")  # noqa: S311 - a simulation
         life = Life(self._loaded, link, journal, figures, random)
         link.on_submit = lambda order: self._on_submit(life, order)
+        link.on_taken = self._watch.sending.on_taken
+        link.on_positions = self._watch.sending.on_positions
         link.on_sent = lambda: self._crash_if_armed(FaultKind.CRASH_AFTER_SUBMIT)
         self._newborn = life
         return life
@@ -209,10 +226,10 @@ class World:
         self._note(f"stopping: {self._stop_asked or request.reason}")
         request.request(self._stop_asked)
         self._life = None
+        self._watch.turns.before_stop()
         errors = await life.end()
         self._raise_broken()
-        # The answers to the last cancels are on their way.
-        self._watch.on_stop(life, errors, self._venue.open_orders())
+        self._watch.turns.on_stop(life, errors, at_peace=self._at_peace)
         await life.die()
         self._note(f"stopped with {len(errors)} errors, code {request.exit_code}")
         self._store.failure = None
@@ -237,7 +254,8 @@ class World:
         self._note(f"submit {order.client_order_id} {order.side} {order.contracts} {order.symbol} {order.purpose}")
         self._crash_if_armed(FaultKind.CRASH_AT_SUBMIT)
 
-    def _on_append(self) -> None:
+    def _on_append(self, life: Life, records: tuple[Record, ...]) -> None:
+        self._guard(lambda: self._watch.on_append(life, records))
         self._crash_if_armed(FaultKind.CRASH_AT_APPEND)
 
     def _on_commit(self) -> None:
@@ -298,9 +316,19 @@ class World:
             self._fire(fault)
             return
         life = self._life
-        if life is not None and not life.link.is_dead:
-            self._acts_on_bot[fault.kind](life, fault)
-            self._fire(fault)
+        if life is None or life.link.is_dead:
+            self._postponed.append(fault)
+            return
+        self._acts_on_bot[fault.kind](life, fault)
+        self._fire(fault)
+
+    def _catch_up(self, life: Life) -> None:
+        """Have come to pass what waited for a bot that is up."""
+        postponed, self._postponed = self._postponed, []
+        for fault in postponed if not self._at_peace else ():
+            if not life.link.is_dead:
+                self._acts_on_bot[fault.kind](life, fault)
+                self._fire(fault)
 
     def _shift_clock(self, fault: Fault) -> None:
         self._venue.skew_ns = (fault.number % 9_001 - 4_500) * 1_000_000
@@ -320,6 +348,15 @@ class World:
         symbols = tuple(self._venue.instruments)
         life.link.distrust(symbols[fault.number % len(symbols)])
 
+    def _break_stream(self, life: Life, fault: Fault) -> None:
+        del fault
+        self._breaks = True
+        life.link.break_stream()
+
+    def _flatten(self, life: Life, why: str) -> None:
+        self._watch.seen.note_flatten()
+        life.bot.execution.flatten(why)
+
     def _break_strategy(self, life: Life, fault: Fault) -> None:
         life.break_strategy(fault.number)
         asyncio.get_running_loop().call_later(HALTED_S, self._ask_to_stop, "a strategy was set aside")
@@ -327,7 +364,7 @@ class World:
     def _halt(self, life: Life, fault: Fault) -> None:
         del fault
         life.bot.halt("planned")
-        self._guard(partial(self._watch.on_halt, life))
+        self._guard(partial(self._watch.turns.on_halt, life))
         asyncio.get_running_loop().call_later(HALTED_S, self._resume)
 
     def _resume(self) -> None:
@@ -335,7 +372,7 @@ class World:
         life = self._life
         if life is None or life.link.is_dead or not life.context.trading_state.current.holds(OPERATOR, HALT):
             return
-        self._watch.on_resume()
+        self._watch.turns.on_resume()
         life.bot.runtime.post(ResumeCommand(life.context.clock.now_ns, ((OPERATOR, HALT),)))
 
     def _mend_store(self) -> None:
@@ -350,22 +387,29 @@ class World:
 
     async def _look(self) -> None:
         """Ask the bot how it is, from time to time."""
+        looks = 0
         while True:
-            await asyncio.sleep(HEALTH_EVERY_S)
+            await asyncio.sleep(LOOK_S)
             life = self._life
             if life is None or life.link.is_dead:
+                continue
+            self._guard(partial(self._watch.on_look, life))
+            looks += 1
+            if looks % LOOKS_PER_HEALTH:
                 continue
             report = await life.health()
             runs = any(task.get_name() == PUMP and not task.done() for task in asyncio.all_tasks())
             if self._life is life and not self._crashed:
-                self._guard(partial(self._watch.on_health, life, report, pump_runs=runs))
+                self._guard(partial(self._watch.turns.on_health, life, report, pump_runs=runs))
 
     # -- the end -------------------------------------------------------------------------------------------------
 
     def _calm_down(self) -> None:
         """Let nothing go wrong any more."""
         self._note("calm")
+        self._at_peace = True
         self._armed.clear()
+        self._postponed.clear()
         self._store.failure, self._store.slow_until_s = None, 0.0
         self._venue.is_calm = True
         self._venue.fills_part_of_volume = False
@@ -375,28 +419,37 @@ class World:
 
     async def _come_to_rest(self, life: Life) -> None:
         """Wait until books and venue agree, twice in a row."""
-        agreed, apart, bare = 0, ["not looked at"], ["not looked at"]
+        agreed, apart, bare, held_back = 0, ["not looked at"], ["not looked at"], ["not looked at"]
         ends = now_s() + REST_S
         while agreed < 2 and now_s() < ends:
             await asyncio.sleep(LOOK_EVERY_S)
             self._raise_broken()
-            apart, bare = self._watch.differences(life), self._watch.unprotected(life)
-            agreed = 0 if apart or bare else agreed + 1
+            apart, bare = self._watch.positions.differences(life), self._watch.positions.unprotected(life)
+            held_back = self._watch.turns.held_back(life)
+            agreed = 0 if apart or bare or held_back else agreed + 1
         if apart:
             raise Violation("books_equal_the_venue", "; ".join(apart))
         if bare:
             raise Violation("positions_are_protected", "; ".join(bare))
+        if held_back:
+            raise Violation("bot_comes_up", f"nothing is wrong, and trading is held back: {'; '.join(held_back)}")
         self._watch.on_rest(life)
 
     async def _wind_up(self, life: Life) -> None:
-        """Flatten, and stop."""
-        life.bot.execution.flatten("the hour is over")
+        """Flatten, in one of three seeds from a halt, in one of two with the first exit refused; and stop."""
+        if self._plan.seed % 3 == 0:
+            life.bot.halt("the hour is over")
+        if self._plan.seed % 2 == 0:
+            life.link.refuse_next()
+        self._flatten(life, "the hour is over")
         ends = now_s() + FLATTEN_S
         while self._venue.positions and now_s() < ends:
             await asyncio.sleep(LOOK_EVERY_S)
             self._raise_broken()
         if self._venue.positions:
-            raise Violation("exits_get_through", f"{FLATTEN_S:g} s after a flatten: {self._watch.differences(life)}")
+            raise Violation(
+                "exits_get_through", f"{FLATTEN_S:g} s after a flatten: {self._watch.positions.differences(life)}"
+            )
         self._stop_asked = "the hour is over"
         await self._stop(life)
 
