@@ -17,6 +17,9 @@ from tests.postgres_server import start_or_skip
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis_settings.load_profile("repeatable")
 
+SETTINGS = ("storage.backend=sqlite", "account.leverage=5")
+"""What the container of the tests has otherwise than the profile ``benchmark``."""
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
@@ -54,7 +57,7 @@ def journal():
 @pytest.fixture
 def container(exchange, journal):
     """The real container, on a scripted exchange and a journal in memory; no strategy unless a test adds one."""
-    made = Container(loaded=load_settings("benchmark", ["storage.backend=sqlite", "account.leverage=5"]))
+    made = Container(loaded=load_settings("benchmark", SETTINGS))
     made.exchange.override(providers.Object(exchange))
     made.journal.override(providers.Object(journal))
     made.strategies.override(providers.Object(()))

@@ -40,6 +40,7 @@ from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, plan
+from app.execution.reconciliation import CONFIRMED
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
@@ -54,6 +55,8 @@ UNPROTECTED = "unprotected:"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
+LOOK_EVERY_S = 0.1
+"""Wall time between looks at what a stop waits for."""
 _ENTRY = Purpose.ENTRY
 
 
@@ -177,21 +180,28 @@ class ExecutionCoordinator(BaseCoordinator):
         )
 
     async def drain(self) -> None:
-        """Work the stop policy off: cancel what works, or flatten, and wait until the exchange confirms."""
+        """Work the stop policy off: cancel what works, or flatten, and wait until the exchange confirms.
+
+        What protects a position must rest there, too: a stop that still waited for the store would never leave, and
+        the position would be bare for as long as the bot is down.
+        """
         policy = self._settings.execution.stop_policy
         self._trading_state.raise_reason("lifecycle", "stopping", Severity.REDUCE_ONLY, f"stop policy {policy}")
         try:
-            if policy == "keep" or self._send_point.lost is not None:
+            if self._send_point.lost is not None:
                 return
-            for tracked in self._tracker.all_working():
+            for tracked in self._tracker.all_working() if policy != "keep" else ():
                 if policy == "flatten" or not tracked.order.is_protective:
                     self._send_point.cancel(tracked, f"stop policy {policy}")
             if policy == "flatten":
                 self.flatten("stop policy flatten")
             progress = self._progress = asyncio.Event()
-            while self.left_over():
+            while self.left_over() or self.unconfirmed_protection():
                 progress.clear()
-                await progress.wait()
+                # Bounded: that an order is withdrawn, because the store has it only now, is no fact of the account.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await progress.wait()
         finally:
             self._save_state()
         failure = self._journal.failure
@@ -236,6 +246,14 @@ class ExecutionCoordinator(BaseCoordinator):
         if policy == "flatten":
             left += [f"position {position.contracts} {position.symbol}" for position in self._portfolio.positions]
         return left
+
+    def unconfirmed_protection(self) -> list[str]:
+        """Return the protective orders that are on their way to the exchange, or on their way out, for people."""
+        return [
+            words_of(item)
+            for item in self._tracker.all_working()
+            if item.order.is_protective and (item.cancel_requested or item.status not in CONFIRMED)
+        ]
 
     # -- stages --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from app.lifecycle import CoordinatorContext
 from app.lifecycle.deadlines import now_s
 from app.ports.control import Reply, Request
 from app.ports.exit_codes import ExitCode
+from app.ports.journal import JournalFailed
 
 POLL_S = 0.02
 """Between looks at whether the exchange has confirmed."""
@@ -61,14 +62,32 @@ class OperatorDesk:
     async def _halt(self, request: Request) -> Reply:
         self.halt(request.reason or "halted by hand")
         execution, lines = self._context().execution, ["trading is halted: nothing grows until python -m app resume"]
-        await _until(lambda: not execution.growing(), request.wait_s)
+        is_recorded = self._promise()
+        await _until(lambda: not execution.growing() and is_recorded(), request.wait_s)
         left, failure = execution.growing(), self._context().journal.failure
         held = self._positions(self._context().instruments)
         lines += _list("still working, and asked for again until the exchange confirms", left)
         lines += _list("kept with their protection; python -m app flatten closes them", held)
         if failure is not None:
             lines.append(f"this halt is not on record and ends with the process: {failure}")
-        return Reply(ExitCode.UNCLEAN_STOP if left or failure else ExitCode.CLEAN, tuple(lines))
+        elif not is_recorded():
+            lines.append("this halt is not on record yet: should the process die now, halt its next start")
+        is_done = not left and failure is None and is_recorded()
+        return Reply(ExitCode.CLEAN if is_done else ExitCode.UNCLEAN_STOP, tuple(lines))
+
+    def _promise(self) -> Callable[[], bool]:
+        """Return what says whether all that was put on record up to now survives the process, or never will.
+
+        An operator who was told that trading is halted must find it halted after a crash in the very next moment.
+        """
+        journal = self._context().journal
+        try:
+            ticket = journal.append()
+        except JournalFailed:
+            return lambda: True
+        # That somebody waits makes a journal that gathers records commit.
+        ticket.when_durable(lambda: None)
+        return lambda: ticket.durable or journal.failure is not None
 
     async def _resume(self, request: Request) -> Reply:
         trading_state, wall_s = self._context().trading_state, int(self._wall_s())

@@ -44,7 +44,7 @@ class Journal(Protocol):
     """Append-only. Order of appending is order of commit: a crash keeps a prefix."""
 
     def append(self, *records: Record) -> Ticket:
-        """Take records in, together. Returns at once.
+        """Take records in, together. Returns at once. Without any, the ticket is for all that were taken in before.
 
         Raises:
             JournalFailed: The store cannot take any more; new orders must stop. It is a ``LeaseLost``, and stays one,

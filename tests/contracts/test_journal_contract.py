@@ -75,6 +75,16 @@ def test_a_first_start_finds_nothing(opened):
 
 
 @every
+def test_a_ticket_without_records_is_for_all_that_were_taken_in_before(opened):
+    journal = opened()
+    journal.append(intended())
+    ticket = journal.append()
+    called = []
+    ticket.when_durable(lambda: called.append("durable"))
+    assert (ticket.durable, called) == (True, ["durable"])
+
+
+@every
 def test_what_waits_for_a_record_is_called_once_it_is_durable(opened):
     journal = opened()
     called = []

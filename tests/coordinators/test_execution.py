@@ -1,5 +1,6 @@
 """What the execution coordinator does with targets, facts, restrictions and stops."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -23,9 +24,10 @@ from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderIntended, StateSaved
 from app.domain.trading_state import TradingLevel
-from app.lifecycle import HealthState, StartFailed
+from app.lifecycle import Deadlines, HealthState, StartFailed
+from app.settings import load_settings
 from tests.builders import BTC, START_NS, bar, fill, funding_paid, mark, order, order_record, target
-from tests.conftest import settle
+from tests.conftest import SETTINGS, settle
 
 LONG = Decimal("0.5")
 
@@ -251,6 +253,8 @@ async def test_a_restart_finds_orders_and_positions_and_takes_in_what_was_missed
     await settle()
     await open_long(container.bot(), exchange)
     stop = exchange.submitted[-1]
+    exchange.tell(OrderAccepted(stop.client_order_id, "V2", BTC, START_NS))
+    await settle()
     exchange.held = (Position(BTC, LONG, Decimal(50)),)
     exchange.working = (order_record(stop, OrderStatus.OPEN),)
     await container.shutdown_resources()
@@ -266,6 +270,33 @@ async def test_a_restart_finds_orders_and_positions_and_takes_in_what_was_missed
     assert context.portfolio.balance == Decimal(9995)
     assert context.trading_state.current.level is TradingLevel.ACTIVE
     await container.shutdown_resources()
+
+
+@pytest.mark.parametrize("policy", ["cancel", "keep"])
+async def test_a_stop_waits_until_the_protection_rests_at_the_exchange(container, exchange, journal, policy):
+    """The stop-loss still waits for the store when the stop begins: the position would be bare until the next start."""
+    container.loaded.override(
+        providers.Object(load_settings("benchmark", [*SETTINGS, f"execution.stop_policy={policy}"]))
+    )
+    container.deadlines.override(providers.Object(Deadlines(drain_s=5)))
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    container.bot().execution.pursue([target(LONG, stop=Decimal(90))])
+    [entry] = exchange.submitted
+    journal.delayed = True
+    exchange.tell(filled_of(entry, "t1", "100"))
+    await settle()
+    assert exchange.submitted == [entry]
+    assert [text.partition(" ")[0] for text in container.bot().execution.unconfirmed_protection()] == ["sell"]
+
+    stopping = asyncio.ensure_future(container.shutdown_resources())
+    await settle()
+    journal.commit()
+    stop = exchange.submitted[-1]
+    assert stop.purpose is Purpose.STOP_LOSS
+    exchange.tell(OrderAccepted(stop.client_order_id, "V2", BTC, START_NS))
+    await stopping
 
 
 async def test_a_foreign_position_refuses_the_start(container, exchange, journal):

@@ -176,6 +176,27 @@ async def test_a_halt_is_done_when_the_exchange_has_confirmed(ready, exchange):
     assert not ready.execution.growing()
 
 
+async def test_a_halt_is_done_when_it_survives_the_process(container):
+    """Whoever was told that trading is halted finds it halted, should the bot die in the next moment."""
+    journal = FakeJournal()
+    container.journal.override(providers.Object(journal))
+    await container.init_resources()
+    journal.delayed = True
+    desk = container.bot().runtime._desk
+
+    early = await desk.answer(Request("halt", wait_s=0))
+    assert early.code is ExitCode.UNCLEAN_STOP
+    assert "this halt is not on record yet: should the process die now, halt its next start" in early.lines
+
+    late = asyncio.ensure_future(desk.answer(Request("halt", wait_s=5)))
+    await settle()
+    assert not late.done()
+    journal.commit()
+    assert (await late).code is ExitCode.CLEAN
+    journal.delayed = False
+    await container.shutdown_resources()
+
+
 async def test_a_second_halt_asks_for_a_rejected_cancel_at_once(ready, exchange):
     entry, _ = await half_filled(ready, exchange)
     ready.halt()
@@ -550,7 +571,8 @@ async def test_the_control_surface_is_still_there_while_the_stop_waits_for_the_e
     await container.init_resources()
     exchange.tell(mark("100"))
     await settle()
-    entry, _ = await half_filled(container.bot(), exchange)
+    entry, stop = await half_filled(container.bot(), exchange)
+    exchange.tell(OrderAccepted(stop.client_order_id, "V2", BTC, START_NS))
     stopping = asyncio.ensure_future(container.shutdown_resources())
     await settle()
     assert exchange.canceled == [entry.client_order_id]
