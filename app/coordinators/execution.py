@@ -5,11 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
-import msgspec
-
 from app.coordinators.growth_canceller import HALTED, GrowthCanceller, words_of
+from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler
-from app.domain.denial import Denial
 from app.domain.events import (
     BookStale,
     CancelRejected,
@@ -33,13 +31,12 @@ from app.domain.events import (
     Timer,
 )
 from app.domain.market import Bar, MarkPrice, Quote
-from app.domain.money import ZERO
-from app.domain.order import PROTECTIVE, TERMINAL, Order, OrderStatus, Purpose
+from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
-from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, plan
+from app.execution import AccountBooks, OrderTracker, SendPoint
 from app.execution.reconciliation import CONFIRMED
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
@@ -50,14 +47,11 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
-UNPROTECTED = "unprotected:"
-"""With the symbol behind it."""
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
 LOOK_EVERY_S = 0.1
 """Wall time between looks at what a stop waits for."""
-_ENTRY = Purpose.ENTRY
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -70,12 +64,6 @@ class ExecutionCoordinator(BaseCoordinator):
         super().__init__()
         self._make_send_point = make_send_point
         self._risk = risk
-        self._pursuits: dict[str, Pursuit] = {}
-        self._pursuits_saved = True
-        self._opening = True
-        """Facts that were missed come in one by one: only when all are there is it known what is left to do."""
-        self._unfinished: set[str] = set()
-        """Symbols to be worked again at their next price."""
         self._progress: asyncio.Event | None = None
         """What a drain waits for: set with each fact of the account."""
         self._marked_by_feed: set[str] = set()
@@ -137,12 +125,22 @@ class ExecutionCoordinator(BaseCoordinator):
         self._growth = GrowthCanceller(
             self._tracker, self._send_point, context.trading_state, settings.execution.cancel_retry_every_s
         )
+        self._pursuits = Pursuits(
+            self._portfolio,
+            self._tracker,
+            self._books,
+            self._send_point,
+            context.trading_state,
+            self._record,
+            keep=self._keep_state,
+        )
+        self._unfinished = self._pursuits.unfinished
         self._reconciler = Reconciler(context, self._portfolio, self._tracker, self.apply, self._record)
         self._recover(context)
         for symbol in context.instruments:
             await self._send_point.configure(symbol, settings.account.margin_mode, settings.account.leverage)
         await self._reconciler.open()
-        self._opening = False
+        self._pursuits.release()
         self._weigh_unknown()
         self._trading_state.clear_reason(OWNER, RECONCILING)
         return context.evolve(self.name, portfolio=self._portfolio, risk=self._risk, execution=self)
@@ -228,10 +226,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def wants_stop(self, symbol: str) -> bool:
         """Whether the position in ``symbol`` is one that a strategy wants protected by a stop."""
-        pursuit, held = self._pursuits.get(symbol), self._portfolio.position(symbol).contracts
-        if pursuit is None or held * pursuit.target.contracts <= 0:
-            return False
-        return pursuit.target.stop is not None or pursuit.target.trailing is not None
+        return self._pursuits.wants_stop(symbol)
 
     def left_over(self) -> list[str]:
         """Return what the stop policy does not want and is still there, for people."""
@@ -266,19 +261,14 @@ class ExecutionCoordinator(BaseCoordinator):
     def pursue(self, targets: Sequence[Target]) -> None:
         """Work towards new targets."""
         for target in targets:
-            current = self._pursuits.get(target.symbol)
-            if current is not None and target.sequence <= current.target.sequence:
-                continue
-            self._pursuits[target.symbol] = Pursuit(target)
-            self._pursuits_saved = False
-            self._record(target)
-            self._publish(target)
-            self._work(target.symbol)
+            if self._pursuits.take(target):
+                self._record(target)
+                self._publish(target)
+                self._pursuits.work(target.symbol)
 
     def pursued(self, symbol: str) -> int:
         """Return the sequence of the latest target of ``symbol`` that was taken in; 0 when none was."""
-        pursuit = self._pursuits.get(symbol)
-        return 0 if pursuit is None else pursuit.target.sequence
+        return self._pursuits.sequence_of(symbol)
 
     def growing(self, symbols: Collection[str] | None = None) -> list[str]:
         """Return the working orders that can grow a position, of some symbols or of all, in words for people."""
@@ -286,26 +276,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def flatten(self, reason: str, symbols: Collection[str] | None = None) -> None:
         """Close every position, reduce-only, and void every target; of some symbols or of all."""
-        for symbol in self._books.instruments if symbols is None else symbols:
-            held = self._portfolio.position(symbol).contracts
-            pursuit = self._pursuits.get(symbol)
-            if not held and not self._growth.growing((symbol,)):
-                if pursuit is not None:
-                    pursuit.void = True
-                continue
-            sequence = 0 if pursuit is None else pursuit.target.sequence
-            strategy_id = "operator" if pursuit is None else pursuit.target.strategy_id
-            flat = Target(
-                strategy_id=strategy_id,
-                symbol=symbol,
-                contracts=Decimal(0),
-                sequence=sequence,
-                time_ns=self._books.clock.now_ns,
-                reason=reason,
-            )
-            self._pursuits[symbol] = Pursuit(flat)
-            self._pursuits_saved = False
-            self._work(symbol)
+        self._pursuits.flatten(reason, self._books.instruments if symbols is None else symbols)
 
     # -- market --------------------------------------------------------------------------------------------------
 
@@ -319,7 +290,7 @@ class ExecutionCoordinator(BaseCoordinator):
         if must_look:
             self._look()
         if symbol in self._unfinished:
-            self._finish(symbol)
+            self._pursuits.finish(symbol)
 
     def _on_mark(self, mark: MarkPrice) -> None:
         self._marked_by_feed.add(mark.symbol)
@@ -331,7 +302,7 @@ class ExecutionCoordinator(BaseCoordinator):
         if must_look:
             self._look()
         if symbol in self._unfinished:
-            self._finish(symbol)
+            self._pursuits.finish(symbol)
 
     def _on_quote(self, quote: Quote) -> None:
         self._books.set_quote(quote.symbol, quote.bid, quote.ask)
@@ -377,7 +348,7 @@ class ExecutionCoordinator(BaseCoordinator):
             # First: what can go on now that this is known must not be denied for it.
             self._weigh_unknown()
         if tracked.status in TERMINAL:
-            self._after_end(tracked.order.symbol, tracked.order.purpose, tracked.order.target_sequence)
+            self._pursuits.after_end(tracked.order)
 
     def _on_cancel_rejected(self, event: CancelRejected) -> None:
         tracked = self._tracker.find(event.client_order_id)
@@ -402,16 +373,12 @@ class ExecutionCoordinator(BaseCoordinator):
         self._risk.on_fill(fill, entry, self._books)
         self._publish(fill)
         self._look()
-        pursuit = self._pursuits.get(symbol)
-        ordered = tracked is not None and tracked.order.purpose not in PROTECTIVE
-        if pursuit is not None and not ordered and held * fill.signed_contracts < 0:
-            # An exit that the strategy did not order: the target is void until a higher sequence.
-            pursuit.void = True
+        self._pursuits.note_fill(fill, held, tracked)
         if self._keep_state:
             self._save_state()
         if self._trading_state.current.reasons:
             self._weigh_unknown()
-        self._work(symbol)
+        self._pursuits.work(symbol)
         if self._progress is not None:
             self._progress.set()
 
@@ -467,73 +434,6 @@ class ExecutionCoordinator(BaseCoordinator):
         reasons = self._trading_state.current.reasons
         self._risk.keep_raised({reason.code for reason in reasons if reason.owner == RISK_OWNER})
 
-    # -- pursuit -------------------------------------------------------------------------------------------------
-
-    def _work(self, symbol: str, *, may_enter: bool = True) -> None:
-        """Cancel and send what the plan says, once; its outcomes come back as events and lead here again."""
-        pursuit = self._pursuits.get(symbol)
-        if pursuit is None or self._opening:
-            return
-        held, tracker = self._portfolio.position(symbol).contracts, self._tracker
-        if held and not pursuit.void and held * pursuit.target.contracts <= ZERO:
-            # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
-            self._unfinished.add(symbol)
-        todo = plan(
-            pursuit,
-            held,
-            tracker.working(symbol) if tracker.open_orders else (),
-            self._books.instruments[symbol],
-            self._portfolio.account_id,
-            self._books.clock.now_ns,
-        )
-        sends = todo.send if may_enter else [order for order in todo.send if order.purpose is not _ENTRY]
-        for order in sends:
-            if order.purpose is _ENTRY:
-                pursuit.entered = True
-                self._pursuits_saved = False
-        if self._keep_state and not self._pursuits_saved:
-            # Before the first intent: whoever finds an order in the journal finds there what it was for.
-            self._save_pursuits()
-        if sends or self._trading_state.current.reasons:
-            self._send(symbol, sends)
-        for item, reason in todo.cancel:
-            tracked = self._tracker.find(item.order.client_order_id)
-            if tracked is not None:
-                self._send_point.cancel(tracked, reason)
-
-    def _send(self, symbol: str, orders: Sequence[Order]) -> None:
-        bare: Denial | None = None
-        for order in orders:
-            sent = self._send_point.send(order)
-            if isinstance(sent, Denial):
-                if order.purpose is Purpose.EXIT:
-                    self._unfinished.add(symbol)
-                elif order.is_protective:
-                    bare = sent
-        if bare is not None:
-            self._trading_state.raise_reason(
-                OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, f"stop not sent: {bare}"
-            )
-        elif self._trading_state.current.reasons:
-            self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
-
-    def _after_end(self, symbol: str, purpose: Purpose, sequence: int) -> None:
-        pursuit = self._pursuits.get(symbol)
-        if pursuit is None:
-            return
-        if purpose is Purpose.EXIT and sequence == pursuit.target.sequence:
-            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
-            self._unfinished.add(symbol)
-            return
-        self._work(symbol)
-
-    def _resume(self) -> None:
-        """Take up what an earlier run left: protect what is held at once, and go on at the first price."""
-        self._close_foreign()
-        for symbol in self._books.instruments:
-            self._unfinished.add(symbol)
-            self._work(symbol, may_enter=False)
-
     def _close_foreign(self) -> None:
         """Cancel and flatten what was taken over to be closed."""
         takeover = self._reconciler.takeover
@@ -542,15 +442,6 @@ class ExecutionCoordinator(BaseCoordinator):
         for tracked in orders:
             self._send_point.cancel(tracked, FOREIGN)
         self.flatten(FOREIGN, symbols)
-
-    def _finish(self, symbol: str) -> None:
-        """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
-        reasons = self._trading_state.current.reasons
-        # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
-        waits = bool(reasons) and any(reason.owner == OWNER for reason in reasons)
-        if not waits:
-            self._unfinished.discard(symbol)
-        self._work(symbol, may_enter=not waits)
 
     # -- memory --------------------------------------------------------------------------------------------------
 
@@ -569,7 +460,7 @@ class ExecutionCoordinator(BaseCoordinator):
             self._forget_lifted()
         pursuits = context.journal.state_of(self.name)
         if pursuits is not None:
-            self._pursuits = msgspec.json.decode(pursuits, type=dict[str, Pursuit])
+            self._pursuits.restore(pursuits)
         self._trading_state.clear_reason("lifecycle", "stopping")
 
     def _record(self, *records: Record) -> None:
@@ -579,13 +470,8 @@ class ExecutionCoordinator(BaseCoordinator):
             self._send_point.store_failed(error)
 
     def _save_state(self) -> None:
-        self._save_pursuits()
+        self._pursuits.save()
         self._save_risk()
-
-    def _save_pursuits(self) -> None:
-        self._pursuits_saved = True
-        if self._keep_state:
-            self._record(StateSaved(self.name, msgspec.json.encode(self._pursuits), self._books.clock.now_ns))
 
     def _save_risk(self) -> None:
         if self._keep_state:
@@ -594,7 +480,8 @@ class ExecutionCoordinator(BaseCoordinator):
     # -- background ----------------------------------------------------------------------------------------------
 
     async def _reconcile_loop(self) -> None:
-        self._resume()
+        self._close_foreign()
+        self._pursuits.resume()
         every_s = self._settings.execution.reconcile_every_s
         while True:
             await self._reconciler.wait(every_s)

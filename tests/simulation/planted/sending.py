@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 
 from app.coordinators.execution import ExecutionCoordinator
+from app.coordinators.pursuits import Pursuits
 from app.domain.denial import Denial
 from app.domain.events import OrderUnknown
 from app.domain.order import OrderStatus, Purpose
@@ -205,12 +206,12 @@ def exits_go_the_wrong_way(patch):
 
 
 def exits_are_tried_once(patch):
-    def after_end(original, execution, symbol, purpose, sequence):
-        if purpose is not Purpose.EXIT:
-            original(execution, symbol, purpose, sequence)
+    def after_end(original, pursuits, order):
+        if order.purpose is not Purpose.EXIT:
+            original(pursuits, order)
 
-    around(patch, ExecutionCoordinator, "_after_end", after_end)
-    patch.setattr(ExecutionCoordinator, "_finish", lambda execution, symbol: execution._unfinished.discard(symbol))
+    around(patch, Pursuits, "after_end", after_end)
+    patch.setattr(Pursuits, "finish", lambda pursuits, symbol: pursuits.unfinished.discard(symbol))
 
 
 BUGS = {

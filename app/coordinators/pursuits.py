@@ -1,0 +1,201 @@
+"""Works towards targets: what is wanted of each symbol, how far that has come, and what must be tried again."""
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from app.domain.denial import Denial
+from app.domain.events import Fill, Severity
+from app.domain.money import ZERO
+from app.domain.order import PROTECTIVE, Order, Purpose
+from app.domain.portfolio import Portfolio
+from app.domain.records import StateSaved
+from app.domain.target import Target
+from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, TrackedOrder, plan
+from app.execution.send_point import OWNER
+from app.ports.trading_state import TradingStatePort
+
+UNPROTECTED = "unprotected:"
+"""With the symbol behind it."""
+_ENTRY = Purpose.ENTRY
+
+
+class Pursuits:
+    """One pursuit a symbol, worked whenever something has changed: outcomes come back as events and lead here again."""
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        tracker: OrderTracker,
+        books: AccountBooks,
+        send_point: SendPoint,
+        trading_state: TradingStatePort,
+        record: Callable[..., None],
+        *,
+        keep: bool,
+    ) -> None:
+        self._portfolio = portfolio
+        self._tracker = tracker
+        self._books = books
+        self._send_point = send_point
+        self._trading_state = trading_state
+        self._record = record
+        self._keep = keep
+        self._pursuits: dict[str, Pursuit] = {}
+        self._saved = True
+        self._held_back = True
+        self.unfinished: set[str] = set()
+        """Symbols to be worked again at their next price."""
+
+    def release(self) -> None:
+        """Begin to act. Before, facts that were missed come in one by one, and it is not known what is left to do."""
+        self._held_back = False
+
+    # -- what is wanted ------------------------------------------------------------------------------------------
+
+    def take(self, target: Target) -> bool:
+        """Take a target in, and work towards it; False when it is no newer than what is pursued."""
+        current = self._pursuits.get(target.symbol)
+        if current is not None and target.sequence <= current.target.sequence:
+            return False
+        self._put(target)
+        return True
+
+    def sequence_of(self, symbol: str) -> int:
+        """Return the sequence of the latest target of ``symbol``; 0 when there was none."""
+        pursuit = self._pursuits.get(symbol)
+        return 0 if pursuit is None else pursuit.target.sequence
+
+    def wants_stop(self, symbol: str) -> bool:
+        """Whether the position in ``symbol`` is one that a strategy wants protected by a stop."""
+        pursuit, held = self._pursuits.get(symbol), self._portfolio.position(symbol).contracts
+        if pursuit is None or held * pursuit.target.contracts <= 0:
+            return False
+        return pursuit.target.stop is not None or pursuit.target.trailing is not None
+
+    def flatten(self, reason: str, symbols: Iterable[str]) -> None:
+        """Close positions, reduce-only, and void their targets."""
+        for symbol in symbols:
+            pursuit = self._pursuits.get(symbol)
+            grows = any(not item.order.reduce_only for item in self._tracker.working(symbol))
+            if not self._portfolio.position(symbol).contracts and not grows:
+                if pursuit is not None:
+                    pursuit.void = True
+                continue
+            flat = Target(
+                strategy_id="operator" if pursuit is None else pursuit.target.strategy_id,
+                symbol=symbol,
+                contracts=ZERO,
+                sequence=self.sequence_of(symbol),
+                time_ns=self._books.clock.now_ns,
+                reason=reason,
+            )
+            self._put(flat)
+            self.work(symbol)
+
+    def note_fill(self, fill: Fill, held: Decimal, tracked: TrackedOrder | None) -> None:
+        """Void the target when an exit that the strategy did not order made the position smaller.
+
+        Args:
+            fill: What was filled.
+            held: Signed contracts before it.
+            tracked: The order that it is of; None for a stranger's, or a liquidation.
+        """
+        pursuit = self._pursuits.get(fill.symbol)
+        ordered = tracked is not None and tracked.order.purpose not in PROTECTIVE
+        if pursuit is not None and not ordered and held * fill.signed_contracts < 0:
+            pursuit.void = True
+
+    # -- work ----------------------------------------------------------------------------------------------------
+
+    def work(self, symbol: str, *, may_enter: bool = True) -> None:
+        """Cancel and send what the plan says, once."""
+        pursuit = self._pursuits.get(symbol)
+        if pursuit is None or self._held_back:
+            return
+        held, tracker = self._portfolio.position(symbol).contracts, self._tracker
+        if held and not pursuit.void and held * pursuit.target.contracts <= ZERO:
+            # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
+            self.unfinished.add(symbol)
+        todo = plan(
+            pursuit,
+            held,
+            tracker.working(symbol) if tracker.open_orders else (),
+            self._books.instruments[symbol],
+            self._portfolio.account_id,
+            self._books.clock.now_ns,
+        )
+        sends = todo.send if may_enter else [order for order in todo.send if order.purpose is not _ENTRY]
+        for order in sends:
+            if order.purpose is _ENTRY:
+                pursuit.entered = True
+                self._saved = False
+        if self._keep and not self._saved:
+            # Before the first intent: whoever finds an order in the journal finds there what it was for.
+            self.save()
+        if sends or self._trading_state.current.reasons:
+            self._send(symbol, sends)
+        for item, reason in todo.cancel:
+            tracked = tracker.find(item.order.client_order_id)
+            if tracked is not None:
+                self._send_point.cancel(tracked, reason)
+
+    def after_end(self, order: Order) -> None:
+        """Go on after an order has ended."""
+        symbol = order.symbol
+        pursuit = self._pursuits.get(symbol)
+        if pursuit is None:
+            return
+        if order.purpose is Purpose.EXIT and order.target_sequence == pursuit.target.sequence:
+            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
+            self.unfinished.add(symbol)
+            return
+        self.work(symbol)
+
+    def resume(self) -> None:
+        """Take up what an earlier run left: protect what is held at once, and go on at the first price."""
+        for symbol in self._books.instruments:
+            self.unfinished.add(symbol)
+            self.work(symbol, may_enter=False)
+
+    def finish(self, symbol: str) -> None:
+        """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
+        reasons = self._trading_state.current.reasons
+        # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
+        waits = bool(reasons) and any(reason.owner == OWNER for reason in reasons)
+        if not waits:
+            self.unfinished.discard(symbol)
+        self.work(symbol, may_enter=not waits)
+
+    def _put(self, target: Target) -> None:
+        self._pursuits[target.symbol] = Pursuit(target)
+        self._saved = False
+
+    def _send(self, symbol: str, orders: Sequence[Order]) -> None:
+        bare: Denial | None = None
+        for order in orders:
+            sent = self._send_point.send(order)
+            if isinstance(sent, Denial):
+                if order.purpose is Purpose.EXIT:
+                    self.unfinished.add(symbol)
+                elif order.is_protective:
+                    bare = sent
+        if bare is not None:
+            self._trading_state.raise_reason(
+                OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, f"stop not sent: {bare}"
+            )
+        elif self._trading_state.current.reasons:
+            self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
+
+    # -- memory --------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Put all pursuits on record, if anything is kept at all."""
+        self._saved = True
+        if self._keep:
+            self._record(StateSaved(OWNER, msgspec.json.encode(self._pursuits), self._books.clock.now_ns))
+
+    def restore(self, payload: bytes) -> None:
+        """Take over what an earlier run saved."""
+        self._pursuits = msgspec.json.decode(payload, type=dict[str, Pursuit])
