@@ -359,8 +359,10 @@ class ExecutionCoordinator(BaseCoordinator):
         self._look()
         pursuit = self._pursuits.get(fill.symbol)
         ordered = tracked is not None and not tracked.order.is_protective
-        if pursuit is not None and not ordered and held * fill.signed_contracts < 0:
-            # An exit that the strategy did not order: the target is void until a higher sequence.
+        wanted = pursuit is not None and held * pursuit.target.contracts > 0
+        if pursuit is not None and wanted and not ordered and held * fill.signed_contracts < 0:
+            # An exit that the strategy did not order: the target is void until a higher sequence. Of a position that
+            # must go anyway it only does its part: what it leaves is still to be closed.
             pursuit.void = True
         self._save_state()
         if self._trading_state.current.reasons:

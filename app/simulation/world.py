@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 from loguru import logger
 
-from app.domain.events import ResumeCommand, StreamEvent
+from app.domain.events import ResumeCommand, StreamEvent, Timer
 from app.domain.order import Order
 from app.domain.records import Record
 from app.domain.trading_state import HALT, OPERATOR
@@ -264,7 +264,8 @@ class World:
     def _on_event(self, event: StreamEvent) -> None:
         self._events += 1
         life = self._life
-        if life is None or self._crashed:
+        if life is None or self._crashed or type(event) is Timer:
+            # Of its timers, half of all events, nothing follows that the next look would not see.
             return
         name = type(event).__name__
         self._note(f"event {name} {getattr(event, 'client_order_id', '') or getattr(event, 'symbol', '')}")
