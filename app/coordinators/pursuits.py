@@ -97,6 +97,8 @@ class Pursuits:
     def note_fill(self, fill: Fill, held: Decimal, tracked: TrackedOrder | None) -> None:
         """Void the target when an exit that the strategy did not order made the position smaller.
 
+        Of a position that must go anyway such an exit only does its part: what it leaves is still to be closed.
+
         Args:
             fill: What was filled.
             held: Signed contracts before it.
@@ -104,7 +106,9 @@ class Pursuits:
         """
         pursuit = self._pursuits.get(fill.symbol)
         ordered = tracked is not None and tracked.order.purpose not in PROTECTIVE
-        if pursuit is not None and not ordered and held * fill.signed_contracts < 0:
+        if pursuit is None or ordered or held * fill.signed_contracts >= 0:
+            return
+        if held * pursuit.target.contracts > 0:
             pursuit.void = True
 
     # -- work ----------------------------------------------------------------------------------------------------

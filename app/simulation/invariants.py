@@ -90,11 +90,10 @@ class Watch:
             elif isinstance(event, OrderUnknown):
                 self.orders.on_unknown(life, event)
             self.orders.judge(life)
-        elif self.orders.waits:
-            self.orders.judge_patience()
 
     def on_look(self, life: Life) -> None:
         """Judge, from time to time, what must be so at any time."""
+        self.orders.judge_patience()
         self.orders.judge_forgotten(life)
         self.positions.judge_care(life)
         self.turns.judge_halt(life)

@@ -29,11 +29,6 @@ class OrderRules:
         self._filled: dict[str, Decimal] = {}
         self._unknown_since: dict[str, float] = {}
 
-    @property
-    def waits(self) -> bool:
-        """Whether an outcome is unknown."""
-        return bool(self._unknown_since)
-
     def on_append(self, record: Record) -> None:
         """Judge an end that the bot writes down: the venue has ended the order, too, or never gets it."""
         if not isinstance(record, ENDS):

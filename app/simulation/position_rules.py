@@ -13,6 +13,8 @@ from app.simulation.violation import Violation
 
 BARE_S_MAX = 25.0
 """How long a position that the bot knows of may be without any stop that it knows of."""
+APART_S_MAX = 180.0
+"""How long positions may differ from the venue's: some comparisons, of which some may fail or be slow."""
 WRONG_S_MAX = 40.0
 """How long a position on the wrong side may be without an exit: one that was refused waits for the next mark."""
 
@@ -24,11 +26,13 @@ class PositionRules:
         self._seen = seen
         self._bare_since: dict[str, float] = {}
         self._wrong_since: dict[str, float] = {}
+        self._apart_since: dict[str, float] = {}
 
     def begin(self) -> None:
         """A new life begins to protect what it finds."""
         self._bare_since.clear()
         self._wrong_since.clear()
+        self._apart_since.clear()
 
     # -- while it trades -----------------------------------------------------------------------------------------
 
@@ -41,6 +45,7 @@ class PositionRules:
         theirs = {position.symbol: position.contracts for position in self._seen.venue.positions}
         for symbol in self._seen.venue.instruments:
             held = portfolio.position(symbol).contracts
+            _note(self._apart_since, symbol, now, is_so=held != theirs.get(symbol, ZERO))
             if not held or held != theirs.get(symbol):
                 self._bare_since.pop(symbol, None)
                 self._wrong_since.pop(symbol, None)
@@ -53,6 +58,10 @@ class PositionRules:
         self._judge_delays(now, theirs)
 
     def _judge_delays(self, now: float, held: Mapping[str, Decimal]) -> None:
+        for symbol, since in self._apart_since.items():
+            if now - since > APART_S_MAX:
+                what = f"{symbol} differs from the venue's {held.get(symbol)} for {now - since:g} s"
+                raise Violation("books_equal_the_venue", what)
         for symbol, since in self._bare_since.items():
             if now - since > BARE_S_MAX:
                 what = f"{plain(held[symbol])} {symbol} has had no stop for {now - since:g} s"

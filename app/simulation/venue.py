@@ -23,7 +23,7 @@ START_NS = 1_767_225_600 * SECOND_NS
 """2026-01-01T00:00:00Z."""
 STEP_S = 4.0
 """Between two market events of a symbol."""
-FUNDING_EVERY_STEPS = 75
+FUNDING_EVERY_STEPS = 30
 FUNDING_AHEAD_NS = 20 * SECOND_NS
 MOVE_TICKS = 8
 STRANGER = "stranger"

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 from loguru import logger
 
-from app.domain.events import ResumeCommand, StreamEvent
+from app.domain.events import ResumeCommand, StreamEvent, Timer
 from app.domain.order import Order
 from app.domain.records import Record
 from app.domain.trading_state import HALT, OPERATOR
@@ -39,6 +39,7 @@ REST_S = 240.0
 """In which books and venue must come to agree once nothing goes wrong any more."""
 LOOK_EVERY_S = 5.0
 FLATTEN_S = 90.0
+RESTARTED_S = 25.0
 HALTED_S = 150.0
 """After which the operator lifts a halt, or starts a bot anew that has set a strategy aside."""
 
@@ -100,7 +101,6 @@ class World:
         self._fired: Counter[str] = Counter()
         self._life: Life | None = None
         self._ending = asyncio.Event()
-        self._ends: Callable[[], None] | None = None
         self._crashed = False
         self._stop_asked = ""
         self._violation: Violation | None = None
@@ -264,7 +264,8 @@ class World:
     def _on_event(self, event: StreamEvent) -> None:
         self._events += 1
         life = self._life
-        if life is None or self._crashed:
+        if life is None or self._crashed or type(event) is Timer:
+            # Of its timers, half of all events, nothing follows that the next look would not see.
             return
         name = type(event).__name__
         self._note(f"event {name} {getattr(event, 'client_order_id', '') or getattr(event, 'symbol', '')}")
@@ -362,15 +363,22 @@ class World:
         asyncio.get_running_loop().call_later(HALTED_S, self._ask_to_stop, "a strategy was set aside")
 
     def _halt(self, life: Life, fault: Fault) -> None:
-        del fault
         life.bot.halt("planned")
         self._guard(partial(self._watch.turns.on_halt, life))
-        asyncio.get_running_loop().call_later(HALTED_S, self._resume)
+        loop = asyncio.get_running_loop()
+        loop.call_later(HALTED_S, self._resume)
+        if fault.number % 2:
+            # Whoever halts a bot often starts it anew, to see whether that helps.
+            loop.call_later(RESTARTED_S, self._ask_to_stop, "halted, and to be started anew")
 
     def _resume(self) -> None:
         """Lift the operator's halt, as the operator would."""
         life = self._life
-        if life is None or life.link.is_dead or not life.context.trading_state.current.holds(OPERATOR, HALT):
+        if life is None or life.link.is_dead:
+            if not self._at_peace:
+                asyncio.get_running_loop().call_later(RETRY_START_S, self._resume)
+            return
+        if not life.context.trading_state.current.holds(OPERATOR, HALT):
             return
         self._watch.turns.on_resume()
         life.bot.runtime.post(ResumeCommand(life.context.clock.now_ns, ((OPERATOR, HALT),)))
@@ -395,10 +403,10 @@ class World:
                 continue
             self._guard(partial(self._watch.on_look, life))
             looks += 1
-            if looks % LOOKS_PER_HEALTH:
+            runs = any(task.get_name() == PUMP and not task.done() for task in asyncio.all_tasks())
+            if runs and life.journal.failure is None and looks % LOOKS_PER_HEALTH:
                 continue
             report = await life.health()
-            runs = any(task.get_name() == PUMP and not task.done() for task in asyncio.all_tasks())
             if self._life is life and not self._crashed:
                 self._guard(partial(self._watch.turns.on_health, life, report, pump_runs=runs))
 

@@ -104,6 +104,22 @@ async def test_a_stop_voids_the_target(ready, exchange):
     assert exchange.submitted[-1] is stop
 
 
+async def test_a_stop_that_fills_in_part_while_the_exit_is_under_way_leaves_nothing_behind(ready, exchange):
+    """Nothing is wanted any more: what the stop and the refused exit have left, 0.3 of 0.5, goes at the next price."""
+    await open_long(ready, exchange)
+    stop = exchange.submitted[-1]
+    ready.execution.pursue([target(0, sequence=2)])
+    leaving = next(sent for sent in reversed(exchange.submitted) if sent.purpose is Purpose.EXIT)
+
+    exchange.tell(filled_of(stop, "t2", "90", Decimal("0.2")))
+    exchange.tell(OrderRejected(leaving.client_order_id, BTC, START_NS, "busy"), mark("91"))
+    await settle()
+
+    again = exchange.submitted[-1]
+    assert again is not leaving
+    assert (again.purpose, again.contracts, again.reduce_only) == (Purpose.EXIT, Decimal("0.3"), True)
+
+
 async def test_a_liquidation_moves_the_position_and_voids_the_target(ready, exchange, container):
     await open_long(ready, exchange)
     exchange.tell(fill("t9", Side.SELL, LONG, "80", "1", client_order_id=None, liquidation=True))

@@ -127,7 +127,7 @@ def stale_books_are_trusted(patch):
 
 
 def plan_changed(patch, change):
-    import app.coordinators.execution as module
+    import app.coordinators.pursuits as module
 
     def planned(original, pursuit, held, *rest):
         todo = original(pursuit, held, *rest)

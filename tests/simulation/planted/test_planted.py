@@ -1,4 +1,4 @@
-"""The harness notices what it is there for: each planted bug breaks a rule within some ordinary seeds."""
+"""The harness notices what it is for: each planted bug breaks a rule within a bounded number of ordinary seeds."""
 
 import pytest
 
