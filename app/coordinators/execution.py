@@ -493,10 +493,11 @@ class ExecutionCoordinator(BaseCoordinator):
                 await asyncio.sleep(self._settings.execution.unknown_query_every_s)
                 continue
             self._close_foreign()
-            if agree:
-                self._trading_state.clear_reason(OWNER, RECONCILING)
-            else:
+            if not agree:
                 self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "the exchange differs")
+            elif not self._reconciler.is_requested:
+                # Else the stream broke again while we compared: what was read says nothing of what came after.
+                self._trading_state.clear_reason(OWNER, RECONCILING)
             self.beat()
 
     async def _end_with_the_lease(self) -> None:

@@ -82,6 +82,11 @@ class Reconciler:
         """Have the next comparison come at once."""
         self._requested.set()
 
+    @property
+    def is_requested(self) -> bool:
+        """Whether there is a request that no comparison has begun to answer."""
+        return self._requested.is_set()
+
     async def wait(self, seconds: float) -> None:
         """Return when a comparison was requested, or after ``seconds``."""
         with suppress(TimeoutError):

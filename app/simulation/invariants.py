@@ -71,6 +71,7 @@ class Watch:
         """Judge what the bot writes down, as it does."""
         if life.journal.failure is None:
             self.seen.record.add(records)
+        self.positions.judge_entries(records)
         for record in records:
             self.sending.on_append(life, record)
             self.orders.on_append(record)

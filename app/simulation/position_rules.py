@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from app.domain.ledger import Account
+from app.domain.events import Fill, FundingPaid
+from app.domain.ledger import Account, LedgerEntry
 from app.domain.money import ZERO, plain
 from app.domain.order import Purpose
+from app.domain.records import Record
 from app.domain.target import Target
 from app.simulation.life import Life
 from app.simulation.seen import Seen, is_up, working_orders
@@ -90,6 +92,20 @@ class PositionRules:
         return target.stop is not None or target.trailing is not None
 
     # -- on record -----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def judge_entries(records: tuple[Record, ...]) -> None:
+        """Judge what the bot books for a fill or a settlement: the fee that was taken, the sum that was paid."""
+        entries = {record.reference: record for record in records if isinstance(record, LedgerEntry)}
+        for record in records:
+            if isinstance(record, Fill) and record.trade_id in entries:
+                booked, told = entries[record.trade_id].amount(Account.FEES), record.fee
+            elif isinstance(record, FundingPaid) and record.reference in entries:
+                booked, told = -entries[record.reference].amount(Account.FUNDING), record.amount
+            else:
+                continue
+            if booked != told:
+                raise Violation("books_add_up", f"{booked} is booked where the venue said {told}: {record}")
 
     def judge_memory(self, life: Life) -> None:
         """Judge the books against all that was ever written down."""

@@ -206,6 +206,26 @@ async def test_a_reset_stream_stays_blocked_while_the_exchange_cannot_be_read(re
     assert container.registry.context.trading_state.current.holds("execution", "reconciling")
 
 
+async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, exchange, container, mocker):
+    """The second reset comes in the middle of the comparison for the first: only one that begins after it counts."""
+    reconciler, levels = ready.execution._reconciler, []
+    compare = reconciler.compare
+
+    async def interrupted():
+        levels.append(container.registry.context.trading_state.current.level)
+        if len(levels) == 1:
+            ready.execution.apply(StreamReset(START_NS, "again"))
+            return True
+        return await compare()
+
+    mocker.patch.object(reconciler, "compare", side_effect=interrupted)
+    exchange.tell(StreamReset(START_NS, "socket closed"))
+    await settle(60)
+
+    assert levels == [TradingLevel.REDUCE_ONLY, TradingLevel.REDUCE_ONLY]
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
+
+
 async def test_a_stale_book_blocks_growth_until_the_next_mark(ready, exchange):
     exchange.tell(BookStale(BTC, START_NS, "gap"))
     await settle()
