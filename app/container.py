@@ -37,6 +37,7 @@ from app.lifecycle import CoordinatorContext, Deadlines, StopRequest
 from app.ports.clock import Clock
 from app.ports.connection import Connection
 from app.ports.journal import Journal
+from app.recording import Edges, Recorder, TapeWriter, final_of
 from app.risk import RiskEngine
 from app.settings import LoadedSettings, Settings, SettingsRefused
 from app.settings.load import verdict_on
@@ -159,6 +160,33 @@ def chosen(exchange: Any) -> Any:  # noqa: ANN401 - as above
     return exchange
 
 
+def edges_of(
+    settings: Settings,
+    exchange: Any,  # noqa: ANN401 - an adapter implements four ports at once
+    clock: Clock,
+    journal: Journal,
+    container: LifecycleContainer,
+) -> Iterator[Edges]:
+    """Give exchange, clock and journal to the bot: as they are, or recorded."""
+    edges, path = Edges(exchange, clock, journal), settings.telemetry.record_stream
+    if path is None:
+        yield edges
+        return
+    writer = TapeWriter(path, settings.telemetry.record_mb_max)
+    try:
+        yield Recorder(writer, edges, recordable(settings), lambda: final_of(container.registry.context)).edges
+    finally:
+        writer.close()
+
+
+def recordable(settings: Settings) -> dict[str, Any]:
+    """Return the settings of a replay: no secret, no place on this machine that a replay could write to."""
+    document = settings.model_dump(mode="json")
+    document["storage"] |= {"backend": "memory", "url": None, "folder": None}
+    document["telemetry"] |= {"record_stream": None}
+    return document
+
+
 def surfaces_of(
     settings: Settings, folder: Path | None, console: Console | None, figures: RunFigures, log: LogTail
 ) -> list[Any]:
@@ -216,9 +244,18 @@ class Container(containers.DeclarativeContainer):
         ),
     )
     clock = Resource(clock_of, exchange)
-    send_point = Factory(SendPoint, order_entry=exchange)
+    edges = Resource(edges_of, settings, exchange, clock, journal, __self__)
+    """What the bot knows of exchange, clock and journal."""
+    edge = Callable_(lambda edges: edges.exchange, edges)
+    send_point = Factory(SendPoint, order_entry=edge)
 
-    base_context = Factory(CoordinatorContext, settings=settings, clock=clock, ids=ids, journal=journal)
+    base_context = Factory(
+        CoordinatorContext,
+        settings=settings,
+        clock=Callable_(lambda edges: edges.clock, edges),
+        ids=ids,
+        journal=Callable_(lambda edges: edges.journal, edges),
+    )
     health_probe = Callable_(lambda container: container.health, __self__)
 
     control = Factory(control_of, settings, folder)
@@ -237,11 +274,13 @@ class Container(containers.DeclarativeContainer):
     telemetry = CoordinatorResource(telemetry_factory, base_context)
     runtime_factory = Factory(
         RuntimeCoordinator,
-        connection=exchange,
-        market_data=exchange,
-        account=exchange,
+        connection=edge,
+        market_data=edge,
+        account=edge,
         on_stream_end=stop_request.provided.request,
         control=control,
+        on_post=Callable_(lambda edges: edges.on_post, edges),
+        ticks=Callable_(lambda edges: edges.ticks, edges),
     )
     runtime = CoordinatorResource(runtime_factory, telemetry)
     execution_factory = Factory(ExecutionCoordinator, make_send_point=send_point.provider, risk=risk)

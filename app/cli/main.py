@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, NoReturn, Optional
 
 import typer
@@ -159,6 +160,14 @@ def simulate(
     from app.cli.simulate import simulate as run_simulation  # noqa: PLC0415
 
     _exit(lambda: run_simulation(profile, overrides or [], seeds, first, seed, workers, trace=trace, as_json=as_json))
+
+
+@app.command()
+def replay(file: Annotated[Path, typer.Argument(help="What telemetry.record_stream has taken down.")]) -> None:
+    """Feed a recorded run to a fresh bot, and say whether it decides and ends the same, byte for byte."""
+    from app.cli.replay import replay as run_replay  # noqa: PLC0415
+
+    _exit(lambda: run_replay(file))
 
 
 @settings_app.command("show")

@@ -38,8 +38,13 @@ class RuntimeCoordinator(BaseCoordinator):
         account: AccountPort,
         on_stream_end: Callable[[str], None],
         control: ControlSurface | None = None,
+        on_post: Callable[[StreamEvent], None] | None = None,
+        *,
+        ticks: bool = True,
     ) -> None:
         super().__init__()
+        self._on_post = on_post
+        self._ticks = ticks
         self._control = control
         self._desk = OperatorDesk(lambda: self.context, self.post)
         self._connection = connection
@@ -65,6 +70,8 @@ class RuntimeCoordinator(BaseCoordinator):
 
     def post(self, event: StreamEvent) -> None:
         """Put an event of the bot's own on the stream."""
+        if self._on_post is not None:
+            self._on_post(event)
         self._inbox.append(event)
         self._woken.set()
 
@@ -96,7 +103,7 @@ class RuntimeCoordinator(BaseCoordinator):
         """
         del context
         supervisor.spawn("runtime.pump", self._pump, restart=RestartPolicy.temporary(), critical=True, owner=self.name)
-        if not self._connection.capabilities.is_virtual:
+        if self._ticks and not self._connection.capabilities.is_virtual:
             supervisor.spawn(
                 "runtime.timer", self._tick, restart=RestartPolicy.permanent(), critical=True, owner=self.name
             )

@@ -250,6 +250,10 @@ class TelemetrySettings(Section):
     log_orders: bool = Field(default=True, description="A line for each order, fill and funding settlement.")
     health_every_s: Seconds = Field(2.0, description="Between writes of the health file.")
     view_every_s: Seconds = Field(0.25, description="Between pictures of the live view.")
+    record_stream: Path | None = Field(
+        None, description="File that takes down all that comes in and goes out, for python -m app replay; none is off."
+    )
+    record_mb_max: int = Field(1000, ge=1, le=1_000_000, description="Size at which the record is cut, in megabytes.")
 
 
 class MonitorSettings(Section):

@@ -11,13 +11,13 @@ from app.domain.denial import Denial
 from app.domain.events import CancelRejected, OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
-from app.domain.records import OrderIntended, StateSaved
+from app.domain.records import Mismatch, OrderIntended, StateSaved
 from app.domain.target import Entry
 from app.domain.trading_state import TradingLevel
 from app.execution import Pursuit
-from app.lifecycle import Deadlines
+from app.lifecycle import Deadlines, StartFailed
 from app.ports.connection import ExchangeUnavailable
-from tests.builders import BTC, ETH, START_NS, at, fill, instrument, mark, order_record, target
+from tests.builders import BTC, ETH, START_NS, at, fill, instrument, mark, order, order_record, target
 from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
 
@@ -461,3 +461,48 @@ async def test_what_is_filled_while_the_start_compares_does_not_refuse_it(lives,
     await lives.begin()
     assert lives.portfolio.position(BTC).contracts == LONG
     assert lives.trading.level is TradingLevel.ACTIVE
+
+
+async def test_an_order_that_nobody_answers_is_asked_for_once_it_is_overdue(lives, exchange, mocker):
+    """A request is valid for 5 s: 5 s after it was made nothing is asked, a moment later its symbol and id are."""
+    asked = mocker.spy(exchange, "order")
+    await lives.begin()
+    lives.execution.pursue([target(LONG, symbol=ETH)])
+    [sent] = exchange.submitted
+    await lives.price("100", 5)
+    await lives.execution._reconciler.resolve_unknown()
+    asked.assert_not_called()
+    await lives.price("100", 5.001)
+    exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
+    await lives.execution._reconciler.resolve_unknown()
+    asked.assert_called_once_with(ETH, sent.client_order_id)
+    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+
+    await lives.price("100", 60)
+    await lives.execution._reconciler.resolve_unknown()
+    asked.assert_called_once()
+
+
+async def test_a_refused_start_names_each_difference_and_says_what_to_do(lives, exchange):
+    """Of what the books have nothing it says none."""
+    exchange.held = (Position(BTC, Decimal(1), Decimal(100)),)
+    exchange.working = (order_record(order("theirs", symbol=ETH), OrderStatus.OPEN),)
+    with pytest.raises(StartFailed) as refused:
+        await lives.begin()
+    cause = refused.value.cause
+    assert [(found.kind, found.symbol, found.time_ns) for found in cause.found] == [
+        ("position", BTC, START_NS),
+        ("foreign_order", ETH, START_NS),
+    ]
+    told = "position BTC/USDT:USDT: ours 0, theirs 1; foreign_order ETH/USDT:USDT: ours none, theirs buy 1, id theirs"
+    assert told in str(cause)
+
+
+async def test_a_difference_is_told_with_its_time_and_the_currency(lives, exchange):
+    told = []
+    await lives.begin()
+    lives.container.registry.context.facts.subscribe(told.append)
+    exchange.money += 1
+    assert not await lives.execution._reconciler.compare()
+    [found] = [fact for fact in told if isinstance(fact, Mismatch)]
+    assert (found.kind, found.symbol, found.time_ns) == ("balance", "USDT", START_NS)

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from app.domain.events import OrderAccepted, OrderCanceled, OrderExpired, OrderRejected
+from app.domain.events import Liquidity, OrderAccepted, OrderCanceled, OrderExpired, OrderRejected
 from app.domain.order import OrderStatus, Side
 from app.domain.position import Position
-from app.execution import OrderTracker, compare_balance, compare_positions, foreign_orders, outcome
-from tests.builders import BTC, ETH, order, order_record
+from app.execution import OrderTracker, adopting_fill, compare_balance, compare_positions, foreign_orders, outcome
+from tests.builders import BTC, ETH, instrument, order, order_record
 
 S = OrderStatus
 LIVE = [S.INTENDED, S.SENT, S.UNKNOWN, S.OPEN, S.PARTIALLY_FILLED]
@@ -95,3 +95,24 @@ def test_an_order_that_the_exchange_has_forgotten_is_gone(status):
     assert event == OrderCanceled("o1", BTC, 5, "the exchange does not know it any more")
     tracker.apply(event)
     assert tracker.open_orders == 0
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "side", "size"), [("0", "0.5", Side.BUY, "0.5"), ("2", "-1", Side.SELL, "3")]
+)
+def test_an_adopting_fill_takes_our_position_to_theirs(ours, theirs, side, size):
+    """Half a contract is a buy, too; it is nobody's order, costs no fee, and is taken at what theirs has cost."""
+    theirs = position(BTC, theirs)
+    one = adopting_fill(position(BTC, ours), theirs, instrument(), Decimal(7), "USDT", 5)
+    assert (one.side, one.contracts, one.price) == (side, Decimal(size), Decimal(100))
+    assert (one.time_ns, one.liquidity, one.fee, one.client_order_id) == (5, Liquidity.TAKER, 0, None)
+
+
+def test_an_adopting_fill_to_nothing_is_taken_at_the_price_that_is_given():
+    one = adopting_fill(position(BTC, "1"), Position(BTC), instrument(), Decimal(7), "USDT", 5)
+    assert (one.side, one.price) == (Side.SELL, Decimal(7))
+
+
+def test_an_order_that_is_there_without_a_venue_id_gets_none_made_up():
+    event = outcome(order_record(order(), S.UNKNOWN), order_record(order(), S.OPEN), 5)
+    assert event == OrderAccepted("o1", "", BTC, 5)
