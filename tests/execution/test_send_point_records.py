@@ -14,7 +14,7 @@ def test_an_order_that_leaves_is_on_record_with_its_times():
     """Created at the start, durable and handed over five seconds later."""
     desk = Desk(delayed=True)
     tracked = desk.point.send(order(""))
-    desk.books._clock.pass_s(5)
+    desk.books.clock.pass_s(5)
     desk.journal.commit()
     assert desk.journal.records == [
         OrderIntended(tracked.order, START_NS),
