@@ -319,6 +319,7 @@ class World:
         """Flatten, in one of three seeds from a halt, in one of two with the first exit refused; and stop."""
         if self._plan.seed % 3 == 0:
             life.bot.halt("the hour is over")
+            self.judge(partial(self._watch.turns.on_halt, life))
         if self._plan.seed % 2 == 0:
             life.link.refuse_next()
         self._course.flatten(life, "the hour is over")

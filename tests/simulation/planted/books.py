@@ -111,9 +111,9 @@ def a_reset_is_nothing(patch):
 def a_reset_is_over_at_once(patch):
     def on_reset(original, execution, event):
         original(execution, event)
-        execution._reconciler._requested.clear()
         execution._trading_state.clear_reason(OWNER, RECONCILING)
 
+    patch.setattr(Reconciler, "request", lambda reconciler: None)
     around(patch, ExecutionCoordinator, "_on_reset", on_reset)
 
 
@@ -181,14 +181,6 @@ def sells_do_not_count(patch):
 def unanswered_orders_do_not_count(patch):
     patch.setattr(ExecutionCoordinator, "_weigh_unknown", lambda execution: None)
     blind_to_orders(patch, lambda order, item: item.status in {"unknown", "sent", "intended"})
-
-
-def other_positions_do_not_count(patch):
-    def check(original, engine, order, books):
-        flat = tuple(p for p in books.portfolio.positions if p.symbol == order.symbol)
-        return original(engine, order, Veiled(books, portfolio=Veiled(books.portfolio, positions=flat)))
-
-    around(patch, RiskEngine, "check", check)
 
 
 def limits_are_not_looked_at(patch):
@@ -343,9 +335,6 @@ BUGS = {
     "sells_do_not_count": Bug("limits_hold", sells_do_not_count, "limits count no working sells"),
     "unanswered_orders_do_not_count": Bug(
         "limits_hold", unanswered_orders_do_not_count, "limits count no orders that are unanswered or unknown"
-    ),
-    "other_positions_do_not_count": Bug(
-        "limits_hold", other_positions_do_not_count, "limits count the position of one symbol only"
     ),
     "limits_are_not_looked_at": Bug(
         "limits_hold", limits_are_not_looked_at, "the limits of the account are not looked at"

@@ -84,13 +84,6 @@ def a_restart_protects_nothing(patch):
     patch.setattr(Pursuits, "resume", lambda pursuits: None)
 
 
-def stops_go_with_the_halt(patch):
-    def growing(original, canceller, symbols=None):
-        return [t for t in canceller._tracker.all_working() if symbols is None or t.order.symbol in symbols]
-
-    around(patch, GrowthCanceller, "growing", growing)
-
-
 def the_halt_is_not_latched(patch):
     def raise_reason(original, owner, owner_name, code, severity, detail, *, latched=False):
         original(owner, owner_name, code, severity, detail)
@@ -221,15 +214,6 @@ def the_drain_does_not_cancel(patch):
     around(patch, ExecutionCoordinator, "drain", drain)
 
 
-def the_drain_cancels_stops(patch):
-    async def drain(original, execution):
-        for tracked in execution._tracker.all_working():
-            execution._send_point.cancel(tracked, "stopping")
-        await original(execution)
-
-    around(patch, ExecutionCoordinator, "drain", drain)
-
-
 def a_stop_swallows_its_errors(patch):
     async def stop(original, container, resource_type=None):
         try:
@@ -238,10 +222,6 @@ def a_stop_swallows_its_errors(patch):
             return
 
     around(patch, LifecycleContainer, "shutdown_resources", stop)
-
-
-def a_refused_cancel_is_forgotten(patch):
-    patch.setattr(ExecutionCoordinator, "_on_cancel_rejected", lambda execution, event: None)
 
 
 def exits_go_with_the_store(patch):
@@ -364,7 +344,6 @@ BUGS = {
     "protection_waits": Bug(
         "positions_are_protected", protection_waits_for_a_restart, "positions above a size get no stop"
     ),
-    "stops_go_with_the_halt": Bug("positions_are_protected", stops_go_with_the_halt, "a halt cancels the stops, too"),
     "the_halt_is_not_latched": Bug("halt_is_kept", the_halt_is_not_latched, "the halt is not latched"),
     "the_halt_is_not_written": Bug("halt_is_kept", the_halt_is_not_written, "the halt is not put on record"),
     "a_restart_lifts_the_halt": Bug("halt_is_kept", a_restart_lifts_the_halt, "a restart forgets the halt"),
@@ -391,12 +370,8 @@ BUGS = {
         "stop_leaves_nothing", the_drain_does_not_wait, "a stop does not wait until its cancels are confirmed"
     ),
     "the_drain_does_not_cancel": Bug("stop_leaves_nothing", the_drain_does_not_cancel, "a stop cancels nothing"),
-    "the_drain_cancels_stops": Bug("stop_leaves_nothing", the_drain_cancels_stops, "a stop leaves positions bare"),
     "a_stop_swallows_its_errors": Bug(
         "stop_leaves_nothing", a_stop_swallows_its_errors, "what went wrong in a stop is not told"
-    ),
-    "a_refused_cancel_is_forgotten": Bug(
-        "stop_leaves_nothing", a_refused_cancel_is_forgotten, "a refused cancel is never asked for again"
     ),
     "exits_go_with_the_store": Bug(
         "exits_get_through", exits_go_with_the_store, "when the store fails, exits are withdrawn, too"
