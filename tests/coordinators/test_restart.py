@@ -1,5 +1,6 @@
 """What the execution coordinator does after a crash: asks for what it does not know, and sends nothing twice."""
 
+import asyncio
 from contextlib import suppress
 from decimal import Decimal
 
@@ -506,3 +507,32 @@ async def test_a_difference_is_told_with_its_time_and_the_currency(lives, exchan
     assert not await lives.execution._reconciler.compare()
     [found] = [fact for fact in told if isinstance(fact, Mismatch)]
     assert (found.kind, found.symbol, found.time_ns) == ("balance", "USDT", START_NS)
+
+
+async def test_an_order_that_was_there_in_between_is_missed_anew(lives, exchange):
+    """Gone at 0 s, there at 2 s, gone again at 6 s: its five seconds begin at 6 s."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    [sent] = exchange.submitted
+    await lives.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "no answer"))
+    reconciler, tracked = lives.execution._reconciler, lives.execution._tracker.find(sent.client_order_id)
+    await reconciler.resolve_unknown()
+    await lives.price("100", 2)
+    exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
+    await reconciler.resolve_unknown()
+    assert tracked.status is OrderStatus.OPEN
+
+    del exchange.known[sent.client_order_id]
+    await lives.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "no answer"))
+    await lives.price("100", 6)
+    await reconciler.resolve_unknown()
+    assert tracked.status is OrderStatus.UNKNOWN
+    await lives.price("100", 11)
+    await reconciler.resolve_unknown()
+    assert not tracked.is_working
+
+
+async def test_a_comparison_comes_by_itself_after_its_time(lives):
+    await lives.begin()
+    async with asyncio.timeout(5):
+        await lives.execution._reconciler.wait(0.01)
