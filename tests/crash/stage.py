@@ -73,7 +73,7 @@ class Stage:
         self._loaded = load_settings(PROFILE, tuple(overrides))
         self.venue = ScriptedVenue(self._loaded.settings)
         self.store = SteppedStore(Random(2), moments)
-        self._watch = Watch(self.venue, self.store, now_s, None)
+        self._watch = Watch(self.venue, self.store, now_s, self._loaded.settings)
         self._life: Life | None = None
         self._crashed = asyncio.Event()
         self._may_run = asyncio.Event()
@@ -165,7 +165,11 @@ class Stage:
         life = Life(
             self._loaded, link, self.store.begin(), _Figures(lambda event: self._on_event(life, event)), Random(3)
         )
+        self._watch.on_born()
+        link.on_taken = self._watch.sending.on_taken
+        link.on_positions = self._watch.sending.on_positions
         link.on_submit = lambda order: self._judge(lambda: self._watch.on_submit(life, order))
+        life.journal._on_append = lambda records: self._judge(lambda: self._watch.on_append(life, records))
         self.moments.crash = lambda: self._kill(life)
         return life
 
@@ -261,7 +265,7 @@ class Stage:
             await asyncio.sleep(2.0)
             life = self._life
             if life is not None:
-                apart = self._watch.differences(life) + self._watch.unprotected(life)
+                apart = self._watch.positions.differences(life) + self._watch.positions.unprotected(life)
                 apart += [reason.code for reason in life.context.trading_state.current.reasons if not reason.latched]
             agreed = 0 if life is None or apart else agreed + 1
         self._judge(lambda: self._watch.on_rest(self._life))

@@ -65,7 +65,7 @@ class SteppedJournal(SimulatedJournal):
     """A crash before a commit loses its records, one after it keeps them and tells nobody."""
 
     def __init__(self, store: SteppedStore, recovered, moments: Moments) -> None:
-        super().__init__(store, recovered, lambda: None, lambda: self._step("after commit"))
+        super().__init__(store, recovered, lambda _: None, lambda: self._step("after commit"))
         self._moments = moments
 
     def append(self, *records: Record) -> SimulatedTicket:

@@ -17,7 +17,14 @@ from app.simulation.faults import CRASH_KINDS
 from app.simulation.world import World
 from app.timing import run_virtual
 
-RESTARTING = {*CRASH_KINDS, FaultKind.STOP, FaultKind.STRATEGY_RAISES, FaultKind.TASK_DIES}
+RESTARTING = {
+    *CRASH_KINDS,
+    FaultKind.STOP,
+    FaultKind.HALT,
+    FaultKind.STREAM_BREAKS,
+    FaultKind.STRATEGY_RAISES,
+    FaultKind.TASK_DIES,
+}
 STORE = {FaultKind.STORE_FULL, FaultKind.STORE_LOCKED}
 EVERYTHING_ELSE = tuple(kind for kind in FaultKind if kind not in RESTARTING | STORE)
 
@@ -82,7 +89,7 @@ class OperatedWorld(World):
 
     def __init__(self, *given):
         super().__init__(*given)
-        self._acts_on_bot[FaultKind.FLATTEN] = lambda life, _: self._post(life)
+        self._course._acts_on_bot[FaultKind.FLATTEN] = lambda life, _: self._post(life)
 
     async def _wind_up(self, life):
         self._post(life)
@@ -103,7 +110,7 @@ def live_through(plan, loaded):
 
 @pytest.mark.parametrize("seed", [3, 11])
 def test_a_simulated_hour_without_a_crash_replays_equal(tmp_path, mocker, seed):
-    """Orders that nobody answered, events twice, late or missing, cancels lost, a halt: all of it is on the record."""
+    """Orders that nobody answered, events twice, late or missing, cancels lost: all of it is on the record."""
     mocker.patch.object(PerpsBot, "execution", property(lambda bot: Untouched(bot._lifecycle.coordinator("execution"))))
     path = tmp_path / "run.jsonl"
     faults = tuple(
