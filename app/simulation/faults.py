@@ -73,6 +73,9 @@ CERTAIN_KINDS = (
 )
 """Kinds that come to pass whatever the bot does at that time."""
 CERTAIN_MIN = 3
+TWOFOLD = 0.1
+"""Share of the seeds in which trading is restricted while orders wait for a slow store: by chance that is rare."""
+SLOW_S = 60.0
 CRASH_KINDS = tuple(kind for kind in FaultKind if kind.startswith("crash"))
 
 
@@ -112,4 +115,17 @@ def plan_of(seed: int) -> Plan:
         )
         for kind in kinds
     ]
+    faults += _twofold(Random(f"twofold:{seed}"))  # noqa: S311 - as above
     return Plan(seed, tuple(sorted(faults, key=lambda fault: fault.at_s)))
+
+
+def _twofold(random: Random) -> list[Fault]:
+    """Return two faults of which the second meets what the first holds up; in most seeds none."""
+    if random.random() >= TWOFOLD:
+        return []
+    at_s = round(random.uniform(QUIET_BEFORE_S, HOUR_S - QUIET_BEFORE_S - SLOW_S), 3)
+    kind = random.choice((FaultKind.HALT, FaultKind.STRATEGY_RAISES))
+    return [
+        Fault(FaultKind.STORE_SLOW, at_s, SLOW_S, 0),
+        Fault(kind, round(at_s + SLOW_S / 2, 3), 1.0, 2 * random.randrange(500_000)),
+    ]

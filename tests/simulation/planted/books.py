@@ -131,18 +131,6 @@ def positions_are_not_compared(patch):
     patch.setattr(BoundedAccount, "fills_since", none)
 
 
-def unreadable_positions_are_flat(patch):
-    async def differences(original, reconciler):
-        try:
-            return await original(reconciler)
-        except ExchangeUnavailable:
-            books = reconciler._portfolio
-            books.restore([], dict(books.ledger.totals), [], [], {})
-            raise
-
-    around(patch, Reconciler, "_differences", differences)
-
-
 def an_unreadable_account_is_compared_with_nothing(patch):
     async def catch_up(original, reconciler):
         try:
@@ -319,9 +307,6 @@ BUGS = {
     ),
     "positions_are_not_compared": Bug(
         "books_equal_the_venue", positions_are_not_compared, "positions that differ are not noticed, nor fills read"
-    ),
-    "unreadable_positions_are_flat": Bug(
-        "books_equal_the_venue", unreadable_positions_are_flat, "positions that cannot be read are taken for none"
     ),
     "an_unreadable_account_is_compared_with_nothing": Bug(
         "status_never_regresses",

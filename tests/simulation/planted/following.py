@@ -50,16 +50,6 @@ def only_the_last_fill_counts(patch):
     around(patch, OrderTracker, "fill", fill)
 
 
-def acceptance_begins_anew(patch):
-    def apply(original, tracker, event):
-        tracked = tracker.find(event.client_order_id)
-        if isinstance(event, OrderAccepted) and tracked is not None and tracked.is_working:
-            tracked.filled = ZERO
-        return original(tracker, event)
-
-    around(patch, OrderTracker, "apply", apply)
-
-
 def a_cancel_asked_for_is_a_cancel_done(patch):
     from app.execution import SendPoint
 
@@ -143,9 +133,6 @@ BUGS = {
     ),
     "only_the_last_fill_counts": Bug(
         "status_never_regresses", only_the_last_fill_counts, "what was filled is replaced instead of added to"
-    ),
-    "acceptance_begins_anew": Bug(
-        "status_never_regresses", acceptance_begins_anew, "an acceptance that is overtaken by a fill forgets the fill"
     ),
     "a_cancel_asked_for_is_a_cancel_done": Bug(
         "status_never_regresses", a_cancel_asked_for_is_a_cancel_done, "nobody waits for the venue to confirm"

@@ -12,17 +12,14 @@ from app.coordinators.operator_desk import OperatorDesk
 from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler, ReconciliationFailed
 from app.coordinators.runtime import RuntimeCoordinator
-from app.coordinators.takeover import Takeover
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import HaltCommand, ReasonRaised, Severity
 from app.domain.order import PROTECTIVE, OrderStatus, Purpose
 from app.domain.trading_state import HALT, OPERATOR
-from app.execution import SendPoint
 from app.lifecycle import HealthState, StopRequest, Supervisor
 from app.lifecycle.health import TaskState
 from app.ports.exit_codes import ExitCode
 from app.risk import RiskEngine
-from app.risk.loss_guards import Drawdown
 from app.timing import SequentialIds
 from tests.simulation.planted.bug import Bug, Veiled, around
 
@@ -224,16 +221,6 @@ def a_stop_swallows_its_errors(patch):
     around(patch, LifecycleContainer, "shutdown_resources", stop)
 
 
-def exits_go_with_the_store(patch):
-    def store_failed(original, point, error):
-        for tracked in point._books.tracker.all_working():
-            if tracked.status is OrderStatus.INTENDED:
-                point._withdraw(tracked, "the store failed")
-        original(point, error)
-
-    around(patch, SendPoint, "store_failed", store_failed)
-
-
 def unknown_orders_refuse_the_start(patch):
     async def begin(original, reconciler):
         if any(t.status is OrderStatus.UNKNOWN for t in reconciler._tracker.all_working()):
@@ -241,10 +228,6 @@ def unknown_orders_refuse_the_start(patch):
         await original(reconciler)
 
     around(patch, Reconciler, "open", begin)
-
-
-def our_own_orders_are_foreign(patch):
-    patch.setattr(Takeover, "take_orders", lambda takeover, records: None)
 
 
 def the_third_start_is_refused(patch):
@@ -308,13 +291,6 @@ def an_unreadable_account_ends_the_bot(patch):
     )
 
 
-def a_broken_guard_is_left_out(patch):
-    def look(guard, *_):
-        raise ArithmeticError("a guard")
-
-    patch.setattr(Drawdown, "look", look)
-
-
 def a_stopped_pump_is_not_missed(patch):
     async def pump(original, runtime):
         try:
@@ -373,14 +349,8 @@ BUGS = {
     "a_stop_swallows_its_errors": Bug(
         "stop_leaves_nothing", a_stop_swallows_its_errors, "what went wrong in a stop is not told"
     ),
-    "exits_go_with_the_store": Bug(
-        "exits_get_through", exits_go_with_the_store, "when the store fails, exits are withdrawn, too"
-    ),
     "unknown_orders_refuse_the_start": Bug(
         "bot_comes_up", unknown_orders_refuse_the_start, "an order of unknown outcome refuses the start"
-    ),
-    "our_own_orders_are_foreign": Bug(
-        "bot_comes_up", our_own_orders_are_foreign, "an exit that left while the store was down refuses the start"
     ),
     "the_third_start_is_refused": Bug("bot_comes_up", the_third_start_is_refused, "every start but two is refused"),
     "reconciled_and_still_held_back": Bug(
@@ -391,5 +361,4 @@ BUGS = {
     "an_unreadable_account_ends_the_bot": Bug(
         "bot_stays_up", an_unreadable_account_ends_the_bot, "an account that cannot be read ends the bot"
     ),
-    "a_broken_guard": Bug("bot_comes_up", a_broken_guard_is_left_out, "a guard fails at every look"),
 }
