@@ -251,10 +251,16 @@ def settlements_are_not_restored(patch):
 
 
 def positions_are_written_without_their_fills(patch):
-    def record(original, execution, *records):
-        original(execution, *[r for r in records if type(r).__name__ != "Fill"])
+    def on_fill(original, execution, fill):
+        inner = execution._journal
+        append = lambda *records: inner.append(*[r for r in records if type(r).__name__ != "Fill"])  # noqa: E731
+        execution._journal = Veiled(inner, append=append)
+        try:
+            original(execution, fill)
+        finally:
+            execution._journal = inner
 
-    around(patch, ExecutionCoordinator, "_record", record)
+    around(patch, ExecutionCoordinator, "_on_fill", on_fill)
 
 
 def pursuits_are_not_saved(patch):

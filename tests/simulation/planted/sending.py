@@ -7,7 +7,7 @@ import msgspec
 from app.coordinators.execution import ExecutionCoordinator
 from app.coordinators.pursuits import Pursuits
 from app.domain.denial import Denial
-from app.domain.events import OrderUnknown
+from app.domain.events import OrderUnknown, Severity
 from app.domain.order import OrderStatus, Purpose
 from app.domain.records import OrderIntended
 from app.domain.trading_state import TradingLevel, TradingState
@@ -110,12 +110,19 @@ def release_does_not_look_again(patch):
 
 
 def reduce_only_is_active(patch):
-    def level(original, state):
-        found = original.__get__(state)
-        return TradingLevel.ACTIVE if found is TradingLevel.REDUCE_ONLY else found
+    def without_mild(state):
+        return TradingState(tuple(reason for reason in state.reasons if reason.severity is Severity.HALTED))
 
-    original = TradingState.level
-    patch.setattr(TradingState, "level", property(lambda state: level(original, state)))
+    def release(original, point, tracked):
+        inner = point._trading_state
+        point._trading_state = Veiled(inner, current=without_mild(inner.current))
+        try:
+            original(point, tracked)
+        finally:
+            point._trading_state = inner
+
+    patch.setattr(AccountBooks, "trading", property(lambda books: without_mild(books._trading_state.current)))
+    around(patch, SendPoint, "_release", release)
 
 
 def unknown_holds_nothing_back(patch):
