@@ -367,9 +367,12 @@ class World:
 
 def run_plan(plan: Plan, loaded: LoadedSettings, show: Callable[[str], None] | None = None) -> Outcome:
     """Run a plan in a loop of its own, whose time is virtual."""
-    logger.disable("app")
 
     async def run() -> Outcome:
         return await World(plan, loaded, show).run()
 
-    return run_virtual(run())
+    logger.disable("app")
+    try:
+        return run_virtual(run())
+    finally:
+        logger.enable("app")
