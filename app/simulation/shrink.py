@@ -15,11 +15,12 @@ def shrink(plan: Plan, rule: str, run: Run) -> Plan:
 
     Parts are left out, half of them first and then fewer at a time (delta debugging, Zeller 1999).
 
+    >>> from types import SimpleNamespace
     >>> from app.simulation.faults import FaultKind
     >>> guilty = Fault(FaultKind.CRASH, 5.0, 0.0, 0)
     >>> plan = Plan(1, (guilty, *[Fault(FaultKind.HALT, float(at), 0.0, 0) for at in range(6, 12)]))
     >>> def run(tried):
-    ...     return msgspec.structs.replace(NOTHING, rule="broken" if guilty in tried.faults else "")
+    ...     return SimpleNamespace(rule="broken" if guilty in tried.faults else "")
     >>> [fault.kind for fault in shrink(plan, "broken", run).faults]
     [<FaultKind.CRASH: 'crash'>]
     """
@@ -44,20 +45,3 @@ def shrink(plan: Plan, rule: str, run: Run) -> Plan:
 
 def _fails(plan: Plan, faults: Sequence[Fault], rule: str, run: Run) -> bool:
     return run(Plan(plan.seed, tuple(faults))).rule == rule
-
-
-NOTHING = Outcome(
-    seed=0,
-    rule="",
-    what="",
-    digest="",
-    events=0,
-    orders=0,
-    fills=0,
-    faults=0,
-    crashes=0,
-    starts=0,
-    virtual_seconds=0.0,
-    fired={},
-)
-"""An outcome of which nothing is known."""
