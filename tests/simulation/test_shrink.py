@@ -1,8 +1,10 @@
 """A plan that fails is shrunk to the faults that it takes."""
 
+from types import SimpleNamespace
+
 from app.simulation import Fault, FaultKind, Plan, plan_of, run_plan, shrink
 from app.simulation.faults import CERTAIN_KINDS, CERTAIN_MIN
-from app.simulation.shrink import NOTHING, RUNS_MAX
+from app.simulation.shrink import RUNS_MAX
 from tests.simulation.planted.bug import LOADED
 from tests.simulation.planted.catalogue import PLANTED
 
@@ -37,7 +39,7 @@ def test_shrinking_is_bounded():
 
     def run(tried):
         runs.append(tried)
-        return NOTHING
+        return SimpleNamespace(rule="")
 
     assert shrink(plan, "broken", run) == plan
     assert len(runs) <= RUNS_MAX + len(plan.faults)
