@@ -13,8 +13,15 @@ from app.domain.events import StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.order import OrderStatus
 from app.domain.portfolio import Portfolio
-from app.domain.records import Mismatch, Record, StateSaved
-from app.execution import OrderTracker, compare_balance, compare_positions, foreign_orders, outcome
+from app.domain.records import Mismatch, PositionChanged, StateSaved
+from app.execution import (
+    OrderTracker,
+    compare_balance,
+    compare_positions,
+    counted_otherwise,
+    foreign_orders,
+    outcome,
+)
 from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 
@@ -63,7 +70,7 @@ class Reconciler:
         self._portfolio = portfolio
         self._tracker = tracker
         self._apply = apply
-        self._record: Callable[[Record], None] = record
+        self._record = record
         self._account = BoundedAccount(context.account, context.settings.execution.query_timeout_s)
         self.takeover = Takeover(context, portfolio, tracker, apply, record)
         """What was taken over, and is to be closed."""
@@ -117,6 +124,7 @@ class Reconciler:
             await self._catch_up()
             await self.resolve_unknown()
             found = await self._differences()
+        found = await self._recount(found)
         if found:
             self._report(found)
             found = await self._take_over()
@@ -138,6 +146,7 @@ class Reconciler:
         await self._catch_up()
         seen = {(mismatch.kind, mismatch.symbol, mismatch.ours, mismatch.theirs) for mismatch in first}
         found = [m for m in await self._differences() if (m.kind, m.symbol, m.ours, m.theirs) in seen]
+        found = await self._recount(found)
         if found:
             self._report(found)
             self.takeover.take_orders(await self._account.open_orders())
@@ -183,6 +192,22 @@ class Reconciler:
             *foreign_orders(known, orders, now_ns),
         ]
 
+    async def _recount(self, found: list[Mismatch]) -> list[Mismatch]:
+        """Divide profit as the exchange does, when that is all that differs; return what differs then."""
+        if [mismatch.kind for mismatch in found] != ["balance"]:
+            return found
+        portfolio, now_ns = self._portfolio, self._context.clock.now_ns
+        theirs, balance = await self._account.positions(), await self._account.balance()
+        ours = portfolio.positions
+        moves = counted_otherwise(ours, theirs, balance - portfolio.balance, self._context.instruments)
+        for symbol, amount in moves.items():
+            entry = portfolio.recount(symbol, amount, f"recount:{symbol}:{now_ns}", now_ns)
+            self._record(entry, PositionChanged(portfolio.position(symbol), now_ns))
+        if not moves:
+            return found
+        self._tell(found, "recounted")
+        return await self._differences()
+
     async def _take_over(self) -> list[Mismatch]:
         """Adopt what the settings say is to be adopted; return what still differs."""
         takeover, account = self.takeover, self._account
@@ -193,9 +218,13 @@ class Reconciler:
         return await self._differences()
 
     def _report(self, found: list[Mismatch]) -> None:
-        for mismatch in self.takeover.name_action(found):
-            self._record(mismatch)
-            self._context.facts.publish(mismatch)
+        self._tell(found, self.takeover.action)
+
+    def _tell(self, found: list[Mismatch], action: str) -> None:
+        for mismatch in found:
+            told = msgspec.structs.replace(mismatch, action=action)
+            self._record(told)
+            self._context.facts.publish(told)
 
     async def _resolve(self, symbol: str, client_order_id: str) -> None:
         theirs = await self._account.order(symbol, client_order_id)

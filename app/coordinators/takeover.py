@@ -12,7 +12,7 @@ from app.domain.events import Fill, OrderAccepted, StreamEvent
 from app.domain.order import OrderStatus
 from app.domain.portfolio import Portfolio
 from app.domain.position import Position
-from app.domain.records import Mismatch, OrderIntended, OrderRecord
+from app.domain.records import OrderIntended, OrderRecord
 from app.execution import OrderTracker, TrackedOrder, adopting_fill
 from app.lifecycle import CoordinatorContext
 
@@ -44,10 +44,10 @@ class Takeover:
         """Whether what others have done to the account is taken over, too."""
         return self._policy != REFUSE
 
-    def name_action(self, found: Iterable[Mismatch]) -> list[Mismatch]:
-        """Return mismatches that say what is done about them."""
-        action = {REFUSE: "refused", CLOSE: "closed"}.get(self._policy, "adopted")
-        return [msgspec.structs.replace(mismatch, action=action) for mismatch in found]
+    @property
+    def action(self) -> str:
+        """What is done about a mismatch, in a word."""
+        return {REFUSE: "refused", CLOSE: "closed"}.get(self._policy, "adopted")
 
     def take_orders(self, records: Iterable[OrderRecord]) -> None:
         """Follow working orders that are not in the books from now on."""

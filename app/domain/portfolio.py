@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from app.domain.errors import CurrencyMismatch, UnknownInstrument
 from app.domain.events import Fill, FundingPaid
 from app.domain.instrument import Instrument
@@ -239,6 +241,17 @@ class Portfolio:
         entry = funding(reference, paid.amount, self.currency, paid.time_ns)
         self._ledger.post(entry)
         position = self._by_symbol[paid.symbol] = holding.position.with_margin(paid.amount)
+        holding.take(position)
+        self._changed()
+        return entry
+
+    def recount(self, symbol: str, amount: Decimal, reference: str, time_ns: int) -> LedgerEntry:
+        """Move ``amount`` of profit from what a position has still to earn to what is realized. Equity stays."""
+        holding = self._holding(symbol)
+        position = msgspec.structs.replace(holding.position, cost=holding.position.cost + amount)
+        entry = settlement(reference, amount, ZERO, self.currency, time_ns)
+        self._ledger.post(entry)
+        self._by_symbol[symbol] = position
         holding.take(position)
         self._changed()
         return entry

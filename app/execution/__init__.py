@@ -1,6 +1,13 @@
 from app.execution.books import AccountBooks
 from app.execution.planner import Plan, Pursuit, plan
-from app.execution.reconciliation import adopting_fill, compare_balance, compare_positions, foreign_orders, outcome
+from app.execution.reconciliation import (
+    adopting_fill,
+    compare_balance,
+    compare_positions,
+    counted_otherwise,
+    foreign_orders,
+    outcome,
+)
 from app.execution.send_point import SendPoint, clamp_to_position
 from app.execution.tracker import OrderTracker, TrackedOrder
 
@@ -15,6 +22,7 @@ __all__ = [
     "clamp_to_position",
     "compare_balance",
     "compare_positions",
+    "counted_otherwise",
     "foreign_orders",
     "outcome",
     "plan",

@@ -59,6 +59,48 @@ def compare_balance(ours: Decimal, theirs: Decimal, currency: str, time_ns: int)
     ]
 
 
+def counted_otherwise(
+    ours: Iterable[Position],
+    theirs: Iterable[Position],
+    difference: Decimal,
+    instruments: Mapping[str, Instrument],
+) -> dict[str, Decimal]:
+    """Return by how much our positions cost more at an exchange that counted the same fills in another order.
+
+    Two fills of a symbol that reach us the wrong way round leave us with the right size, but divide what was earned
+    otherwise: between what is realized and what the rest has cost. What the balances differ by, the costs differ by.
+    Empty when that is not so, be it by less than a rounded entry price explains: then something else is wrong.
+
+    Args:
+        ours: As the books have them.
+        theirs: As the exchange has them.
+        difference: Their balance less ours.
+        instruments: What is held, by symbol.
+    """
+    there = {position.symbol: position for position in theirs}
+    moves, doubt = {}, ZERO
+    for position in ours:
+        symbol, other = position.symbol, there.get(position.symbol)
+        if other is None or other.contracts != position.contracts:
+            return {}
+        if other.cost != position.cost:
+            moves[symbol] = other.cost - position.cost
+            doubt += _half_a_tick(instruments[symbol], other)
+    unexplained = difference - sum(moves.values(), ZERO)
+    if not moves or abs(unexplained) > doubt:
+        return {}
+    # Which position the rounding belongs to cannot be told, and does not matter: it is in the sum.
+    moves[next(reversed(moves))] += unexplained
+    return moves
+
+
+def _half_a_tick(instrument: Instrument, position: Position) -> Decimal:
+    """Return what a position's cost may be off by when it was told as a price."""
+    price = position.average_price(instrument) or ZERO
+    off = instrument.value(position.contracts, price + instrument.tick_size / 2)
+    return abs(off - instrument.value(position.contracts, price))
+
+
 def foreign_orders(known: Iterable[str], theirs: Iterable[OrderRecord], time_ns: int) -> list[Mismatch]:
     """Return a mismatch for each working order at the exchange that is none of ours."""
     ours = set(known)

@@ -44,6 +44,7 @@ class VenueLink:
         self._valid_s = valid_s
         self._loop = asyncio.get_running_loop()
         self._queue: deque[StreamEvent] = deque()
+        self._on_way: deque[StreamEvent] = deque()
         self._filled = asyncio.Event()
         self._told_s = 0.0
         self._silent_until_s = 0.0
@@ -278,10 +279,14 @@ class VenueLink:
                 self._after(delay + min(fault.seconds, ANSWER_S), self._say, event)
                 return
             times = 1 if fault is None else 2
-        # A stream keeps its order.
+        # A stream keeps its order, also of what it tells at one moment, which a loop does not.
         self._told_s = max(self._told_s, now + delay)
         for _ in range(times):
-            self._loop.call_at(self._told_s, self._say, event)
+            self._on_way.append(event)
+            self._loop.call_at(self._told_s, self._arrives)
+
+    def _arrives(self) -> None:
+        self._say(self._on_way.popleft())
 
     def _say(self, event: StreamEvent) -> None:
         if not self.is_dead:

@@ -509,6 +509,29 @@ async def test_a_difference_is_told_with_its_time_and_the_currency(lives, exchan
     assert (found.kind, found.symbol, found.time_ns) == ("balance", "USDT", START_NS)
 
 
+async def test_fills_that_came_the_wrong_way_round_are_divided_as_the_exchange_divides_them(lives, exchange, mocker):
+    """Bought 2 at 100, sold 1 at 110, bought 1 at 120; told with the last two exchanged. A restart agrees at once."""
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    told = []
+    await lives.begin()
+    lives.container.registry.context.facts.subscribe(told.append)
+    first, sold, bought = (
+        fill("1", contracts="2", price="100", fee="0"),
+        fill("2", side=Side.SELL, contracts="1", price="110", fee="0"),
+        fill("3", contracts="1", price="120", fee="0"),
+    )
+    await lives.tell(first, bought, sold)
+    exchange.held, exchange.money = (Position(BTC, Decimal(2), Decimal(220)),), Decimal(10010)
+    assert lives.portfolio.ledger.realized == Decimal("3.33333333")
+    assert await lives.execution._reconciler.compare()
+    assert (lives.portfolio.balance, lives.portfolio.position(BTC).cost) == (10010, 220)
+    assert [(f.kind, f.action) for f in told if isinstance(f, Mismatch)] == [("balance", "recounted")]
+
+    await lives.crash()
+    await lives.begin()
+    assert (lives.portfolio.balance, lives.portfolio.position(BTC).cost) == (10010, 220)
+
+
 async def test_an_order_that_was_there_in_between_is_missed_anew(lives, exchange):
     """Gone at 0 s, there at 2 s, gone again at 6 s: its five seconds begin at 6 s."""
     await lives.begin()

@@ -3,12 +3,24 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.events import Liquidity, OrderAccepted, OrderCanceled, OrderExpired, OrderRejected
 from app.domain.order import OrderStatus, Side
 from app.domain.position import Position
-from app.execution import OrderTracker, adopting_fill, compare_balance, compare_positions, foreign_orders, outcome
-from tests.builders import BTC, ETH, instrument, order, order_record
+from app.domain.portfolio import Portfolio
+from app.execution import (
+    OrderTracker,
+    adopting_fill,
+    compare_balance,
+    compare_positions,
+    counted_otherwise,
+    foreign_orders,
+    outcome,
+)
+from tests.builders import BTC, ETH, fill, instrument, order, order_record
+from tests.properties import BRIEF
 
 S = OrderStatus
 LIVE = [S.INTENDED, S.SENT, S.UNKNOWN, S.OPEN, S.PARTIALLY_FILLED]
@@ -39,6 +51,69 @@ def test_balances_that_differ_at_all_are_told():
     assert compare_balance(Decimal("10.0"), Decimal(10), "USDT", 5) == []
     (found,) = compare_balance(Decimal(10), Decimal("10.00000001"), "USDT", 5)
     assert (found.kind, found.symbol, found.ours, found.theirs) == ("balance", "USDT", "10", "10.00000001")
+
+
+INSTRUMENTS = {symbol: instrument(symbol) for symbol in (BTC, ETH)}
+FILLS = st.lists(
+    st.tuples(
+        st.sampled_from([BTC, ETH]), st.sampled_from([Side.BUY, Side.SELL]), st.integers(1, 9), st.integers(90, 110)
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+def booked(fills):
+    portfolio = Portfolio("main", "USDT", INSTRUMENTS)
+    for each in fills:
+        portfolio.apply(each)
+    return portfolio
+
+
+@BRIEF
+@given(FILLS, st.randoms(use_true_random=False))
+def test_the_same_fills_in_another_order_come_to_the_same_books(made, random):
+    """Rounding included: whatever the order does to what is realized, the books are brought to the exchange's."""
+    fills = [
+        fill(str(n), side=side, contracts=str(size), price=str(price), symbol=symbol)
+        for n, (symbol, side, size, price) in enumerate(made)
+    ]
+    theirs = booked(fills)
+    random.shuffle(fills)
+    ours = booked(fills)
+    equity = ours.equity
+    difference = theirs.balance - ours.balance
+    for symbol, amount in counted_otherwise(ours.positions, theirs.positions, difference, INSTRUMENTS).items():
+        ours.recount(symbol, amount, "recount", 5)
+    assert (ours.balance, ours.positions) == (theirs.balance, theirs.positions)
+    assert ours.equity == equity
+
+
+def costing(symbol, contracts, cost):
+    return Position(symbol, Decimal(contracts), Decimal(cost))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "difference"),
+    [
+        ([], "7"),
+        ([costing(BTC, 3, 220)], "7"),
+        ([costing(BTC, 2, 213)], "7"),
+        ([costing(BTC, 2, 220)], "8"),
+        ([costing(BTC, 2, 220)], "6"),
+        ([costing(BTC, 2, 220)], "-7"),
+    ],
+)
+def test_what_another_order_of_fills_does_not_explain_is_not_explained_by_it(theirs, difference):
+    """Not another size, not equal costs, not a balance that differs by more or less than the costs do."""
+    assert counted_otherwise([costing(BTC, 2, 213)], theirs, Decimal(difference), INSTRUMENTS) == {}
+
+
+@pytest.mark.parametrize(("told", "explained"), [("219.96", True), ("220.10", True), ("219.89", False)])
+def test_a_cost_that_was_told_as_a_rounded_price_explains_the_balance(told, explained):
+    """2 contracts at a price that is rounded to 0.1 cost up to 0.1 more or less than it says."""
+    moves = counted_otherwise([costing(BTC, 2, 213)], [costing(BTC, 2, told)], Decimal(7), INSTRUMENTS)
+    assert moves == ({BTC: Decimal(7)} if explained else {})
 
 
 def test_orders_that_are_none_of_ours_are_told():
