@@ -7,6 +7,16 @@ import msgspec
 from app.domain.order import OrderType, TimeInForce
 
 
+def _check_number(name: str, value: Decimal | None) -> None:
+    """Refuse what money cannot be counted with: strategies are written by others, and floats come easily.
+
+    Raises:
+        TypeError: It is neither None nor a finite Decimal.
+    """
+    if value is not None and (type(value) is not Decimal or not value.is_finite()):
+        raise TypeError(f"{name} is {value!r}: use a finite Decimal")
+
+
 class Entry(msgspec.Struct, frozen=True):
     """How to open. The default is a market order."""
 
@@ -17,6 +27,12 @@ class Entry(msgspec.Struct, frozen=True):
     valid_s: int | None = None
     """Seconds after which an entry that has not filled is given up (time in force GTD)."""
     post_only: bool = False
+
+    def __post_init__(self) -> None:
+        _check_number("price", self.price)
+        _check_number("trigger_price", self.trigger_price)
+        if self.valid_s is not None and type(self.valid_s) is not int:
+            raise TypeError(f"valid_s is {self.valid_s!r}: use whole seconds")
 
 
 class Target(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -41,6 +57,12 @@ class Target(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Distance in quote currency of a trailing stop, instead of a fixed one."""
     reason: str = ""
     """Why, in the strategy's words, for the trace of decisions."""
+
+    def __post_init__(self) -> None:
+        _check_number("contracts", self.contracts)
+        _check_number("stop", self.stop)
+        _check_number("take_profit", self.take_profit)
+        _check_number("trailing", self.trailing)
 
     @property
     def is_protected(self) -> bool:

@@ -21,6 +21,8 @@ class RestlessParams(StrategyParams):
     far: Decimal = Decimal("0.01")
     risked: Decimal = Decimal("0.002")
     """Distance of stop and take-profit."""
+    valid_s: int = 20
+    """How long a limit with an end of its own works."""
 
 
 class Restless(Strategy):
@@ -70,7 +72,7 @@ class Restless(Strategy):
             Entry(),
             Entry(type=OrderType.LIMIT, price=near),
             Entry(type=OrderType.LIMIT, price=near),
-            Entry(type=OrderType.LIMIT, price=near, valid_s=20),
+            Entry(type=OrderType.LIMIT, price=near, valid_s=self.params.valid_s),
             Entry(type=OrderType.LIMIT, price=rounded(price * (1 - side * self.params.far)), post_only=True),
             Entry(type=OrderType.STOP_MARKET, trigger_price=rounded(price * (1 + side * self.params.near))),
             None,

@@ -21,7 +21,7 @@ from app.settings.models import Settings
 
 START_NS = 1_767_225_600 * SECOND_NS
 """2026-01-01T00:00:00Z."""
-STEP_S = 4.0
+STEP_S = 5.0
 """Between two market events of a symbol."""
 FUNDING_EVERY_STEPS = 30
 FUNDING_AHEAD_NS = 20 * SECOND_NS

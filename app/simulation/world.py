@@ -272,7 +272,7 @@ class World:
 
     async def _look(self) -> None:
         """Ask the bot how it is, from time to time."""
-        looks = 0
+        looks, pump = 0, None
         while True:
             await asyncio.sleep(LOOK_S)
             life = self._life
@@ -280,7 +280,9 @@ class World:
                 continue
             self.judge(partial(self._watch.on_look, life))
             looks += 1
-            runs = any(task.get_name() == PUMP and not task.done() for task in asyncio.all_tasks())
+            if pump is None or pump.done():
+                pump = next((task for task in asyncio.all_tasks() if task.get_name() == PUMP), None)
+            runs = pump is not None
             if runs and life.journal.failure is None and looks % LOOKS_PER_HEALTH:
                 continue
             report = await life.health()

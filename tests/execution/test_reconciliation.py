@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from app.domain.events import Liquidity, OrderAccepted, OrderCanceled, OrderExpired, OrderRejected
 from app.domain.order import OrderStatus, Side
-from app.domain.position import Position
 from app.domain.portfolio import Portfolio
+from app.domain.position import Position
 from app.execution import (
     OrderTracker,
     adopting_fill,
