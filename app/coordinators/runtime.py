@@ -52,11 +52,8 @@ class RuntimeCoordinator(BaseCoordinator):
         self._account = account
         self._on_stream_end = on_stream_end
         self._inbox: deque[StreamEvent] = deque(maxlen=INBOX_MAX)
-        self._woken = asyncio.Event()
         self._events = 0
         self._last_event_s: float | None = None
-        self._waiting: asyncio.Future[None] | None = None
-        """For the connection, while the pump has nothing to do."""
 
     @property
     def events(self) -> int:
@@ -73,7 +70,7 @@ class RuntimeCoordinator(BaseCoordinator):
         if self._on_post is not None:
             self._on_post(event)
         self._inbox.append(event)
-        self._woken.set()
+        self._connection.wake()
 
     def halt(self, reason: str) -> None:
         """Let nothing grow any more, from this call on, until the operator resumes: see ``OperatorDesk.halt``."""
@@ -120,9 +117,6 @@ class RuntimeCoordinator(BaseCoordinator):
 
     async def shutdown(self) -> None:
         """Close the connection."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
         await self._connection.close()
 
     async def health_check(self) -> HealthStatus:
@@ -154,7 +148,10 @@ class RuntimeCoordinator(BaseCoordinator):
                 if self._connection.ended and not ended:
                     ended = True
                     self._on_stream_end("stream ended")
-                await self._idle()
+                self._last_event_s = clock()
+                self.beat()
+                # Nothing can have been posted since the inbox was looked into: nobody else has run.
+                await self._connection.wait()
                 breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
                 continue
             time_ns = event.time_ns
@@ -182,18 +179,3 @@ class RuntimeCoordinator(BaseCoordinator):
                     self.beat()
                     await asyncio.sleep(0)
                     breathed = clock()
-
-    async def _idle(self) -> None:
-        """Wait until the connection may have something, or an event of our own was posted."""
-        self._last_event_s = now_s()
-        self.beat()
-        self._woken.clear()
-        if self._inbox:
-            return
-        if self._waiting is None:
-            self._waiting = asyncio.ensure_future(self._connection.wait())
-            self._waiting.add_done_callback(lambda _: self._woken.set())
-        await self._woken.wait()
-        if self._waiting.done():
-            done, self._waiting = self._waiting, None
-            done.result()

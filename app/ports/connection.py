@@ -42,7 +42,10 @@ class Connection(Protocol):
         """Return the next event of the stream, or None when there is none right now."""
 
     async def wait(self) -> None:
-        """Return when ``next_event`` may have something, or the stream has ended."""
+        """Return when ``next_event`` may have something, when the stream has ended, or upon ``wake``."""
+
+    def wake(self) -> None:
+        """Have a ``wait`` that is under way return: the bot has an event of its own."""
 
     @property
     def ended(self) -> bool:

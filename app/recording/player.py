@@ -260,14 +260,19 @@ class Player(PlayedAccount):
         """Return the next event, if the record has come to one."""
         head = self._head
         if not isinstance(head, Handed) or self.over.is_set() or not self._is_due:
+            self._speaks.clear()
             return None
         self.clock.step(head.now_ns)
         self._advance()
         return head.event
 
     async def wait(self) -> None:
-        """Return when the record has come to an event."""
+        """Return when the record has come to an event, or upon ``wake``."""
         await self._speaks.wait()
+
+    def wake(self) -> None:
+        """Have a ``wait`` return; ``next_event`` finds out whether there is anything."""
+        self._speaks.set()
 
     # -- questions -----------------------------------------------------------------------------------------------
 

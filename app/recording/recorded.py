@@ -167,6 +167,10 @@ class RecordedExchange:
         """Return when there may be an event."""
         await self._exchange.wait()
 
+    def wake(self) -> None:
+        """Have a ``wait`` return."""
+        self._exchange.wake()
+
     # -- MarketData and AccountPort ------------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:

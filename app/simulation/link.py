@@ -104,6 +104,10 @@ class VenueLink:
         if not self._queue:
             await self._filled.wait()
 
+    def wake(self) -> None:
+        """Have a ``wait`` that is under way return."""
+        self._filled.set()
+
     # -- MarketData and AccountPort ------------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:

@@ -62,6 +62,9 @@ class FakeExchange:
         if not self._events:
             await self._told.wait()
 
+    def wake(self) -> None:
+        self._told.set()
+
     # -- MarketData and AccountPort ------------------------------------------------------------------------------
 
     async def instruments(self):

@@ -83,6 +83,9 @@ class RemoteExchange:
         if not self._queue and not self.ended:
             await self._filled.wait()
 
+    def wake(self) -> None:
+        self._filled.set()
+
     # -- MarketData and AccountPort ------------------------------------------------------------------------------
 
     async def instruments(self) -> Any:

@@ -163,6 +163,10 @@ class SimulatedExchange:
         finally:
             self._awaited = False
 
+    def wake(self) -> None:
+        """Have a ``wait`` that is under way return."""
+        self._requested.set()
+
     # -- MarketData ----------------------------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:
