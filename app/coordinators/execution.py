@@ -140,6 +140,10 @@ class ExecutionCoordinator(BaseCoordinator):
         for symbol in context.instruments:
             await self._send_point.configure(symbol, settings.account.margin_mode, settings.account.leverage)
         await self._reconciler.open()
+        failure = self._journal.failure
+        if failure is not None:
+            # What was missed is in the books now, and in no journal: a bot that began so would not come back from it.
+            raise JournalFailed(failure)
         self._pursuits.release()
         self._weigh_unknown()
         self._trading_state.clear_reason(OWNER, RECONCILING)

@@ -88,13 +88,14 @@ class Watch:
                 raise Violation("books_add_up", f"the ledger sums to {total}")
             if isinstance(event, Fill):
                 self.sending.on_fill(life, event)
+                self.positions.on_fill(event)
             elif isinstance(event, OrderUnknown):
                 self.orders.on_unknown(life, event)
             self.orders.judge(life)
 
     def on_look(self, life: Life) -> None:
         """Judge, from time to time, what must be so at any time."""
-        self.orders.judge_patience()
+        self.orders.judge_late(life)
         self.orders.judge_forgotten(life)
         self.positions.judge_care(life)
         self.turns.judge_halt(life)

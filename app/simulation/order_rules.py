@@ -65,7 +65,7 @@ class OrderRules:
             self._ended.add(key)
             del self._filled[key]
             self._unknown_since.pop(key, None)
-        self.judge_patience()
+        self._judge_patience()
 
     def _judge_one(self, key: str, record: OrderRecord) -> None:
         if key in self._ended:
@@ -75,11 +75,16 @@ class OrderRules:
             raise Violation("status_never_regresses", f"{key} had {before} filled, now {record.filled}")
         self._filled[key] = record.filled
 
-    def judge_patience(self) -> None:
+    def _judge_patience(self) -> None:
         """Judge how long outcomes have been unknown."""
         late = [key for key, since in self._unknown_since.items() if self._seen.now_s() - since > UNKNOWN_S_MAX]
         if late:
             raise Violation("unknown_is_resolved", f"{', '.join(late)} for more than {UNKNOWN_S_MAX:g} s")
+
+    def judge_late(self, life: Life) -> None:
+        """Judge all orders, if one has been unknown for too long as far as the stream tells: a query tells nobody."""
+        if any(self._seen.now_s() - since > UNKNOWN_S_MAX for since in self._unknown_since.values()):
+            self.judge(life)
 
     def judge_forgotten(self, life: Life) -> None:
         """Judge whether an order works at the venue that the bot intended and believes ended."""

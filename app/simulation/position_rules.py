@@ -36,6 +36,15 @@ class PositionRules:
         self._wrong_since.clear()
         self._apart_since.clear()
 
+    def on_fill(self, fill: Fill) -> None:
+        """Note that an exit which no strategy ordered has ended a target: what others do to the account then stays."""
+        order = self._seen.venue.known.get(fill.client_order_id or "")
+        target = self._seen.record.targets.get(fill.symbol)
+        if target is None or fill.signed_contracts * target.contracts >= 0:
+            return
+        if fill.liquidation or (order is not None and order.order.is_protective):
+            self._seen.stopped[fill.symbol] = target.sequence
+
     # -- while it trades -----------------------------------------------------------------------------------------
 
     def judge_care(self, life: Life) -> None:
@@ -80,7 +89,9 @@ class PositionRules:
 
     def _must_go(self, symbol: str, held: Decimal) -> bool:
         target = self._wanted(symbol)
-        return target is not None and held * target.contracts <= 0
+        if target is None or target.sequence <= self._seen.stopped.get(symbol, 0):
+            return False
+        return held * target.contracts <= 0
 
     def _wants_stop(self, life: Life, symbol: str, held: Decimal) -> bool:
         if life.journal.failure is not None:

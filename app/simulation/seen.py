@@ -29,6 +29,8 @@ class Seen:
         """When the operator lifted a halt of the present life."""
         self.flattened: dict[str, int] = {}
         """The target of each symbol, by its sequence, that the operator's latest flatten ended."""
+        self.stopped: dict[str, int] = {}
+        """The target of each symbol, by its sequence, that a stop, a take-profit or a liquidation ended."""
 
     def note_flatten(self) -> None:
         """Note that the operator closes all positions: what was wanted of them is over."""

@@ -9,7 +9,7 @@ import pytest
 from dependency_injector import providers
 
 from app.domain.denial import Denial
-from app.domain.events import CancelRejected, OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown
+from app.domain.events import CancelRejected, Fill, OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderIntended, StateSaved
@@ -18,6 +18,7 @@ from app.domain.trading_state import TradingLevel
 from app.execution import Pursuit
 from app.lifecycle import Deadlines, StartFailed
 from app.ports.connection import ExchangeUnavailable
+from app.ports.journal import JournalFailed
 from tests.builders import BTC, ETH, START_NS, at, fill, instrument, mark, order, order_record, target
 from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
@@ -507,6 +508,26 @@ async def test_a_difference_is_told_with_its_time_and_the_currency(lives, exchan
     assert not await lives.execution._reconciler.compare()
     [found] = [fact for fact in told if isinstance(fact, Mismatch)]
     assert (found.kind, found.symbol, found.time_ns) == ("balance", "USDT", START_NS)
+
+
+async def test_a_start_that_cannot_put_on_record_what_was_missed_is_refused(lives, exchange, mocker):
+    """The books would know of a fill that no journal has: the next start would find a position of nobody."""
+    await lives.begin()
+    await lives.crash()
+    exchange.filled = (fill("missed"),)
+    exchange.held = (Position(BTC, Decimal(1), Decimal(100)),)
+    real = lives.journal.append
+
+    def append(*records):
+        if any(isinstance(record, Fill) for record in records):
+            lives.journal.fail("no space left")
+        return real(*records)
+
+    mocker.patch.object(lives.journal, "append", append)
+    with pytest.raises(StartFailed) as refused:
+        await lives.begin()
+    assert isinstance(refused.value.cause, JournalFailed)
+    assert "no space left" in str(refused.value.cause)
 
 
 async def test_fills_that_came_the_wrong_way_round_are_divided_as_the_exchange_divides_them(lives, exchange, mocker):
