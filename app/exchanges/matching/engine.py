@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import msgspec
 
-from app.domain.errors import InvalidOrder
 from app.domain.events import (
     AccountEvent,
     CancelRejected,
@@ -20,16 +19,19 @@ from app.domain.events import (
     OrderTriggered,
 )
 from app.domain.instrument import Instrument
-from app.domain.margin import MarginMode, initial_margin
+from app.domain.margin import MarginMode
 from app.domain.market import Bar, FundingRate, MarketEvent, MarkPrice, Quote, Trade
-from app.domain.money import ZERO, plain, to_ledger
-from app.domain.order import Order, OrderStatus, OrderType, Side, TimeInForce, TriggerPrice, check_order
+from app.domain.money import ZERO, to_ledger
+from app.domain.order import Order, OrderStatus, OrderType, Side, TimeInForce, TriggerPrice
 from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord
+from app.exchanges.matching.acceptance import refusal
+from app.exchanges.matching.funding import FundingSchedule
 from app.exchanges.matching.liquidation import due_liquidations, safe_marks
+from app.exchanges.matching.prices import Prices
 from app.exchanges.matching.resting import PriceRange, RestingOrder, crosses, limit_fills_at, met_at
-from app.exchanges.matching.rules import MatchingRules, best_prices, taker_price
-from app.exchanges.matching.state import FundingTerms, PendingRequest, VenueState
+from app.exchanges.matching.rules import MatchingRules, taker_price
+from app.exchanges.matching.state import PendingRequest, VenueState
 
 _MARKET, _TRAILING_STOP = OrderType.MARKET, OrderType.TRAILING_STOP
 _BUY = Side.BUY
@@ -65,11 +67,8 @@ class MatchingEngine:
         self._sequence = 0
         self._resting: dict[str, RestingOrder] = {}
         self._pending: list[PendingRequest] = []
-        self._last: dict[str, Decimal] = {}
-        self._quotes: dict[str, tuple[Decimal, Decimal]] = {}
-        self._marked: set[str] = set()
-        self._estimated: set[str] = set()
-        self._funding: dict[str, FundingTerms] = {}
+        self._prices = Prices()
+        self._funding = FundingSchedule(instruments, self._books, self._prices)
         self._safe: dict[str, tuple[Decimal, Decimal]] = {}
         self._safe_revision = 0
         self._ended: dict[str, OrderRecord] = {}
@@ -152,7 +151,7 @@ class MatchingEngine:
     def on_market(self, event: MarketEvent) -> None:
         """Take a market event in."""
         self._time_ns = time_ns = event.time_ns
-        if self._funding:
+        if self._funding.terms:
             self._settle_due(time_ns)
         if self._pending:
             self._let_arrive(time_ns)
@@ -168,25 +167,25 @@ class MatchingEngine:
             known: False when they are really last prices, which stand in for marks that nobody recorded.
         """
         self._time_ns = time_ns
-        self._marked.add(symbol)
+        self._prices.marked.add(symbol)
         if known:
-            self._estimated.discard(symbol)
+            self._prices.estimated.discard(symbol)
         else:
-            self._estimated.add(symbol)
+            self._prices.estimated.add(symbol)
         self._trigger(symbol, prices, TriggerPrice.MARK)
         self._liquidate(symbol, prices)
         self._books.set_mark(symbol, prices.close)
 
     def _on_bar(self, bar: Bar) -> None:
         symbol = bar.symbol
-        marked = symbol in self._marked
+        marked = symbol in self._prices.marked
         if self._resting:
             prices = PriceRange(bar.open, bar.high, bar.low, bar.close)
             self._match(symbol, prices, bar.volume)
             self._trigger(symbol, prices, TriggerPrice.LAST)
             if not marked:
                 self._trigger(symbol, prices, TriggerPrice.MARK)
-        self._last[symbol] = close = bar.close
+        self._prices.last[symbol] = close = bar.close
         if not marked:
             books = self._books
             # Asked at every bar: between which marks nothing is due is worked out anew only when a fill changes it.
@@ -200,23 +199,23 @@ class MatchingEngine:
             books.set_mark(symbol, close)
 
     def _on_trade(self, trade: Trade) -> None:
-        self._last[trade.symbol] = trade.price
+        self._prices.last[trade.symbol] = trade.price
         if self._resting:
             prices = PriceRange.at(trade.price)
             self._match(trade.symbol, prices, trade.contracts)
             self._trigger(trade.symbol, prices, TriggerPrice.LAST)
-        if trade.symbol not in self._marked:
+        if trade.symbol not in self._prices.marked:
             self._mark(trade.symbol, trade.price)
 
     def _on_quote(self, quote: Quote) -> None:
-        self._quotes[quote.symbol] = (quote.bid, quote.ask)
+        self._prices.quotes[quote.symbol] = (quote.bid, quote.ask)
         if self._resting:
             for resting in self._of(quote.symbol):
                 if not resting.waits_for_trigger and self._is_here(resting):
                     self._match_quote(resting, quote)
 
     def _on_mark(self, mark: MarkPrice) -> None:
-        self._marked.add(mark.symbol)
+        self._prices.marked.add(mark.symbol)
         self._mark(mark.symbol, mark.price)
 
     def _mark(self, symbol: str, price: Decimal) -> None:
@@ -227,8 +226,13 @@ class MatchingEngine:
         self._books.set_mark(symbol, price)
 
     def _on_funding_rate(self, funding: FundingRate) -> None:
-        self._funding[funding.symbol] = FundingTerms(funding.rate, funding.settles_ns)
+        self._funding.announce(funding)
         self._settle_due(funding.time_ns)
+
+    def _settle_due(self, time_ns: int) -> None:
+        for paid in self._funding.settle_due(time_ns):
+            self._settlements.append(paid)
+            self._tell(paid)
 
     # -- requests arrive -----------------------------------------------------------------------------------------
 
@@ -257,82 +261,26 @@ class MatchingEngine:
             self._cancel(request.order, request.cancel_reason)
 
     def _accept(self, order: Order) -> None:
-        refusal = self._refusal(order)
-        if refusal is not None:
-            self._ended[order.client_order_id] = OrderRecord(order, OrderStatus.REJECTED, ZERO, None, refusal)
-            self._tell(OrderRejected(order.client_order_id, order.symbol, self._time_ns, refusal))
+        why = self._refusal(order)
+        if why is not None:
+            self._ended[order.client_order_id] = OrderRecord(order, OrderStatus.REJECTED, ZERO, None, why)
+            self._tell(OrderRejected(order.client_order_id, order.symbol, self._time_ns, why))
             return
         self._sequence += 1
         client_order_id, symbol, kind = order.client_order_id, order.symbol, order.type
         resting = RestingOrder(order, f"V{self._sequence}")
         if kind is _TRAILING_STOP:
-            resting.best = self._reference(order)
+            resting.best = self._prices.reference(order, self._books)
         self._resting[client_order_id] = resting
         self.outcomes.append(OrderAccepted(client_order_id, resting.venue_order_id, symbol, self._time_ns))
-        if self._rules.fill_at_signal and kind is _MARKET and symbol in self._last:
-            self._execute(resting, self._last[symbol], order.contracts, _TAKER)
+        if self._rules.fill_at_signal and kind is _MARKET and symbol in self._prices.last:
+            self._execute(resting, self._prices.last[symbol], order.contracts, _TAKER)
 
     def _refusal(self, order: Order) -> str | None:
-        """Return why the venue refuses an order, or None."""
-        if order.client_order_id in self._resting:
+        key = order.client_order_id
+        if key in self._resting or (key in self._ended and not self._rules.reuses_client_order_ids):
             return "duplicate client order id"
-        if order.client_order_id in self._ended and not self._rules.reuses_client_order_ids:
-            return "duplicate client order id"
-        instrument = self.instruments.get(order.symbol)
-        if instrument is None:
-            return f"unknown symbol {order.symbol}"
-        try:
-            check_order(order, instrument)
-        except InvalidOrder as error:
-            return str(error)
-        return self._cannot_reduce(order) if order.reduce_only else self._cannot_afford(order, instrument)
-
-    def _cannot_reduce(self, order: Order) -> str | None:
-        held = self._books.position(order.symbol).contracts
-        reduces = held < ZERO if order.side is _BUY else held > ZERO
-        return None if reduces else "reduce-only, and there is nothing to reduce"
-
-    def _cannot_afford(self, order: Order, instrument: Instrument) -> str | None:
-        price = order.price or order.trigger_price or self._reference(order)
-        if price is None:
-            return "no price yet"
-        notional = instrument.notional(order.contracts, price)
-        if notional < instrument.notional_min:
-            return f"notional {plain(notional)} is below {plain(instrument.notional_min)}"
-        if order.post_only and crosses(order, *self._book(order.symbol, price)):
-            return "post-only, and would execute at once"
-        need = initial_margin(notional, self._books.leverage)
-        if self._resting:
-            need += self._reserved()
-        free = self._books.margin_available
-        return f"insufficient margin: {plain(need)} needed, {plain(free)} free" if need > free else None
-
-    def _reserved(self) -> Decimal:
-        """Return the initial margin of the working orders that may grow a position."""
-        total = ZERO
-        for resting in self._resting.values():
-            order = resting.order
-            price = order.price or order.trigger_price or self._reference(order)
-            if not order.reduce_only and price is not None:
-                notional = self.instruments[order.symbol].notional(resting.remaining, price)
-                total += initial_margin(notional, self._books.leverage)
-        return total
-
-    def _reference(self, order: Order) -> Decimal | None:
-        last = self._last.get(order.symbol)
-        if last is not None and order.type is not _TRAILING_STOP:
-            return last
-        mark = self._books.mark(order.symbol)
-        if order.trigger_by is TriggerPrice.MARK and mark is not None and order.type is _TRAILING_STOP:
-            return mark
-        return last if last is not None else mark
-
-    def _book(self, symbol: str, price: Decimal) -> tuple[Decimal, Decimal]:
-        quote = self._quotes.get(symbol)
-        if quote is not None:
-            return quote
-        last = self._last.get(symbol)
-        return best_prices(self.instruments[symbol], last if last is not None else price, self._rules)
+        return refusal(order, self.instruments, self._books, self._prices, self._resting, self._rules)
 
     def _cancel(self, order: Order, reason: str) -> None:
         resting = self._resting.get(order.client_order_id)
@@ -354,8 +302,7 @@ class MatchingEngine:
 
     def _match(self, symbol: str, prices: PriceRange, volume: Decimal) -> None:
         """Let the working orders of a symbol meet prices at which was traded."""
-        quote = self._quotes.get(symbol)
-        bid, ask = best_prices(self.instruments[symbol], prices.open, self._rules) if quote is None else quote
+        bid, ask = self._prices.book(self.instruments[symbol], prices.open, self._rules)
         for resting in self._of(symbol):
             if not self._is_here(resting) or self._expired(resting) or resting.waits_for_trigger:
                 continue
@@ -435,8 +382,7 @@ class MatchingEngine:
     def _take_triggered(self, resting: RestingOrder, at: Decimal) -> None:
         """Execute at the book when there are quotes; else at the price that met the trigger, half a spread worse."""
         side, instrument = resting.order.side, self.instruments[resting.order.symbol]
-        quote = self._quotes.get(resting.order.symbol)
-        bid, ask = best_prices(instrument, at, self._rules) if quote is None else quote
+        bid, ask = self._prices.book(instrument, at, self._rules)
         price = taker_price(instrument, side, ask if side is Side.BUY else bid, ZERO, ZERO, self._rules)
         self._execute(resting, price, resting.remaining, Liquidity.TAKER)
 
@@ -525,34 +471,6 @@ class MatchingEngine:
                 None, None, side, abs(due.position.contracts), due.price, due.fee, Liquidity.TAKER, due.position.symbol
             )
 
-    def _settle_due(self, time_ns: int) -> None:
-        for symbol, terms in list(self._funding.items()):
-            if terms.settles_ns <= time_ns:
-                del self._funding[symbol]
-                self._settle(symbol, terms)
-
-    def _settle(self, symbol: str, terms: FundingTerms) -> None:
-        position, mark = self._books.position(symbol), self._books.mark(symbol)
-        if position.is_flat or mark is None:
-            return
-        instrument = self.instruments[symbol]
-        signed = instrument.notional(position.contracts, mark) * (1 if position.contracts > 0 else -1)
-        paid = FundingPaid(
-            symbol=symbol,
-            time_ns=terms.settles_ns,
-            amount=-to_ledger(signed * terms.rate),
-            currency=self._books.currency,
-            rate=terms.rate,
-            mark_price=mark,
-            contracts=position.contracts,
-            mark_known=symbol in self._marked and symbol not in self._estimated,
-        )
-        if self._books.apply_funding(paid) is None:
-            # Settled already: a rate that is told again for the same moment settles nothing.
-            return
-        self._settlements.append(paid)
-        self._tell(paid)
-
     def _tell(self, event: AccountEvent) -> None:
         self.outcomes.append(event)
 
@@ -566,11 +484,11 @@ class MatchingEngine:
             positions=self._books.positions,
             totals=dict(self._books.ledger.totals),
             marks={symbol: mark for symbol in self.instruments if (mark := self._books.mark(symbol)) is not None},
-            marked=self._marked,
-            estimated=self._estimated,
-            last=self._last,
-            quotes=self._quotes,
-            funding=self._funding,
+            marked=self._prices.marked,
+            estimated=self._prices.estimated,
+            last=self._prices.last,
+            quotes=self._prices.quotes,
+            funding=self._funding.terms,
             resting=self._resting,
             pending=self._pending,
             outcomes=tuple(self.outcomes),
@@ -585,9 +503,9 @@ class MatchingEngine:
         trades = [fill.trade_id for fill in state.fills]
         settled = [paid.reference for paid in state.settlements]
         self._books.restore(state.positions, state.totals, trades, settled, state.marks)
-        self._marked, self._estimated = state.marked, state.estimated
-        self._last, self._quotes = state.last, state.quotes
-        self._funding, self._resting, self._pending = state.funding, state.resting, state.pending
+        self._prices.restore(state)
+        self._funding.terms = state.funding
+        self._resting, self._pending = state.resting, state.pending
         self._ended = state.ended
         self.outcomes = deque(state.outcomes)
         self._fills = deque(state.fills, maxlen=KEPT_MAX)
