@@ -8,6 +8,7 @@ from decimal import Decimal
 from app.coordinators.growth_canceller import HALTED, GrowthCanceller, words_of
 from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler
+from app.coordinators.stop_policy import StopPolicy
 from app.domain.events import (
     BookStale,
     CancelRejected,
@@ -37,7 +38,6 @@ from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.execution import AccountBooks, OrderTracker, SendPoint
-from app.execution.reconciliation import CONFIRMED
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
@@ -50,8 +50,6 @@ UNKNOWN_ORDERS = "unknown_orders"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
-LOOK_EVERY_S = 0.1
-"""Wall time between looks at what a stop waits for."""
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -64,9 +62,8 @@ class ExecutionCoordinator(BaseCoordinator):
         super().__init__()
         self._make_send_point = make_send_point
         self._risk = risk
-        self._progress: asyncio.Event | None = None
-        """What a drain waits for: set with each fact of the account."""
         self._marked_by_feed: set[str] = set()
+        self._check_left: Callable[[], None] = lambda: None
         self._handlers: dict[type, Callable[..., None]] = {
             Bar: self._on_bar,
             MarkPrice: self._on_mark,
@@ -135,6 +132,10 @@ class ExecutionCoordinator(BaseCoordinator):
             keep=self._keep_state,
         )
         self._unfinished = self._pursuits.unfinished
+        self.stop_policy = StopPolicy(
+            settings.execution.stop_policy, self._tracker, self._portfolio, self._send_point, self.flatten
+        )
+        self._check_left = self.stop_policy.check
         self._reconciler = Reconciler(context, self._portfolio, self._tracker, self.apply, self._record)
         self._recover(context)
         for symbol in context.instruments:
@@ -182,28 +183,13 @@ class ExecutionCoordinator(BaseCoordinator):
         )
 
     async def drain(self) -> None:
-        """Work the stop policy off: cancel what works, or flatten, and wait until the exchange confirms.
-
-        What protects a position must rest there, too: a stop that still waited for the store would never leave, and
-        the position would be bare for as long as the bot is down.
-        """
+        """Work the stop policy off, and put the end on record."""
         policy = self._settings.execution.stop_policy
         self._trading_state.raise_reason("lifecycle", "stopping", Severity.REDUCE_ONLY, f"stop policy {policy}")
         try:
             if self._send_point.lost is not None:
                 return
-            for tracked in self._tracker.all_working() if policy != "keep" else ():
-                if policy == "flatten" or not tracked.order.is_protective:
-                    self._send_point.cancel(tracked, f"stop policy {policy}")
-            if policy == "flatten":
-                self.flatten("stop policy flatten")
-            progress = self._progress = asyncio.Event()
-            while self.left_over() or self.unconfirmed_protection():
-                progress.clear()
-                # Bounded: that an order is withdrawn, because the store has it only now, is no fact of the account.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY_S):
-                        await progress.wait()
+            await self.stop_policy.work_off()
         finally:
             self._save_state()
         failure = self._journal.failure
@@ -211,7 +197,8 @@ class ExecutionCoordinator(BaseCoordinator):
             raise JournalFailed(f"the end of the run is not on record: {failure}")
 
     async def shutdown(self) -> None:
-        """Nothing is held that must be given back: the journal and the connection have owners of their own."""
+        """Say what is left, if the drain had to be given up."""
+        self._check_left()
 
     async def health_check(self) -> HealthStatus:
         """Degraded while an order's outcome is unknown; unhealthy when the store takes no more."""
@@ -231,28 +218,6 @@ class ExecutionCoordinator(BaseCoordinator):
     def wants_stop(self, symbol: str) -> bool:
         """Whether the position in ``symbol`` is one that a strategy wants protected by a stop."""
         return self._pursuits.wants_stop(symbol)
-
-    def left_over(self) -> list[str]:
-        """Return what the stop policy does not want and is still there, for people."""
-        policy = self._settings.execution.stop_policy
-        if policy == "keep":
-            return []
-        left = [
-            f"{item.order.side} {item.remaining} {item.order.symbol} ({item.status})"
-            for item in self._tracker.all_working()
-            if policy == "flatten" or not item.order.is_protective
-        ]
-        if policy == "flatten":
-            left += [f"position {position.contracts} {position.symbol}" for position in self._portfolio.positions]
-        return left
-
-    def unconfirmed_protection(self) -> list[str]:
-        """Return the protective orders that are on their way to the exchange, or on their way out, for people."""
-        return [
-            words_of(item)
-            for item in self._tracker.all_working()
-            if item.order.is_protective and (item.cancel_requested or item.status not in CONFIRMED)
-        ]
 
     # -- stages --------------------------------------------------------------------------------------------------
 
@@ -344,8 +309,7 @@ class ExecutionCoordinator(BaseCoordinator):
         except JournalFailed as error:
             self._send_point.store_failed(error)
         self._publish(event)
-        if self._progress is not None:
-            self._progress.set()
+        self.stop_policy.note_progress()
         if tracked is None:
             return
         if type(event) is OrderUnknown or self._trading_state.current.reasons:
@@ -383,8 +347,7 @@ class ExecutionCoordinator(BaseCoordinator):
         if self._trading_state.current.reasons:
             self._weigh_unknown()
         self._pursuits.work(symbol)
-        if self._progress is not None:
-            self._progress.set()
+        self.stop_policy.note_progress()
 
     def _on_funding(self, paid: FundingPaid) -> None:
         entry = self._portfolio.apply_funding(paid)
@@ -440,9 +403,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _close_foreign(self) -> None:
         """Cancel and flatten what was taken over to be closed."""
-        takeover = self._reconciler.takeover
-        orders, takeover.closing_orders = takeover.closing_orders, []
-        symbols, takeover.closing_symbols = takeover.closing_symbols, []
+        orders, symbols = self._reconciler.takeover.to_close()
         for tracked in orders:
             self._send_point.cancel(tracked, FOREIGN)
         self.flatten(FOREIGN, symbols)

@@ -36,8 +36,8 @@ class Takeover:
         self._tracker = tracker
         self._apply = apply
         self._record = record
-        self.closing_orders: list[TrackedOrder] = []
-        self.closing_symbols: list[str] = []
+        self._closing_orders: list[TrackedOrder] = []
+        self._closing_symbols: list[str] = []
 
     @property
     def takes_strangers(self) -> bool:
@@ -63,7 +63,7 @@ class Takeover:
             self._apply(OrderAccepted(key, record.venue_order_id or "", record.order.symbol, now_ns))
             taken = self._tracker.find(key)
             if taken is not None and not is_ours and self._policy == CLOSE:
-                self.closing_orders.append(taken)
+                self._closing_orders.append(taken)
 
     def take_positions(self, theirs: Iterable[Position]) -> None:
         """Bring our positions to theirs, by a fill that nobody has told."""
@@ -78,7 +78,13 @@ class Takeover:
             )
             self._apply(fill)
             if self._policy == CLOSE:
-                self.closing_symbols.append(symbol)
+                self._closing_symbols.append(symbol)
+
+    def to_close(self) -> tuple[list[TrackedOrder], list[str]]:
+        """Return the orders and the symbols taken over since the last call that are to be closed."""
+        orders, self._closing_orders = self._closing_orders, []
+        symbols, self._closing_symbols = self._closing_symbols, []
+        return orders, symbols
 
     def take_balance(self, theirs: Decimal) -> None:
         """Bring our balance to theirs, by a deposit (or a withdrawal) that nobody has told."""

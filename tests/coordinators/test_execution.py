@@ -7,6 +7,7 @@ import pytest
 from dependency_injector import providers
 
 from app.coordinators.reconciler import ReconciliationFailed
+from app.coordinators.stop_policy import LeftAtExchange
 from app.domain.events import (
     BookStale,
     CancelRejected,
@@ -324,7 +325,9 @@ async def test_a_stop_waits_until_the_protection_rests_at_the_exchange(container
     exchange.tell(filled_of(entry, "t1", "100"))
     await settle()
     assert exchange.submitted == [entry]
-    assert [text.partition(" ")[0] for text in container.bot().execution.unconfirmed_protection()] == ["sell"]
+    assert [text.partition(" ")[0] for text in container.bot().execution.stop_policy.unconfirmed_protection()] == [
+        "sell"
+    ]
 
     stopping = asyncio.ensure_future(container.shutdown_resources())
     await settle()
@@ -412,3 +415,23 @@ async def test_a_cancel_that_is_never_confirmed_makes_the_stop_unclean(container
 
     assert "execution (drain)" in str(unclean.value.exceptions[0])
     assert exchange.connections == 0
+
+
+async def test_a_stop_that_runs_out_of_time_lists_what_is_left(container, exchange, journal):
+    """The exchange confirms neither the cancel nor the exit: 0.5 long and a resting stop."""
+    container.loaded.override(
+        providers.Object(load_settings("benchmark", [*SETTINGS, "execution.stop_policy=flatten"]))
+    )
+    container.deadlines.override(providers.Object(Deadlines(drain_s=0.05)))
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    await open_long(container.bot(), exchange)
+
+    with pytest.raises(ExceptionGroup) as stopped:
+        await container.shutdown_resources()
+
+    [left] = [error for error in stopped.value.exceptions if isinstance(error, LeftAtExchange)]
+    assert "left at the exchange" in str(left)
+    assert "position 0.5 BTC/USDT:USDT" in str(left)
+    assert "sell 0.5 BTC/USDT:USDT" in str(left)

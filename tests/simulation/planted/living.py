@@ -12,6 +12,7 @@ from app.coordinators.operator_desk import OperatorDesk
 from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler, ReconciliationFailed
 from app.coordinators.runtime import RuntimeCoordinator
+from app.coordinators.stop_policy import StopPolicy
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import HaltCommand, ReasonRaised, Severity
 from app.domain.order import PROTECTIVE, OrderStatus, Purpose
@@ -194,19 +195,20 @@ def nobody_drains(patch):
 
 
 def the_drain_does_not_wait(patch):
-    patch.setattr(ExecutionCoordinator, "left_over", lambda execution: [])
+    patch.setattr(StopPolicy, "left_over", lambda policy: [])
 
 
 def the_drain_does_not_cancel(patch):
     async def drain(original, execution):
-        point, execution._send_point = execution._send_point, Veiled(execution._send_point, cancel=lambda *_: None)
+        policy = execution.stop_policy
+        point, policy._send_point = policy._send_point, Veiled(policy._send_point, cancel=lambda *_: None)
         try:
             async with asyncio.timeout(1.0):
                 await original(execution)
         except TimeoutError:
             pass
         finally:
-            execution._send_point = point
+            policy._send_point = point
 
     around(patch, ExecutionCoordinator, "drain", drain)
 
