@@ -124,6 +124,9 @@ class Course:
 
     def catch_up(self, life: Life) -> None:
         """Have come to pass what waited for a bot that is up."""
+        if self._watch.seen.halted_s is None and life.context.trading_state.current.holds(OPERATOR, HALT):
+            # The process died before it had put on record that the halt is lifted: the operator looks, and lifts it.
+            asyncio.get_running_loop().call_later(RETRY_S, self._resume)
         postponed, self._postponed = self._postponed, []
         for fault in postponed if not self.at_peace else ():
             if not life.link.is_dead:
