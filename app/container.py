@@ -142,7 +142,7 @@ def adapter_class(settings: Settings) -> Callable[[Settings, Journal], Any]:
     path = settings.exchange.adapter
     module, _, name = path.rpartition(".")
     if not module:
-        raise AdapterRefused(path, "there is no such adapter: use simulated, ccxt, or the dotted path of a class")
+        raise AdapterRefused(path, "there is no such adapter: use simulated, ccxt, paper, or the dotted path of a class")
     try:
         adapter: Callable[[Settings, Journal], Any] = getattr(import_module(module), name)
     except Exception as error:
