@@ -131,6 +131,10 @@ class CcxtExchange:
         """Return when there may be an event."""
         await self._market.wait()
 
+    def wake(self) -> None:
+        """Have a ``wait`` that is under way return."""
+        self._market.wake()
+
     # -- MarketData ----------------------------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:

@@ -135,6 +135,10 @@ class CcxtMarket:
         if self.fatal is None:
             await self.queue.wait()
 
+    def wake(self) -> None:
+        """Have a ``wait`` that is under way return."""
+        self.queue.wake()
+
     # -- MarketData ----------------------------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:
