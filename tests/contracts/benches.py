@@ -5,7 +5,7 @@ import time
 from decimal import Decimal
 
 from app.domain.events import StreamEvent
-from app.domain.market import SECOND_NS
+from app.domain.market import MarkPrice, Quote
 from app.exchanges.simulated import SimulatedExchange
 from app.settings.models import AccountSettings, InstrumentSettings, Settings, SimulatedSettings
 from tests.builders import BTC
@@ -145,5 +145,23 @@ class LoopbackBench(Bench):
         return time.time_ns()
 
 
-BENCHES = (SimulatedBench, LoopbackBench)
-SECOND = SECOND_NS
+class PaperBench(LoopbackBench):
+    """The market of the venue on loopback, and an account in this process."""
+
+    name = "paper"
+
+    async def open(self):
+        from app.exchanges.ccxt import CcxtMarket
+        from app.exchanges.paper import PaperExchange
+
+        await self.venue.start()
+        settings = venue_settings(self.venue, "paper")
+        market = CcxtMarket(settings.exchange.ccxt, [BTC], valid_s=5)
+        simulated = settings.exchange.simulated.model_copy(update={"deposit": Decimal(10_000)})
+        Bench.__init__(self, PaperExchange(market, simulated, settings.account, FakeJournal(), resumable=True))
+        await self.exchange.connect()
+        await self.until(Quote)
+        await self.until(MarkPrice)
+
+
+BENCHES = (SimulatedBench, LoopbackBench, PaperBench)
