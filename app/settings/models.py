@@ -140,6 +140,9 @@ class CcxtSettings(Section):
     password: SecretStr | None = Field(None, description="okx calls it the passphrase.")
     wallet_address: str | None = Field(None, description="hyperliquid: the account that is traded.")
     private_key: SecretStr | None = Field(None, description="hyperliquid: of an agent wallet, which cannot withdraw.")
+    accept_unknown: tuple[str, ...] = Field(
+        (), description="Findings of doctor that cannot be told, and that you have seen to yourself: withdrawals."
+    )
     request_timeout_s: Seconds = Field(8.0, description="For an answer; after it the outcome of an order is unknown.")
     requests_per_s_max: float = Field(10.0, ge=1, le=100, description="Cancels go first, then what reduces.")
     stream_silence_s_max: Seconds = Field(20.0, description="Without a mark price; then the stream is opened anew.")

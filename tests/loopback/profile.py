@@ -1,5 +1,9 @@
 """A profile that has a bot trade restlessly at a venue on loopback."""
 
+import asyncio
+import os
+import sys
+
 from tests.builders import BTC
 from tests.loopback.binance import KEY, SECRET
 
@@ -48,3 +52,17 @@ def write_profile(path, venue, folder, *, adapter="ccxt", kind="testnet", stop_p
         )
     )
     return {"APP__EXCHANGE__CCXT__API_KEY": KEY, "APP__EXCHANGE__CCXT__SECRET": SECRET}
+
+
+async def command(environment, *words):
+    """Run ``python -m app`` with words, while the venue goes on; return its exit code and what it said."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", *words),
+        env=clean | environment | {"PYTHONPATH": "."},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()

@@ -1,4 +1,5 @@
 from app.exchanges.ccxt.adapter import CcxtExchange
 from app.exchanges.ccxt.market import CcxtMarket
+from app.exchanges.ccxt.venues import VENUES
 
-__all__ = ["CcxtExchange", "CcxtMarket"]
+__all__ = ["VENUES", "CcxtExchange", "CcxtMarket"]

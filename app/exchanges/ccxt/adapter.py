@@ -29,6 +29,7 @@ from app.domain.records import OrderRecord
 from app.exchanges.ccxt.account import CcxtAccount, door_of
 from app.exchanges.ccxt.client import MS, close_sockets, open_client
 from app.exchanges.ccxt.errors import HedgeModeRefused, VenueRefused
+from app.exchanges.ccxt.fitness import Fitness
 from app.exchanges.ccxt.limiter import Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market import CcxtMarket, close_client, wall_ns
@@ -44,6 +45,7 @@ from app.exchanges.ccxt.translate import (
 from app.exchanges.ccxt.venues import UnreadableAnswer
 from app.exchanges.ccxt.watch import Watch
 from app.ports.connection import Capabilities, ExchangeUnavailable
+from app.ports.examination import Finding
 from app.settings.models import Settings
 
 SETTLE_S = 0.5
@@ -170,6 +172,11 @@ class CcxtExchange:
     async def funding_since(self, time_ns: int) -> tuple[FundingPaid, ...]:
         """Return the funding settlements of our positions at or after ``time_ns``, oldest first."""
         return await self._reader.funding_since(time_ns)
+
+    async def examine(self) -> tuple[Finding, ...]:
+        """Return what must be known before money is risked here; once connected."""
+        fitness = Fitness(self._settings, self._account, self._market, self._reader, self._client, self._line)
+        return await fitness.examine()
 
     # -- OrderEntry ----------------------------------------------------------------------------------------------
 
