@@ -150,6 +150,9 @@ class CcxtSettings(Section):
     key_refresh_s: Seconds = Field(
         1500.0, description="The account's stream is opened anew, before its key expires (binance: after an hour)."
     )
+    dead_man_s: float | None = Field(
+        None, ge=10, le=3600, description="Without progress for so long, the venue cancels what rests; none is off."
+    )
 
 
 class ExchangeSettings(Section):

@@ -105,6 +105,9 @@ class LoopbackBinance:
         self._tasks = []
         self.deposit = Decimal(deposit)
         self.candle_s = 60
+        self.settles_in_ms = None
+        """After the start, when funding settles; None is every eight hours."""
+        self._began_ms = self.now_ms
 
     # -- its life ------------------------------------------------------------------------------------------------
 
@@ -224,6 +227,8 @@ class LoopbackBinance:
                     await socket.close()
 
     def _settles_ms(self):
+        if self.settles_in_ms is not None:
+            return self._began_ms + self.settles_in_ms
         return (self.now_ms // 28_800_000 + 1) * 28_800_000
 
     def _meet(self, event):

@@ -28,6 +28,7 @@ from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.account import CcxtAccount, door_of
 from app.exchanges.ccxt.client import MS, close_sockets, open_client
+from app.exchanges.ccxt.dead_man import DeadManSwitch
 from app.exchanges.ccxt.errors import HedgeModeRefused, VenueRefused
 from app.exchanges.ccxt.fitness import Fitness
 from app.exchanges.ccxt.limiter import Urgency
@@ -53,6 +54,9 @@ SETTLE_S = 0.5
 FILLS_LATE_S = 1.0
 """How long fills may be behind the end of their order, before they are asked for."""
 CLOCK_EVERY_S = 600.0
+FUNDING_LOOK_S = 5.0
+FUNDING_LATE_NS = 10 * SECOND_NS
+"""How late a settlement may be booked (binance: seconds, 2026-11)."""
 MARKET_CAP_RATIO = Decimal("0.05")
 """Distance from the mark of the price that a market order may not pass, where a venue wants one."""
 
@@ -73,6 +77,7 @@ class CcxtExchange:
         self._instruments: dict[str, Instrument] = {}
         self._client: Any = None
         self._resetting = False
+        self._dead_man: DeadManSwitch | None = None
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -117,16 +122,25 @@ class CcxtExchange:
         for symbol, tiers in (await self._reader.margin_tiers(symbols)).items():
             self._instruments[symbol] = instrument_from(self._client.markets[symbol], tiers, self._venue)
         self._reader.instruments = self._instruments
+        if self._settings.dead_man_s is not None:
+            if not self._venue.dead_man:
+                raise VenueRefused(f"{self._venue.name} has no dead-man switch here: unset exchange.ccxt.dead_man_s")
+            self._dead_man = DeadManSwitch(self._client, self._line, symbols, self._settings.dead_man_s)
         self._listen()
 
     async def close(self) -> None:
         """Release everything. What is on its way stays unknown, and is asked for at the next start."""
+        if self._dead_man is not None:
+            dead_man, self._dead_man = self._dead_man, None
+            await dead_man.disarm()
         await self._market.close()
         if self._client is not None:
             await close_client(self._client)
 
     def next_event(self) -> StreamEvent | None:
         """Return the next event of the stream."""
+        if self._dead_man is not None:
+            self._dead_man.progress()
         return self._market.next_event()
 
     async def wait(self) -> None:
@@ -326,6 +340,9 @@ class CcxtExchange:
             )
             self._market.spawn(watch.run(), name)
         self._market.spawn(self._renew(), "renew")
+        self._market.spawn(self._follow_funding(), "funding")
+        if self._dead_man is not None:
+            self._market.spawn(self._dead_man.run(), "dead man")
         self._market.spawn(self._keep_clock(), "clock")
 
     async def _on_break(self, watch: Watch, why: str) -> None:
@@ -358,6 +375,26 @@ class CcxtExchange:
                 if isinstance(options, dict) and "lastAuthenticatedTime" in options:
                     options["lastAuthenticatedTime"] = 0
             await close_sockets(self._client, "renewed before its key expires")
+
+    async def _follow_funding(self) -> None:
+        """Ask what was paid, after each settlement: streams of venues differ in how they tell it, or do not."""
+        while True:
+            await asyncio.sleep(FUNDING_LOOK_S)
+            settled = {
+                symbol: settles_ns
+                for symbol, settles_ns in self._market.settles_ns.items()
+                if self.now_ns > settles_ns + FUNDING_LATE_NS
+            }
+            if not settled:
+                continue
+            try:
+                self._put(await self._reader.funding_since(min(settled.values()) - FUNDING_LATE_NS))
+            except ExchangeUnavailable as error:
+                logger.warning(f"what funding came to cannot be read yet: {error}")
+                continue
+            for symbol in settled:
+                # The next is told with the next rates.
+                del self._market.settles_ns[symbol]
 
     async def _keep_clock(self) -> None:
         while True:

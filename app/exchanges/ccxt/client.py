@@ -4,6 +4,7 @@ It changes nothing at the venue while it connects, writes no request and no answ
 does not wait by itself: the limiter does.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator, MutableMapping
 from typing import Any
@@ -26,6 +27,10 @@ class TooManyRequests(ccxt.DDoSProtection):  # type: ignore[misc] # ccxt has no 
     def __init__(self, status: int, retry_after_s: float) -> None:
         super().__init__(f"{status}: nothing may be sent for {retry_after_s:g} s")
         self.retry_after_s = retry_after_s
+
+
+class OpenedAnew(ccxt.NetworkError):  # type: ignore[misc] # as above
+    """We closed the socket ourselves, to open another at once."""
 
 
 class _Guarded:
@@ -118,9 +123,13 @@ def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> A
 
 async def close_sockets(client: Any, why: str) -> None:  # noqa: ANN401 - ccxt has no types
     """Close a client's websockets; whoever waits for them is told, which ccxt does not do."""
-    for socket in list(client.clients.values()):
-        socket.reject(ccxt.NetworkError(why))
-    await client.close_ws_clients()
+    sockets = [socket for url, socket in client.clients.items() if "://" in url]
+    for socket in sockets:
+        # Forgotten first, and marked: whoever is told opens a new one at once, which its end must not take along.
+        del client.clients[socket.url]
+        socket.error = OpenedAnew(why)
+        socket.reject(socket.error)
+    await asyncio.gather(*(socket.close() for socket in sockets))
 
 
 def _keys(settings: CcxtSettings) -> dict[str, str]:

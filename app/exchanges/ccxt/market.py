@@ -57,6 +57,8 @@ class CcxtMarket:
         self._candles: dict[str, Candles] = {}
         self._intervals: dict[str, int] = {}
         self._is_streaming = False
+        self.settles_ns: dict[str, int] = {}
+        """When funding settles next, by symbol, as far as it is known."""
         self.fatal: Exception | None = None
         """What ends the bot: raised to whoever asks for the next event."""
 
@@ -315,6 +317,8 @@ class CcxtMarket:
             for payload in rates:
                 rate = funding_rate_from(payload, self.now_ns)
                 mark = None if has_marks else mark_from(payload, self.now_ns)
+                if rate is not None:
+                    self.settles_ns.setdefault(rate.symbol, rate.settles_ns)
                 for event in (rate, mark):
                     if event is not None:
                         self.queue.put(event)

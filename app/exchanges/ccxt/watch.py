@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import random
 from typing import Any
 
+from app.exchanges.ccxt.client import OpenedAnew
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words
 
 BACKOFF_S = 0.25
@@ -36,19 +37,32 @@ class Watch:
 
     async def run(self) -> None:
         """Read until canceled, or until the venue refuses the keys."""
+        clock = asyncio.get_running_loop().time
         while True:
+            began_s = clock()
             try:
                 async with asyncio.timeout(self._silence_s_max):
                     said = await self._ask()
                 self._take(said)
                 self._failures = 0
                 await self._room()
+            except OpenedAnew as error:
+                await self._on_break(self, f"{self.name}: {error}")
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Nobody canceled us: ccxt cancels what waits for a socket that it closes.
+                await self._broken(f"{self.name}: its socket was closed")
             except TimeoutError:
                 await self._broken(f"{self.name}: nothing for {self._silence_s_max:g} s")
             except Exception as error:  # noqa: BLE001 - whatever ccxt or a venue's message raises, the stream goes on
                 if classify(error, wrote=False) is Outcome.FATAL:
                     self._on_fatal(error)
                     return
+                if clock() - began_s > BACKOFF_S_MAX:
+                    # It held for long, though nothing was told: this is another outage.
+                    self._failures = 0
                 await self._broken(f"{self.name}: {in_words(error)}")
 
     async def _broken(self, why: str) -> None:

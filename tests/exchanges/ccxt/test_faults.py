@@ -190,6 +190,39 @@ async def test_funding_is_paid_once_however_often_it_is_asked_for(bench):
     assert (paid.amount, paid.rate, paid.contracts) == (Decimal("-0.50000000"), Decimal("0.001"), Decimal("0.010"))
 
 
+async def test_funding_that_settles_is_told_without_being_asked_for(monkeypatch):
+    """The bot holds a position over a settlement; what it came to is on the stream a little later."""
+    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LOOK_S", 0.1)
+    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LATE_NS", 10**9)
+    bench = LoopbackBench()
+    bench.venue.settles_in_ms = 1000
+    await bench.open()
+    try:
+        bench.exchange.submit(order())
+        await bench.until(Fill, FIRST)
+        await bench.settle(1.2)
+        bench.venue.fund("0.001")
+        paid = await bench.until(FundingPaid)
+        assert paid.amount == Decimal("-0.50000000")
+    finally:
+        await bench.close()
+
+
+async def test_the_dead_man_is_refreshed_by_progress_and_disarmed_by_a_clean_end(monkeypatch):
+    """Without progress nothing is said to the venue, which then cancels what rests."""
+    monkeypatch.setattr("app.exchanges.ccxt.dead_man.REFRESHES", 100)
+    bench = LoopbackBench(dead_man_s=10)
+    await bench.open()
+    await bench.settle(0.3)
+    said = len(bench.venue.asked("POST", "countdownCancelAll"))
+    assert said >= 2
+    await asyncio.sleep(0.35)
+    assert len(bench.venue.asked("POST", "countdownCancelAll")) <= said + 1
+    await bench.close()
+    countdowns = [params["countdownTime"] for params in bench.venue.asked("POST", "countdownCancelAll")]
+    assert (countdowns[0], countdowns[-1]) == ("10000", "0")
+
+
 # -- what the venue will not have --------------------------------------------------------------------------------
 
 
