@@ -186,9 +186,10 @@ def ccxt_adapters(settings: Settings) -> ModuleType:
         MissingExtra: It is not installed.
     """
     try:
-        return import_module("app.exchanges.ccxt")
+        from app.exchanges import ccxt  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise MissingExtra(settings.exchange.adapter, error.name or "ccxt") from error
+    return ccxt
 
 
 def symbols_of(settings: Settings) -> tuple[str, ...]:

@@ -172,3 +172,8 @@ VENUES: Mapping[str, Venue] = {
         ),
     )
 }
+
+
+def credentials_of(venue: str) -> tuple[str, ...]:
+    """Return the settings that a venue needs, as keys of ``exchange.ccxt``."""
+    return VENUES[venue].credentials
