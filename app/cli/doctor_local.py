@@ -35,9 +35,8 @@ def examine_here(loaded: LoadedSettings) -> Iterator[Finding]:
 def _keys(loaded: LoadedSettings) -> Iterator[Finding]:
     """See that the keys are there, and that nobody else can read them."""
     ccxt = loaded.settings.exchange.ccxt
-    missing = [
-        name for name in ccxt_adapters(loaded.settings).VENUES[ccxt.venue].credentials if not getattr(ccxt, name)
-    ]
+    wanted: tuple[str, ...] = ccxt_adapters(loaded.settings).credentials_of(ccxt.venue)
+    missing = [name for name in wanted if not getattr(ccxt, name)]
     if missing:
         yield Finding(
             "keys",
