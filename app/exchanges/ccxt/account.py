@@ -174,9 +174,8 @@ class CcxtAccount:
         actual = (payload.get("info") or {}).get("actualOrderId")
         if not actual:
             return record
-        self._facts.note_id(str(actual), record.order.client_order_id)
         working = await self._line.read(lambda: self._client.fetch_order(str(actual), symbol), self.record)
-        self._facts.note_id(str(actual), record.order.client_order_id)
+        self._facts.note_trigger(record.order.client_order_id, str(actual))
         return msgspec.structs.replace(
             record, status=working.status, filled=working.filled, venue_order_id=working.venue_order_id
         )

@@ -219,6 +219,8 @@ class CcxtExchange:
             VenueRefused: The venue will not.
             ExchangeUnavailable: Nobody knows whether it did.
         """
+        if leverage != int(leverage):
+            raise VenueRefused(f"venues take whole numbers as leverage, and account.leverage is {leverage}")
         for what, ask in (
             (f"margin mode {margin_mode}", lambda: self._client.set_margin_mode(margin_mode.value, symbol)),
             (f"leverage {leverage}", lambda: self._client.set_leverage(int(leverage), symbol)),
@@ -302,25 +304,34 @@ class CcxtExchange:
         return OrderUnknown(order.client_order_id, order.symbol, self.now_ns, in_words(error))
 
     async def _cancel(self, order: Order) -> None:
-        door = door_of(conditional=self._venue.conditional_apart and order.type in CONDITIONAL)
-        params = {"clientOrderId": self._ids.to_venue(order.client_order_id), **door}
-        try:
-            await self._line.write(Urgency.CANCEL, lambda: self._client.cancel_order(None, order.symbol, params))
-            why = "the venue does not say that it is canceled"
-        except Exception as error:  # noqa: BLE001 - the order's own state decides, whatever this raised
-            why = in_words(error)
+        cid, symbol = order.client_order_id, order.symbol
+        why = await self._ask_to_cancel(order)
         # Asked in any case: a cancel that succeeded may be answered before the order's end is told, or never.
         try:
-            record = await self.order(order.symbol, order.client_order_id)
+            record = await self._reader.order(symbol, cid)
+            if record is not None and record.status not in TERMINAL and why and self._facts.became(cid) is not None:
+                # It was triggered before we knew: what it has become is canceled by another name.
+                why = await self._ask_to_cancel(order)
+                record = await self._reader.order(symbol, cid)
+        except Exception as error:  # noqa: BLE001 - whatever it raised, the order may work on
+            why, record = in_words(error), None
+        if record is not None:
+            self._see_record(record)
+        if record is None or record.status not in TERMINAL:
+            self._put([CancelRejected(cid, symbol, self.now_ns, why or "the venue does not say that it is canceled")])
+
+    async def _ask_to_cancel(self, order: Order) -> str:
+        """Send a cancel; return what went wrong, nothing if nothing did. The order's own state decides."""
+        became = self._facts.became(order.client_order_id)
+        apart = self._venue.conditional_apart and order.type in CONDITIONAL and became is None
+        params: dict[str, Any] = dict(door_of(conditional=apart))
+        if became is None:
+            params["clientOrderId"] = self._ids.to_venue(order.client_order_id)
+        try:
+            await self._line.write(Urgency.CANCEL, lambda: self._client.cancel_order(became, order.symbol, params))
         except Exception as error:  # noqa: BLE001 - as above
-            self._put([CancelRejected(order.client_order_id, order.symbol, self.now_ns, in_words(error))])
-            return
-        if record is None:
-            self._put([CancelRejected(order.client_order_id, order.symbol, self.now_ns, why)])
-            return
-        self._see_record(record)
-        if record.status not in TERMINAL:
-            self._put([CancelRejected(order.client_order_id, order.symbol, self.now_ns, why)])
+            return in_words(error)
+        return ""
 
     # -- the account's streams -----------------------------------------------------------------------------------
 
@@ -420,7 +431,7 @@ class CcxtExchange:
             became = (payload.get("info") or {}).get("ai")
             if became:
                 # A conditional order was triggered: what it has become may go by another client order id.
-                self._facts.note_id(str(became), self._ids.from_venue(str(payload["clientOrderId"])))
+                self._facts.note_trigger(self._ids.from_venue(str(payload["clientOrderId"])), str(became))
             self._see(payload)
 
     def _take_trades(self, trades: Sequence[dict[str, Any]]) -> None:

@@ -53,6 +53,7 @@ class OrderFacts:
     def __init__(self) -> None:
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._client_ids: OrderedDict[str, str] = OrderedDict()
+        self._became: OrderedDict[str, str] = OrderedDict()
         self._fills: OrderedDict[str, None] = OrderedDict()
 
     def sent(self, order: Order) -> None:
@@ -68,6 +69,17 @@ class OrderFacts:
         self._client_ids[venue_order_id] = client_order_id
         while len(self._client_ids) > ORDERS_KEPT_MAX:
             self._client_ids.popitem(last=False)
+
+    def note_trigger(self, client_order_id: str, venue_order_id: str) -> None:
+        """Remember which order of the venue a conditional order has become: it may have another client order id."""
+        self.note_id(venue_order_id, client_order_id)
+        self._became[client_order_id] = venue_order_id
+        while len(self._became) > ORDERS_KEPT_MAX:
+            self._became.popitem(last=False)
+
+    def became(self, client_order_id: str) -> str | None:
+        """Return the venue's id of what a conditional order has become; None while it is not known to be triggered."""
+        return self._became.get(client_order_id)
 
     def is_conditional(self, client_order_id: str) -> bool | None:
         """Whether an order is conditional; None when it is not known here."""

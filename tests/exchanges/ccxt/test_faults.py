@@ -112,6 +112,28 @@ async def test_a_cancel_that_did_not_arrive_is_said_to_be_refused(bench):
     assert len(await bench.exchange.open_orders()) == 1
 
 
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_a_conditional_order_has_become_is_canceled(bench, told):
+    """A stop-limit is triggered and rests under another id of the venue, whether or not the stream said so."""
+    stop = order(1, Side.SELL, type="stop_limit", price="49500", trigger_price="49000")
+    bench.exchange.submit(stop)
+    await bench.until(OrderAccepted, FIRST)
+    if not told:
+        bench.venue.event_faults.extend(["drop", "drop"])
+    bench.venue.step("48900")
+    await bench.settle(0.3)
+    bench.exchange.cancel(stop, "asked")
+    await bench.until(OrderCanceled, FIRST)
+    assert await bench.exchange.open_orders() == ()
+    assert bench.about(FIRST)[-1] == "OrderCanceled"
+
+
+async def test_leverage_is_never_rounded(bench):
+    with pytest.raises(VenueRefused, match="whole numbers"):
+        await bench.exchange.configure(BTC, MarginMode.CROSS, Decimal("2.5"))
+    assert bench.venue.leverage == 20
+
+
 # -- events of the account ---------------------------------------------------------------------------------------
 
 
