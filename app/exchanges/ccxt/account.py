@@ -53,10 +53,12 @@ class CcxtAccount:
         self.instruments: Mapping[str, Instrument] = {}
         """What is traded; the rest of the account is not ours to look at."""
 
-    async def is_hedged(self, symbol: str | None) -> bool:
-        """Whether a long and a short of one symbol are held apart."""
-        if not self._client.has.get("fetchPositionMode"):
+    async def is_hedged(self, symbol: str | None) -> bool | None:
+        """Whether a long and a short of one symbol are held apart; None when it cannot be told."""
+        if self._venue.one_way_only:
             return False
+        if not self._client.has.get("fetchPositionMode"):
+            return None
         return await self._line.read(
             lambda: self._client.fetch_position_mode(symbol), lambda mode: bool(mode.get("hedged"))
         )

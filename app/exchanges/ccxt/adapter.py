@@ -39,6 +39,7 @@ from app.exchanges.ccxt.outcome import Outcome, classify, in_words
 from app.exchanges.ccxt.translate import (
     NotHeldThere,
     Request,
+    answer_to,
     instrument_from,
     order_seen,
     request_from,
@@ -289,7 +290,7 @@ class CcxtExchange:
             answer = await self._client.create_order(
                 request.symbol, request.type, request.side, request.amount, request.price, dict(request.params)
             )
-            self._see(answer, order)
+            self._see(answer_to(order, request, answer), order)
         except Exception as error:  # noqa: BLE001 - whatever it raises, the order may exist
             self._put(self._facts.end(self._ending(order, error)))
 

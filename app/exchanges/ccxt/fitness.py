@@ -40,13 +40,19 @@ class Fitness:
         """Return what was found."""
         return (
             Finding("connection", Verdict.OK, f"{self._market.venue.name} answers, and takes the keys"),
-            Finding("position_mode", Verdict.OK, "one-way"),
+            await self._mode(),
             self._clock(),
             await self._balance(),
             *await self._rights(),
             *self._leverage(),
             await self._held(),
         )
+
+    async def _mode(self) -> Finding:
+        # Hedge mode did not come as far as this: connecting refuses it.
+        if await self._reader.is_hedged(self._market.symbols[0] if self._market.symbols else None) is None:
+            return Finding("position_mode", Verdict.UNKNOWN, "the venue does not say", "see that it is one-way mode")
+        return Finding("position_mode", Verdict.OK, "one-way")
 
     def _clock(self) -> Finding:
         offset_s = self._market.offset_s

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from math import gcd
 from typing import Any
 
@@ -25,6 +26,7 @@ from app.exchanges.ccxt.translate import (
     instrument_from,
     mark_from,
     quote_from,
+    top_of,
 )
 from app.exchanges.ccxt.venues import VENUES, Venue
 from app.exchanges.ccxt.watch import Watch
@@ -38,6 +40,7 @@ CANDLES_MAX = 500
 QUIET_FACTOR = 6
 """How much longer than marks candles may be silent: nothing may be traded for a while."""
 FUNDING_EVERY_S = 30.0
+CANDLES_EVERY_S = 5.0
 LOOK_EVERY_S = 0.25
 """Between looks for a candle that nothing follows."""
 
@@ -222,19 +225,45 @@ class CcxtMarket:
                 interval_s = gcd(*self._wanted.get(symbol, {60}))
                 self._intervals[symbol] = interval_s if interval_s in TIMEFRAMES else 60
                 self._candles[symbol] = Candles(self._intervals[symbol])
-        candles = [[symbol, TIMEFRAMES[self._intervals[symbol]]] for symbol in symbols]
-        self._watch("quotes", lambda: client.watch_bids_asks(symbols), self._take_quotes, QUIET_FACTOR * silence_s)
-        self._watch(
-            "candles",
-            lambda: client.watch_ohlcv_for_symbols(candles),
-            self._take_candles,
-            QUIET_FACTOR * silence_s + max(self._intervals.values()),
-        )
+        self._watch_quotes(symbols, QUIET_FACTOR * silence_s)
+        self._watch_candles(symbols, QUIET_FACTOR * silence_s + max(self._intervals.values()))
         if client.has.get("watchMarkPrices"):
             self._watch("marks", lambda: client.watch_mark_prices(symbols), self._take_marks, silence_s)
         self.spawn(self._poll_rates(), "rates")
         self.spawn(self._look_for_candles(), "candles")
         self.spawn(self._refill(), "refill")
+
+    def _watch_quotes(self, symbols: list[str], silence_s: float) -> None:
+        """Watch the top of the book; where a venue has no stream of it alone, the book, a stream for each symbol."""
+        client = self.client
+        if client.has.get("watchBidsAsks"):
+            self._watch("quotes", lambda: client.watch_bids_asks(symbols), self._take_quotes, silence_s)
+            return
+        for symbol in symbols:
+            self._watch(
+                f"book {symbol}",
+                lambda symbol=symbol: client.watch_order_book(symbol),  # type: ignore[misc] # mypy and defaults
+                lambda book: self._take_quotes({"": top_of(book)}),
+                silence_s,
+            )
+
+    def _watch_candles(self, symbols: list[str], silence_s: float) -> None:
+        """Watch candles; where a venue has no stream of several symbols, a stream for each."""
+        client = self.client
+        if client.has.get("watchOHLCVForSymbols"):
+            wanted = [[symbol, TIMEFRAMES[self._intervals[symbol]]] for symbol in symbols]
+            self._watch("candles", lambda: client.watch_ohlcv_for_symbols(wanted), self._take_candles, silence_s)
+            return
+        if not client.has.get("watchOHLCV"):
+            self.spawn(self._poll_candles(symbols), "candles")
+            return
+        for symbol in symbols:
+            self._watch(
+                f"candles {symbol}",
+                lambda symbol=symbol: client.watch_ohlcv(symbol, TIMEFRAMES[self._intervals[symbol]]),  # type: ignore[misc] # as above
+                partial(self._close_candles, symbol),
+                silence_s,
+            )
 
     def _watch(
         self, name: str, ask: Callable[[], Awaitable[Any]], take: Callable[[Any], None], silence_s: float
@@ -257,7 +286,7 @@ class CcxtMarket:
         if "nothing for" in why:
             # A socket that is half open says nothing: only a new one helps.
             await close_sockets(self.client, "opened anew")
-        if watch.name == "candles":
+        if watch.name.startswith("candles"):
             self.spawn(self._refill(), "refill")
 
     def _take_quotes(self, tickers: dict[str, Any]) -> None:
@@ -280,6 +309,21 @@ class CcxtMarket:
     def _close_candles(self, symbol: str, rows: Sequence[Sequence[Any]]) -> None:
         for bar in self._candles[symbol].take(bar_from(symbol, self._intervals[symbol], row) for row in rows):
             self.queue.put(bar)
+
+    async def _poll_candles(self, symbols: list[str]) -> None:
+        """Ask for candles, where no stream has them."""
+        while True:
+            for symbol in symbols:
+                interval_s = self._intervals[symbol]
+                since_ns = self.now_ns - 2 * interval_s * SECOND_NS
+                try:
+                    bars = await self._candles_since(symbol, interval_s, since_ns, 3)
+                except ExchangeUnavailable as error:
+                    logger.warning(f"candles of {symbol} cannot be read: {error}")
+                    continue
+                for bar in self._candles[symbol].take(bars):
+                    self.queue.put(bar)
+            await asyncio.sleep(CANDLES_EVERY_S)
 
     async def _look_for_candles(self) -> None:
         while True:

@@ -172,6 +172,19 @@ def quote_from(ticker: Payload, now_ns: int) -> Quote | None:
     )
 
 
+def top_of(book: Payload) -> Payload:
+    """Return the top of an order book in the form of a ticker."""
+    bid, ask = (book[side][0] if book[side] else (None, None) for side in ("bids", "asks"))
+    return {
+        "symbol": book["symbol"],
+        "timestamp": book.get("timestamp"),
+        "bid": bid[0],
+        "bidVolume": bid[1],
+        "ask": ask[0],
+        "askVolume": ask[1],
+    }
+
+
 def mark_from(payload: Payload, now_ns: int) -> MarkPrice | None:
     """Return the mark price of a ticker or of a funding rate; None when there is none in it."""
     price = payload.get("markPrice")
@@ -268,6 +281,16 @@ def order_seen(payload: Payload, ids: ClientIds, now_ns: int) -> OrderSeen:
         time_ns=time_ns(payload, "lastUpdateTimestamp", "timestamp", default=now_ns),
         reason=str((payload.get("info") or {}).get("rm") or ""),
     )
+
+
+def answer_to(order: Order, request: Request, answer: Payload) -> dict[str, Any]:
+    """Return the answer to an order, with what some venues leave out because it was asked for (hyperliquid: but ids).
+
+    An id of the venue is what says that the order exists there; that is never made up.
+    """
+    asked = {"symbol": order.symbol, "clientOrderId": request.params["clientOrderId"], "status": "open"}
+    given = {key: value for key, value in answer.items() if value is not None}
+    return asked | {"amount": request.amount} | given
 
 
 def order_record(payload: Payload, ids: ClientIds, account_id: str, now_ns: int) -> OrderRecord:

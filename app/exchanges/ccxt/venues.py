@@ -45,6 +45,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     duplicate_codes: tuple[str, ...] = ()
     """What the venue says when a client order id is in use: the order before it exists, then."""
     funding_interval_s: int = 28_800
+    one_way_only: bool = False
+    """Whether it has no hedge mode at all."""
     dead_man: bool = False
     """Whether the venue cancels everything when it does not hear from us."""
 
@@ -158,6 +160,7 @@ VENUES: Mapping[str, Venue] = {
             validity=_nothing,
             market_needs_price=True,
             funding_interval_s=3600,
+            one_way_only=True,
         ),
         Venue(
             name="krakenfutures",
@@ -169,6 +172,7 @@ VENUES: Mapping[str, Venue] = {
             trade_fee="fee_paid",
             validity=_nothing,
             funding_interval_s=3600,
+            one_way_only=True,
         ),
     )
 }

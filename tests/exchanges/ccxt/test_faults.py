@@ -496,3 +496,18 @@ async def test_no_secret_is_logged_printed_or_raised(bench, capfd, caplog):
     assert SECRET not in text
     assert "signature=" not in text
     gc.collect()
+
+
+async def test_a_market_without_streams_of_its_own_kind_is_asked(monkeypatch):
+    """Where a venue streams neither the top of the book nor candles together, books and questions stand in."""
+    monkeypatch.setattr("app.exchanges.ccxt.market.CANDLES_EVERY_S", 0.1)
+    bench = LoopbackBench()
+    await bench.open()
+    try:
+        client = bench.exchange._market.client
+        client.has = client.has | {"watchOHLCVForSymbols": None, "watchOHLCV": False, "watchMarkPrices": None}
+        await bench.settle(0.5)
+        assert len(bench.venue.asked("GET", "klines")) >= 2
+        await bench.until(MarkPrice)
+    finally:
+        await bench.close()
