@@ -13,6 +13,7 @@ BY_NAME = {
     "ReportNeedsPlotly": ExitCode.USAGE,
     "StorageError": ExitCode.START_FAILED,
     "StartFailed": ExitCode.START_FAILED,
+    "NotFit": ExitCode.START_FAILED,
     "NotDone": ExitCode.UNCLEAN_STOP,
 }
 

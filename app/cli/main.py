@@ -84,6 +84,22 @@ def status(profile: Profile = None, overrides: Overrides = None, as_json: Json =
 
 
 @app.command()
+def doctor(
+    profile: Profile = None,
+    overrides: Overrides = None,
+    accept: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads it
+        typer.Option("--accept", metavar="NAME", help="What cannot be told, and you have seen to; may be repeated."),
+    ] = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Examine settings, keys, account, disk and journal before a run. Nothing is changed, nothing is sent."""
+    from app.cli.doctor import doctor as examine  # noqa: PLC0415
+
+    _exit(lambda: examine(profile, overrides or [], accept or [], as_json=as_json))
+
+
+@app.command()
 def halt(
     profile: Profile = None,
     overrides: Overrides = None,

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from app.bot import PerpsBot
 from app.cli.build import build_container
+from app.cli.doctor import REAL_KINDS, refuse_if_unfit
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
@@ -46,6 +47,8 @@ def run_bot(
             f"--for-virtual needs the simulated exchange, and exchange.adapter is {settings.exchange.adapter}"
         )
     check_before_start(settings)
+    if settings.kind in REAL_KINDS:
+        refuse_if_unfit(container.loaded())
     _open_log(container, live=live)
     container.observe(_log_transition)
     result, abandoned = run_loop(_run(container, wall_s))

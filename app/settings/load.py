@@ -31,7 +31,7 @@ DELIMITER = "__"
 PROFILE_VARIABLE = "APP_PROFILE"
 SECRETS_VARIABLE = "APP_SECRETS_DIR"
 ENV_FILE = Path(".env")
-SECRET_KEYS = frozenset({"url"})
+SECRET_KEYS = frozenset({"url", "api_key", "secret", "password", "private_key"})
 """Keys whose values are never printed, not even in a refusal."""
 
 Layer = dict[str, Any]

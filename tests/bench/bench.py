@@ -5,6 +5,7 @@ Run it with ``tox -e bench``, or ``python tests/bench/bench.py --candles FILE`` 
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import os
 import re
@@ -95,6 +96,12 @@ def kill_switch():
     yield from measured.kill_switch()
 
 
+def tick_to_order():
+    from tests.bench import tick_to_order as measured
+
+    return measured.tick_to_order()
+
+
 def tell(name, value, target):
     print(f"{name:<58} {value:>14}   target {target}")
 
@@ -119,6 +126,11 @@ def main():
         for name, refusal_ms, dispatch_ms in kill_switch():
             tell(f"halt to refusal, p99; {name}", f"{refusal_ms:.2f} ms", "<= 10 ms")
             tell("  to 200 cancels dispatched, p99", f"{dispatch_ms:.1f} ms", "<= 250 ms")
+        if importlib.util.find_spec("ccxt") is not None:
+            (orders, median_ms, late_ms), (_, median_sync_ms, late_sync_ms) = tick_to_order()
+            tell(f"price parsed to order handed over, p50 of {orders}", f"{median_ms:.2f} ms", "-")
+            tell("  p99", f"{late_ms:.2f} ms", "-")
+            tell("  a bare fsync, p50 and p99", f"{median_sync_ms:.2f}, {late_sync_ms:.2f} ms", "-")
         if not candles.is_file():
             print(f"{candles} is not there: no reference run")
             return

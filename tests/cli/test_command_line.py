@@ -111,7 +111,7 @@ REFUSED = [
     (("run", "--set", "risk.leverge_max=3"), 3, "unknown setting risk.leverge_max in the command line: did"),
     (("run", "--set", "risk.leverage_max=-3"), 3, "= -3 from the command line is refused"),
     (("run", "--set", "risk.leverage_max"), 3, "write SECTION.KEY=VALUE"),
-    (("run", "--set", "exchange.adapter=binanse"), 3, "there is no such adapter: use simulated, or the dotted"),
+    (("run", "--set", "exchange.adapter=binanse"), 3, "there is no such adapter: use simulated, paper, ccxt"),
     (("run", "--set", "exchange.adapter=no.such.Thing"), 3, "cannot import it: ModuleNotFoundError"),
     (("run", "--set", "strategies.trend.strategy=trnd"), 3, "strategies.trend: there is no strategy 'trnd'"),
     (("run", "--set", "strategies.trend.strategy=no.such.Thing"), 3, "cannot import no.such.Thing: Module"),

@@ -1,0 +1,68 @@
+"""The line to a venue: whoever asks waits for a turn, and an error comes back as what it means."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import ccxt
+
+from app.exchanges.ccxt.client import TooManyRequests
+from app.exchanges.ccxt.errors import KeysRefused
+from app.exchanges.ccxt.limiter import Limiter, Urgency
+from app.exchanges.ccxt.outcome import Outcome, classify, in_words
+from app.exchanges.ccxt.venues import UnreadableAnswer
+from app.ports.connection import ExchangeUnavailable
+
+T = TypeVar("T")
+_UNREADABLE = (UnreadableAnswer, KeyError, TypeError, ValueError, AttributeError)
+"""What ccxt, or the translation, raises for a body that is not what it should be."""
+
+
+class Line:
+    """Requests of one client."""
+
+    def __init__(self, venue: str, limiter: Limiter, on_skew: Callable[[], None]) -> None:
+        self._venue = venue
+        self._limiter = limiter
+        self._on_skew = on_skew
+        """Called when the venue says that our clock is wrong."""
+
+    async def read(self, ask: Callable[[], Awaitable[Any]], translate: Callable[[Any], T]) -> T:
+        """Return the translated answer to a question.
+
+        Raises:
+            ExchangeUnavailable: There is none, or it cannot be read: nothing may be concluded.
+            KeysRefused: There never will be one.
+            ccxt.OrderNotFound: The venue definitely does not know the order.
+        """
+        await self._limiter.turn(Urgency.READ)
+        try:
+            return translate(await ask())
+        except ccxt.OrderNotFound:
+            raise
+        except ccxt.BaseError as error:
+            self.note(error)
+            if classify(error, wrote=False) is Outcome.FATAL:
+                raise KeysRefused(self._venue, in_words(error)) from None
+            raise ExchangeUnavailable(f"{self._venue}: {in_words(error)}") from None
+        except _UNREADABLE as error:
+            raise ExchangeUnavailable(f"{self._venue} gave an unreadable answer: {in_words(error)}") from None
+
+    async def write(self, urgency: Urgency, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return the answer to a request that changes something; its error is for the caller to classify.
+
+        Raises:
+            ExchangeUnavailable: It was never sent.
+        """
+        await self._limiter.turn(urgency)
+        try:
+            return await ask()
+        except ccxt.BaseError as error:
+            self.note(error)
+            raise
+
+    def note(self, error: ccxt.BaseError) -> None:
+        """Draw the consequences of an error for the requests to come."""
+        if isinstance(error, TooManyRequests):
+            self._limiter.ban(error.retry_after_s)
+        elif isinstance(error, ccxt.InvalidNonce):
+            self._on_skew()

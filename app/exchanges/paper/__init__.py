@@ -1,0 +1,3 @@
+from app.exchanges.paper.adapter import PaperExchange
+
+__all__ = ["PaperExchange"]

@@ -1,0 +1,34 @@
+"""What an examination before a run finds, and the port of an exchange that can be examined."""
+
+from typing import Protocol
+
+import msgspec
+
+from app.domain.term import Term
+
+
+class Verdict(Term):
+    """How a finding stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    UNKNOWN = "unknown"  # it cannot be told: whoever runs the bot must accept it by name
+    FAILED = "failed"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    name: str
+    """One word: what ``--accept`` takes."""
+    verdict: Verdict
+    detail: str
+    advice: str = ""
+    """What to do about it; empty when nothing is."""
+
+
+class Examinable(Protocol):
+    """An exchange that can tell whether it may be traded at. Examining changes nothing there."""
+
+    async def examine(self) -> tuple[Finding, ...]:
+        """Return what was found, once connected."""

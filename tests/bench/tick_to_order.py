@@ -1,0 +1,77 @@
+"""Measures how soon an order leaves after the price that it was decided on: the whole bot at a venue on loopback."""
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+
+ORDERS = 300
+PATIENCE_S = 120
+
+
+def tick_to_order():
+    """Return p50 and p99, in ms, from a parsed mark to a signed request, and of a bare fsync beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_measure(Path(folder))), _fsyncs(Path(folder))
+
+
+async def _measure(folder):
+    """From the mark taken off the socket to ccxt's hand-over of the signed request: journal commit included."""
+    from loguru import logger
+
+    from app.container import Container
+    from app.domain.market import MarkPrice
+    from app.settings import load_settings
+    from tests.loopback.binance import LoopbackBinance
+    from tests.loopback.profile import write_profile
+
+    logger.remove()
+    venue = await LoopbackBinance().start()
+    venue.quiet = True
+    profile = folder / "bench.toml"
+    os.environ.update(write_profile(profile, venue, folder / "state"))
+    container = Container(
+        loaded=load_settings(str(profile), ["exchange.ccxt.requests_per_s_max=100", "strategies.fickle.params.every=4"])
+    )
+    await container.init_resources()
+    exchange = container.exchange()
+    times, parsed = [], [0.0]
+    put, fetch = exchange._market.queue.put, exchange._client.fetch
+
+    def seen(event):
+        if isinstance(event, MarkPrice):
+            parsed[0] = time.perf_counter()
+        put(event)
+
+    async def handed_over(url, method="GET", headers=None, body=None):
+        if method == "POST" and parsed[0] and "rder" in url:
+            times.append(time.perf_counter() - parsed[0])
+            parsed[0] = 0.0
+        return await fetch(url, method, headers, body)
+
+    exchange._market.queue.put, exchange._client.fetch = seen, handed_over
+    deadline = time.monotonic() + PATIENCE_S
+    while len(times) < ORDERS and time.monotonic() < deadline:
+        venue.step()
+        await asyncio.sleep(0.03)
+    await container.shutdown_resources()
+    await venue.stop()
+    return _spread(times)
+
+
+def _fsyncs(folder):
+    times = []
+    with (folder / "bare").open("wb") as file:
+        for _ in range(ORDERS):
+            file.write(b"x" * 200)
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return _spread(times)
+
+
+def _spread(seconds):
+    ordered = sorted(seconds)
+    return len(ordered), ordered[len(ordered) // 2] * 1000, ordered[int(len(ordered) * 0.99) - 1] * 1000

@@ -1,0 +1,513 @@
+"""What goes wrong between a bot and a venue: the real client over real sockets, against the loopback venue."""
+
+import asyncio
+import gc
+import time
+from decimal import Decimal
+
+import pytest
+from loguru import logger
+
+from app.domain.events import (
+    CancelRejected,
+    Fill,
+    FundingPaid,
+    OrderAccepted,
+    OrderCanceled,
+    OrderRejected,
+    OrderUnknown,
+    StreamReset,
+)
+from app.domain.margin import MarginMode
+from app.domain.market import Bar, MarkPrice, Quote
+from app.domain.order import OrderStatus, Side
+from app.exchanges.ccxt.errors import HedgeModeRefused, KeysRefused, NotListed, VenueRefused
+from app.ports.connection import ExchangeUnavailable
+from app.settings.models import CcxtSettings
+from tests.builders import BTC, ETH
+from tests.builders import limit as limit_order
+from tests.builders import order as market_order
+from tests.contracts.benches import LoopbackBench, venue_settings
+from tests.loopback.binance import KEY, SECRET
+
+FIRST = "main-1-000001"
+
+
+@pytest.fixture
+async def bench():
+    made = LoopbackBench(key_refresh_s=60.0)
+    await made.open()
+    yield made
+    await made.close()
+
+
+def order(number=1, side=Side.BUY, contracts="0.01", **changes):
+    return market_order(f"main-1-{number:06d}", side, contracts, created_ns=time.time_ns(), **changes)
+
+
+def limit(number=1, side=Side.BUY, contracts="0.01", price="40000", **changes):
+    return limit_order(f"main-1-{number:06d}", side, contracts, price=price, created_ns=time.time_ns(), **changes)
+
+
+# -- an order whose answer is lost -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["hang_executed", "reset_executed", "garbage", "unavailable_executed"])
+async def test_what_was_executed_and_not_answered_is_unknown_and_found(bench, fault):
+    """Nobody says that it was refused; the stream or a query says that it is there; it is never sent again."""
+    bench.venue.event_faults.extend(["drop", "drop"])
+    bench.venue.fail("POST", "order", fault)
+    bench.exchange.submit(order())
+    await bench.until(OrderUnknown, FIRST)
+    assert bench.about(FIRST) == ["OrderUnknown"]
+    record = await bench.exchange.order(BTC, FIRST)
+    assert (record.status, record.filled) == (OrderStatus.FILLED, Decimal("0.01"))
+    [fill] = await bench.exchange.fills_since(0)
+    assert fill.client_order_id == FIRST
+    assert bench.venue.arrived[FIRST] == 1
+
+
+async def test_what_was_not_executed_and_not_answered_is_unknown_and_not_found(bench):
+    bench.venue.fail("POST", "order", "hang")
+    bench.exchange.submit(order())
+    await bench.until(OrderUnknown, FIRST)
+    assert await bench.exchange.order(BTC, FIRST) is None
+    assert bench.venue.arrived[FIRST] == 0
+
+
+async def test_an_order_that_the_stream_told_first_is_not_unknown_any_more(bench):
+    bench.venue.fail("POST", "order", "hang_executed")
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+    await bench.settle(1.5)
+    assert bench.about(FIRST) == ["OrderAccepted", "Fill"]
+
+
+async def test_the_order_of_acknowledgement_and_fill_does_not_depend_on_the_wire(bench):
+    """The stream tells the fill before the answer to the request is here."""
+    bench.venue.fail("POST", "order", "slow_answer")
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+    await bench.settle(0.5)
+    assert bench.about(FIRST) == ["OrderAccepted", "Fill"]
+
+
+async def test_a_cancel_without_an_answer_is_asked_after(bench):
+    resting = limit()
+    bench.exchange.submit(resting)
+    await bench.until(OrderAccepted, FIRST)
+    bench.venue.event_faults.append("drop")
+    bench.venue.fail("DELETE", "order", "hang_executed")
+    bench.exchange.cancel(resting, "asked")
+    await bench.until(OrderCanceled, FIRST)
+
+
+async def test_a_cancel_that_did_not_arrive_is_said_to_be_refused(bench):
+    resting = limit()
+    bench.exchange.submit(resting)
+    await bench.until(OrderAccepted, FIRST)
+    bench.venue.fail("DELETE", "order", "hang")
+    bench.exchange.cancel(resting, "asked")
+    await bench.until(CancelRejected, FIRST)
+    assert len(await bench.exchange.open_orders()) == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_a_conditional_order_has_become_is_canceled(bench, told):
+    """A stop-limit is triggered and rests under another id of the venue, whether or not the stream said so."""
+    stop = order(1, Side.SELL, type="stop_limit", price="49500", trigger_price="49000")
+    bench.exchange.submit(stop)
+    await bench.until(OrderAccepted, FIRST)
+    if not told:
+        bench.venue.event_faults.extend(["drop", "drop"])
+    bench.venue.step("48900")
+    await bench.settle(0.3)
+    bench.exchange.cancel(stop, "asked")
+    await bench.until(OrderCanceled, FIRST)
+    assert await bench.exchange.open_orders() == ()
+    assert bench.about(FIRST)[-1] == "OrderCanceled"
+
+
+async def test_leverage_is_never_rounded(bench):
+    with pytest.raises(VenueRefused, match="whole numbers"):
+        await bench.exchange.configure(BTC, MarginMode.CROSS, Decimal("2.5"))
+    assert bench.venue.leverage == 20
+
+
+# -- events of the account ---------------------------------------------------------------------------------------
+
+
+async def test_a_fill_that_is_told_twice_counts_once(bench):
+    bench.venue.event_faults.extend(["twice", "twice"])
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+    await bench.settle()
+    assert bench.about(FIRST) == ["OrderAccepted", "Fill"]
+
+
+async def test_an_event_that_is_late_never_brings_an_order_back(bench):
+    """The acceptance comes after the cancel of its order: it is not told any more."""
+    resting = limit()
+    bench.venue.event_faults.append("late")
+    bench.exchange.submit(resting)
+    await bench.until(OrderAccepted, FIRST)
+    bench.exchange.cancel(resting, "asked")
+    await bench.until(OrderCanceled, FIRST)
+    await bench.settle(0.8)
+    assert bench.about(FIRST) == ["OrderAccepted", "OrderCanceled"]
+
+
+async def test_a_fill_that_comes_after_the_end_of_its_order_is_waited_for(bench):
+    """Half is filled, and the rest canceled; the cancel is told first, and held back until the fill is here."""
+    bench.venue.engine.set_partial_fills(Decimal("0.5"))
+    bench.venue.size = Decimal("0.01")
+    bench.venue.quiet = True
+    bench.venue.event_faults.extend([None, "late"])
+    taking = limit(price="50100")
+    bench.exchange.submit(taking)
+    await bench.until(OrderAccepted, FIRST)
+    bench.exchange.cancel(taking, "asked")
+    await bench.until(OrderCanceled, FIRST)
+    assert bench.about(FIRST) == ["OrderAccepted", "Fill", "OrderCanceled"]
+
+
+async def test_a_fill_that_never_comes_has_the_books_compared(bench):
+    bench.venue.event_faults.extend([None, "drop"])
+    bench.exchange.submit(order())
+    await bench.until(OrderAccepted, FIRST)
+    reset = await bench.until(StreamReset)
+    assert FIRST in reset.reason
+    assert [fill.contracts for fill in await bench.exchange.fills_since(0)] == [Decimal("0.01")]
+
+
+async def test_partial_fills_add_up_with_their_fees(bench):
+    bench.venue.engine.set_partial_fills(Decimal("0.5"))
+    bench.venue.size = Decimal("0.01")
+    bench.exchange.submit(order(contracts="0.02"))
+    await bench.until(Fill, FIRST, after=3)
+    fills = [event for event in bench.seen if isinstance(event, Fill)]
+    assert [fill.contracts for fill in fills] == [Decimal("0.005")] * 4
+    # 0.02 at 50000.1, 0.05 % of it.
+    assert sum(fill.fee for fill in fills) == Decimal("0.50000100")
+    assert await bench.exchange.balance() == Decimal(10_000) - Decimal("0.50000100")
+    assert (await bench.exchange.order(BTC, FIRST)).filled == Decimal("0.02")
+
+
+async def test_a_fill_of_nobodys_order_moves_the_position(bench):
+    bench.venue.trade_by_hand()
+    fill = await bench.until(Fill)
+    [position] = await bench.exchange.positions()
+    assert position.contracts == fill.signed_contracts == Decimal("0.01")
+
+
+async def test_funding_is_paid_once_however_often_it_is_asked_for(bench):
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+    bench.venue.fund("0.001")
+    [paid] = await bench.exchange.funding_since(0)
+    [again] = await bench.exchange.funding_since(0)
+    assert isinstance(paid, FundingPaid)
+    assert paid == again
+    # A long of 0.01 at a mark of 50000, 0.1 % of it.
+    assert (paid.amount, paid.rate, paid.contracts) == (Decimal("-0.50000000"), Decimal("0.001"), Decimal("0.010"))
+
+
+async def test_funding_that_settles_is_told_without_being_asked_for(monkeypatch):
+    """The bot holds a position over a settlement; what it came to is on the stream a little later."""
+    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LOOK_S", 0.1)
+    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LATE_NS", 10**9)
+    bench = LoopbackBench()
+    bench.venue.settles_in_ms = 1000
+    await bench.open()
+    try:
+        bench.exchange.submit(order())
+        await bench.until(Fill, FIRST)
+        await bench.settle(1.2)
+        bench.venue.fund("0.001")
+        paid = await bench.until(FundingPaid)
+        assert paid.amount == Decimal("-0.50000000")
+    finally:
+        await bench.close()
+
+
+async def test_the_dead_man_is_refreshed_by_progress_and_disarmed_by_a_clean_end(monkeypatch):
+    """Without progress nothing is said to the venue, which then cancels what rests."""
+    monkeypatch.setattr("app.exchanges.ccxt.dead_man.REFRESHES", 100)
+    bench = LoopbackBench(dead_man_s=10)
+    await bench.open()
+    await bench.settle(0.3)
+    said = len(bench.venue.asked("POST", "countdownCancelAll"))
+    assert said >= 2
+    await asyncio.sleep(0.35)
+    assert len(bench.venue.asked("POST", "countdownCancelAll")) <= said + 1
+    await bench.close()
+    countdowns = [params["countdownTime"] for params in bench.venue.asked("POST", "countdownCancelAll")]
+    assert (countdowns[0], countdowns[-1]) == ("10000", "0")
+
+
+# -- what the venue will not have --------------------------------------------------------------------------------
+
+
+async def test_too_many_requests_is_a_refusal_and_silence_for_as_long_as_was_said(bench):
+    bench.venue.fail("POST", "order", (429, {"Retry-After": "1"}))
+    bench.exchange.submit(order())
+    refused = await bench.until(OrderRejected, FIRST)
+    assert "429" in refused.reason
+    asked = len(bench.venue.requests)
+    bench.exchange.submit(order(2))
+    assert "banned" in (await bench.until(OrderRejected, "main-1-000002")).reason
+    began = time.monotonic()
+    await bench.exchange.balance()
+    assert time.monotonic() - began > 0.5
+    assert bench.venue.arrived["main-1-000002"] == 0
+    assert len(bench.venue.requests) - asked <= 3
+
+
+async def test_a_ban_is_kept_by_everybody_but_what_reduces_waits_and_goes(bench):
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+    bench.venue.fail("GET", "account", (418, {"Retry-After": "1"}))
+    with pytest.raises(ExchangeUnavailable, match="418"):
+        await bench.exchange.balance()
+    bench.exchange.submit(order(2, Side.SELL, reduce_only=True))
+    await bench.until(Fill, "main-1-000002")
+    assert await bench.exchange.positions() == ()
+
+
+async def test_local_refusals_leave_no_trace_on_the_wire(bench):
+    for number, wrong in enumerate(
+        [
+            {"contracts": "0.0001"},
+            {"contracts": "0.0105"},
+            {"price": "40000.05"},
+            {"contracts": "0.001", "price": "50000"},
+            {"contracts": "500"},
+        ],
+        1,
+    ):
+        bench.exchange.submit(limit(number, **wrong))
+        await bench.until(OrderRejected, f"main-1-{number:06d}")
+    bench.exchange.submit(order(9, type="trailing_stop", trailing_offset="10"))
+    await bench.until(OrderRejected, "main-1-000009")
+    assert not [path for method, path in bench.venue.writes if path.endswith("order")]
+
+
+async def test_the_clock_may_be_wrong_by_ten_seconds():
+    bench = LoopbackBench()
+    bench.venue.skew_ms = 10_000
+    await bench.open()
+    try:
+        assert abs(bench.exchange.now_ns - bench.venue.now_ns) < 10**9
+        bench.exchange.submit(order())
+        await bench.until(Fill, FIRST)
+    finally:
+        await bench.close()
+
+
+async def test_a_clock_that_goes_wrong_later_is_compared_again(bench):
+    bench.venue.skew_ms = 10_000
+    with pytest.raises(ExchangeUnavailable, match="recvWindow"):
+        await bench.exchange.balance()
+    await bench.settle(0.3)
+    assert await bench.exchange.balance() == Decimal(10_000)
+
+
+async def test_keys_that_are_refused_end_the_start():
+    bench = LoopbackBench()
+    bench.venue.key = "another"
+    with pytest.raises(KeysRefused, match="api_key"):
+        await bench.open()
+    await bench.close()
+
+
+async def test_keys_that_are_taken_back_end_the_bot(bench):
+    bench.venue.key = "another"
+    bench.exchange.submit(order())
+    await bench.until(OrderRejected, FIRST)
+    with pytest.raises(VenueRefused, match="refuses the keys"):
+        await bench.settle(1)
+
+
+async def test_hedge_mode_is_refused():
+    bench = LoopbackBench()
+    bench.venue.hedged = True
+    with pytest.raises(HedgeModeRefused, match="one-way"):
+        await bench.open()
+    await bench.close()
+
+
+async def test_a_symbol_that_is_not_listed_is_refused():
+    from app.exchanges.ccxt import CcxtMarket
+
+    bench = LoopbackBench()
+    await bench.venue.start()
+    market = CcxtMarket(venue_settings(bench.venue).exchange.ccxt, [ETH], valid_s=5)
+    with pytest.raises(NotListed, match="ETH/USDT:USDT"):
+        await market.connect()
+    await market.close()
+    await bench.venue.stop()
+
+
+async def test_a_venue_that_was_never_tried_needs_a_word():
+    from app.exchanges.ccxt import CcxtMarket
+
+    market = CcxtMarket(CcxtSettings(venue="okx"), [], valid_s=5)
+    with pytest.raises(VenueRefused, match="experimental"):
+        await market.connect()
+    await market.close()
+
+
+async def test_connecting_changes_nothing(bench):
+    await bench.settle(0.5)
+    assert bench.venue.writes == []
+
+
+async def test_what_is_set_already_is_success_and_what_is_refused_is_not(bench):
+    await bench.exchange.configure(BTC, MarginMode.CROSS, Decimal(7))
+    assert bench.venue.leverage == 7
+    bench.venue.fail("POST", "leverage", "garbage")
+    with pytest.raises(ExchangeUnavailable, match="says nothing"):
+        await bench.exchange.configure(BTC, MarginMode.CROSS, Decimal(7))
+
+
+# -- sockets -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_socket_that_is_closed_is_opened_again_and_what_was_missed_is_asked_for(bench):
+    await bench.venue.drop_sockets("private")
+    bench.venue.trade_by_hand()
+    await bench.until(StreamReset, after=1)
+    assert [fill.contracts for fill in await bench.exchange.fills_since(0)] == [Decimal("0.01")]
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+
+
+async def test_the_market_comes_back_after_its_sockets_were_closed(bench):
+    await bench.until(Quote)
+    await bench.venue.drop_sockets()
+    await bench.settle(1.5)
+    bench.seen.clear()
+    await bench.until(MarkPrice)
+    await bench.until(Quote)
+
+
+async def test_a_socket_that_is_half_open_is_found_by_its_silence():
+    bench = LoopbackBench(stream_silence_s_max=0.5, ping_every_s=0.3)
+    await bench.open()
+    try:
+        await bench.until(MarkPrice)
+        bench.venue.frozen = True
+        await bench.until(StreamReset)
+        bench.venue.frozen = False
+        await bench.until(StreamReset, after=1)
+        bench.seen.clear()
+        await bench.until(MarkPrice)
+        bench.exchange.submit(order())
+        await bench.until(Fill, FIRST)
+    finally:
+        await bench.close()
+
+
+async def test_a_key_that_expires_in_silence_is_renewed_in_time():
+    """The venue tells nobody, and sends nothing any more; the stream is opened anew by our own timer."""
+    bench = LoopbackBench(key_refresh_s=0.6)
+    await bench.open()
+    try:
+        bench.venue.expire_keys()
+        bench.venue.trade_by_hand()
+        await bench.until(StreamReset, after=1)
+        assert len(await bench.exchange.fills_since(0)) == 1
+        assert len(bench.venue.asked("POST", "listenKey")) >= 2
+        bench.exchange.submit(order())
+        await bench.until(Fill, FIRST)
+    finally:
+        await bench.close()
+
+
+async def test_candles_are_told_once_each_when_they_are_over():
+    bench = LoopbackBench()
+    bench.venue.candle_s = 60
+    await bench.open()
+    try:
+        [last] = await bench.exchange.history(BTC, 60, 1)
+        await bench.settle(0.5)
+        bars = [event for event in bench.seen if isinstance(event, Bar)]
+        assert all(bar.time_ns > last.time_ns for bar in bars)
+        assert len({bar.time_ns for bar in bars}) == len(bars)
+    finally:
+        await bench.close()
+
+
+# -- a life after another ----------------------------------------------------------------------------------------
+
+
+async def test_another_start_finds_orders_and_position_and_takes_their_fills(bench):
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+    bench.exchange.submit(limit(2))
+    await bench.until(OrderAccepted, "main-1-000002")
+    await bench.restart()
+    [position] = await bench.exchange.positions()
+    [record] = await bench.exchange.open_orders()
+    assert (position.contracts, record.order.client_order_id) == (Decimal("0.01"), "main-1-000002")
+    [fill] = await bench.exchange.fills_since(0)
+    assert fill.client_order_id == FIRST
+    for _ in range(100):
+        if bench.venue.listens:
+            break
+        await asyncio.sleep(0.01)
+    bench.venue.step("39000")
+    fill = await bench.until(Fill, "main-1-000002")
+    assert fill.price == Decimal(40_000)
+
+
+async def test_closing_leaves_no_task_and_no_socket(bench):
+    await bench.settle(0.2)
+    await bench.exchange.close()
+    await asyncio.sleep(0.1)
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("exchange.")] == []
+    assert not any(bench.venue._sockets.values())
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------
+
+
+async def test_no_secret_is_logged_printed_or_raised(bench, capfd, caplog):
+    """Through errors of all kinds, neither key nor secret comes out anywhere."""
+    said = []
+    sink = logger.add(said.append, level="TRACE")
+    caplog.set_level(0)
+    caplog.set_level("WARNING", "aiohttp.access")  # the venue's own
+    for fault in ("garbage", "unavailable_executed", (429, {"Retry-After": "1"})):
+        bench.venue.fail("GET", "account", fault)
+        with pytest.raises(ExchangeUnavailable) as caught:
+            await bench.exchange.balance()
+        said.append(f"{caught.value!r} {caught.value}")
+    bench.venue.fail("POST", "order", "reset_executed")
+    bench.exchange.submit(order())
+    await bench.settle(1)
+    logger.remove(sink)
+    with pytest.raises(ValueError, match="verbose"):
+        bench.exchange._client.verbose = True
+    said += [repr(bench.exchange), repr(bench.exchange._client), repr(bench.exchange._settings), repr(bench.seen)]
+    said += [*capfd.readouterr(), caplog.text]
+    text = " ".join(str(item) for item in said)
+    assert KEY not in text
+    assert SECRET not in text
+    assert "signature=" not in text
+    gc.collect()
+
+
+async def test_a_market_without_streams_of_its_own_kind_is_asked(monkeypatch):
+    """Where a venue streams neither the top of the book nor candles together, books and questions stand in."""
+    monkeypatch.setattr("app.exchanges.ccxt.market.CANDLES_EVERY_S", 0.1)
+    bench = LoopbackBench()
+    await bench.open()
+    try:
+        client = bench.exchange._market.client
+        client.has = client.has | {"watchOHLCVForSymbols": None, "watchOHLCV": False, "watchMarkPrices": None}
+        await bench.settle(0.5)
+        assert len(bench.venue.asked("GET", "klines")) >= 2
+        await bench.until(MarkPrice)
+    finally:
+        await bench.close()
