@@ -20,6 +20,7 @@ from app.domain.money import plain
 from app.domain.order import OrderType
 from app.domain.target import Entry
 from app.settings import LoadedSettings, load_settings
+from app.settings.models import TierSettings
 from app.strategies import BarParams, Strategy
 from tests.builders import BTC, START_NS
 
@@ -30,6 +31,15 @@ OPEN_LIMITS = (
     "slippage_ratio_max", "daily_loss_ratio_max", "drawdown_ratio_max", "consecutive_losses_max",
     "liquidation_buffer_ratio_min", "volatility_ratio_max", "margin_ratio_max", "funding_cost_ratio_max",
 )  # fmt: skip
+
+TIERS = (
+    (TierSettings(),),
+    (TierSettings(maintenance_rate=Decimal("0.004")),),
+    (
+        TierSettings(notional_max=Decimal(50_000), maintenance_rate=Decimal("0.005")),
+        TierSettings(maintenance_rate=Decimal("0.01"), maintenance_deduction=Decimal(250)),
+    ),
+)
 
 
 class ScriptedParams(BarParams):
@@ -107,7 +117,7 @@ def candles(random, folder, bars):
     """Write a random walk in ticks of 0.1, with jumps between bars."""
     price = random.choice((300, 3_000, 30_000))
     step = random.choice((2, 8, 20, 40)) if price > 300 else 2
-    rows, lots = {name: [] for name in ("ts", "open", "high", "low", "close", "volume")}, random.choice((1, 5, 50))
+    rows, lots = {name: [] for name in ("ts", "open", "high", "low", "close", "volume")}, random.choice((5, 50, 5000))
     for place in range(bars):
         opened = max(50, price + (random.randint(-step, step) if random.random() < 0.3 else 0))
         path = [opened]
@@ -138,19 +148,30 @@ def loaded_for(seed, folder, bars):
     loaded = load_settings("backtest", words(random, folder, bars))
     open_limits = OPEN_LIMITS if random.random() < 0.7 else ("consecutive_losses_max", "daily_loss_ratio_max")
     risk = loaded.settings.risk.model_copy(update=dict.fromkeys(open_limits) | {"duplicate_window_s": 0.0})
-    return LoadedSettings(loaded.settings.model_copy(update={"risk": risk}), (), loaded.files)
+    exchange = loaded.settings.exchange
+    (listed,) = exchange.simulated.instruments
+    listed = listed.model_copy(
+        update={
+            "maker_fee_rate": random.choice((Decimal("0.0002"), Decimal("-0.00005"))),
+            "liquidation_fee_rate": random.choice((Decimal(0), Decimal("0.002"))),
+            "margin_tiers": random.choice(TIERS),
+        }
+    )
+    simulated = exchange.simulated.model_copy(update={"instruments": (listed,)})
+    changed = {"risk": risk, "exchange": exchange.model_copy(update={"simulated": simulated})}
+    return LoadedSettings(loaded.settings.model_copy(update=changed), (), loaded.files)
 
 
 def words(random, folder, bars):
     """Return the command-line words of a random backtest."""
     said = {
         "exchange.simulated.candles": candles(random, folder, bars),
-        "exchange.simulated.deposit": random.choice((2_000, 20_000, 1_000_000)),
+        "exchange.simulated.deposit": random.choice((2_000, 50_000, 1_000_000)),
         "exchange.simulated.spread_ticks": random.choice((0, 1, 2, 3)),
         "exchange.simulated.slippage_ratio": random.choice((0, 0, "0.0001", "0.00137")),
         "exchange.simulated.partial_fill_ratio": random.choice((1, 1, 1, "0.3", "0.05")),
         "exchange.simulated.fill_at": random.choice(("next_event", "next_event", "signal_close")),
-        "account.leverage": random.choice((1, 3, 10, 50)),
+        "account.leverage": random.choice((1, 3, 10, 50, 50)),
     }
     strategy = random.choice(("trend", "breakout", "mean_reversion", "funding_carry", *["scripted"] * 6))
     if strategy == "funding_carry" or random.random() < 0.4:

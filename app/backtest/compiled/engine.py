@@ -94,6 +94,7 @@ class Trial(msgspec.Struct, frozen=True):
     market: CompiledMarket
     fills: Integers
     samples: Integers
+    receipts: Integers
 
 
 class CompiledBacktest:
@@ -167,14 +168,15 @@ class CompiledBacktest:
         terms.valid_ns = asked.valid_s * SECOND_NS
         state.wanted, state.peak = NONE, NONE
         samples = np.zeros((len(market.bars) if watch else 0, 2), np.int64)
+        receipts = np.zeros((len(market.settlements) if watch else 0, 3), np.int64)
         while True:
-            kernel.run(state, terms, market.bars, asked.rows, market.settlements, fills, samples)
+            kernel.run(state, terms, market.bars, asked.rows, market.settlements, fills, samples, receipts)
             if state.status != LIQUIDATION_NEAR:
                 break
             self._liquidate(state, terms, market, fills)
         if state.status != DONE:
             return HandedOn(f"{WHY[state.status]} at {iso(int(market.bars[state.bar, TIME]))}")
-        return Trial(self._figures(state, terms, market), market, fills, samples)
+        return Trial(self._figures(state, terms, market), market, fills, samples, receipts)
 
     def _liquidate(self, state: Any, terms: Any, market: CompiledMarket, fills: Integers) -> None:  # noqa: ANN401 - records
         """Have the matching engine's own rule say whether the bar liquidates the position."""

@@ -11,13 +11,6 @@ class NotCompilable(Exception):
         super().__init__(f"the compiled engine cannot do this run: {why}; use --engine event")
 
 
-class EngineNeedsNumba(Exception):
-    """The optional dependency that compiles is missing."""
-
-    def __init__(self) -> None:
-        super().__init__("the compiled engine needs numba: pip install '.[research]'")
-
-
 class HandedOn(msgspec.Struct, frozen=True):
     """The kernel met what it does not work: the event path must run this trial."""
 

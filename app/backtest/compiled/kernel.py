@@ -30,6 +30,7 @@ from app.backtest.compiled.records import (
     FILL_KIND,
     FILL_LOTS,
     FILL_PRICE,
+    FILLS_BEFORE,
     FIXED,
     HELD,
     HIGH,
@@ -45,6 +46,8 @@ from app.backtest.compiled.records import (
     OPEN,
     OVERFLOW,
     RATE,
+    RECEIVED,
+    SETTLED_LOTS,
     SETTLES,
     SIDE,
     STOP,
@@ -442,10 +445,10 @@ def decide(s: State, t: Terms, signal: Integers, close: int, now: int, wild: boo
 
 
 @njit(cache=True)
-def settle(s: State, t: Terms, rate: int, settles: int, mark: int, now: int) -> None:
-    """Pay or receive funding on the mark."""
+def settle(s: State, t: Terms, rate: int, settles: int, mark: int, now: int) -> int:
+    """Pay or receive funding on the mark; return what was received."""
     if s.lots == 0:
-        return
+        return 0
     amount = -scaled(s.lots * mark * t.unit, rate, t.funding_scale)
     s.balance += amount
     s.funding += amount
@@ -453,6 +456,7 @@ def settle(s: State, t: Terms, rate: int, settles: int, mark: int, now: int) -> 
     if day == s.day:
         s.paid -= amount
     look(s, t, mark, now)
+    return amount
 
 
 # -- the run -------------------------------------------------------------------------------------------------------
@@ -460,8 +464,9 @@ def settle(s: State, t: Terms, rate: int, settles: int, mark: int, now: int) -> 
 
 @njit(cache=True)
 def run(
-    s: State, t: Terms, bars: Integers, signals: Integers, settlements: Integers, fills: Integers, samples: Integers
-) -> None:
+    s: State, t: Terms, bars: Integers, signals: Integers, settlements: Integers, fills: Integers, samples: Integers,
+    receipts: Integers,
+) -> None:  # fmt: skip
     """Go through the bars from ``s.bar`` on, until they are used up or ``s.status`` says why not.
 
     Args:
@@ -472,6 +477,7 @@ def run(
         settlements: int64, shape (m, 3), in the order of time.
         fills: int64, shape (k, 5): the first k fills are written here.
         samples: int64, shape (n or 0, 2): equity and position of each bar.
+        receipts: int64, shape (m or 0, 3): what each settlement brought, on which position, after how many fills.
     """
     paid, count = 0, len(bars)
     while paid < len(settlements) and settlements[paid, AFTER_BAR] < s.bar:
@@ -509,7 +515,10 @@ def run(
             if t.at_signal != 0:
                 fill_at_signal(s, t, bar, close, close, now, wild, fills)
         while paid < len(settlements) and settlements[paid, AFTER_BAR] == bar and s.status == DONE:
-            settle(s, t, settlements[paid, RATE], settlements[paid, SETTLES], close, now)
+            held, filled = s.lots, s.fills
+            amount = settle(s, t, settlements[paid, RATE], settlements[paid, SETTLES], close, now)
+            if len(receipts) > 0:
+                receipts[paid, RECEIVED], receipts[paid, SETTLED_LOTS], receipts[paid, FILLS_BEFORE] = amount, held, filled
             if t.on_funding != 0:
                 decide(s, t, signals[paid], close, now, wild)
                 if t.at_signal != 0:

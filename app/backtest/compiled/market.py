@@ -45,6 +45,10 @@ class CompiledMarket(msgspec.Struct, frozen=True):
         prices: NDArray[np.float64] = (self.bars[:, column] * numerator).astype(np.float64) / float(scale)
         return prices
 
+    def rate(self, numerator: int) -> Decimal:
+        """Return a rate of the settlements as a Decimal."""
+        return Decimal(numerator) / self.funding_scale
+
     def after(self, start: int) -> "CompiledMarket":
         """Return the market without its first ``start`` bars of history."""
         settlements = self.settlements.copy()

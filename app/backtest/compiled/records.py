@@ -26,6 +26,8 @@ FILL_BAR, FILL_LOTS, FILL_PRICE, FILL_FEE, FILL_KIND = range(5)
 """Columns of the fills: in which bar, signed size, price, fee, and which kind of order."""
 EQUITY, HELD = range(2)
 """Columns of the samples, one for each bar: equity, and the signed position."""
+RECEIVED, SETTLED_LOTS, FILLS_BEFORE = range(3)
+"""Columns of the receipts, one for each settlement: what it brought, on which position, after how many fills."""
 
 TAKER, MAKER, LIQUIDATION = range(3)
 """Kinds of fills."""
