@@ -11,7 +11,7 @@ def mean_and_deviation(window: Sequence[float]) -> tuple[float, float]:
     """Return mean and population standard deviation. Compiled, too, as it stands here.
 
     Summed from the oldest on: ``sum`` rounds in one way up to Python 3.11 and in another from 3.12 on, and a decision
-    must not depend on that. Summed anew each time: a running sum of squares loses its digits on prices that hardly move.
+    must not depend on that. And anew each time: a running sum of squares loses its digits on prices that hardly move.
     """
     total = 0.0
     for value in window:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from app.backtest import BacktestFigures
 from app.backtest.compiled import CompiledBacktest, HandedOn, Signals
-from app.backtest.compiled.records import CLOSE, LIMIT, SIDE, STOP, TAKE_PROFIT
+from app.backtest.compiled.records import CLOSE, LEAVE, LIMIT, SIDE, STOP, TAKE_PROFIT
 from app.container import Container
 from app.domain.events import Liquidity
 from app.domain.money import plain
@@ -74,9 +74,7 @@ class Scripted(Strategy):
         tick = view.instrument(self.symbol).tick_size
         entry = Entry()
         if limit:
-            entry = Entry(
-                type=OrderType.LIMIT, price=bar.close + limit * tick, valid_s=self.params.valid_s or None
-            )
+            entry = Entry(type=OrderType.LIMIT, price=bar.close + limit * tick, valid_s=self.params.valid_s or None)
         return self.target(
             view, 0 if side == 2 else side, bar.time_ns, bar.close, entry=entry,
             stop=bar.close + stop * tick if stop else None, take_profit=bar.close + profit * tick if profit else None,
@@ -89,7 +87,7 @@ class Scripted(Strategy):
         for bar in range(len(rows)):
             side, limit, stop, profit = wanted[bar]
             if side == 2:
-                rows[bar, 1] = 3
+                rows[bar, LEAVE] = 7
             elif side:
                 rows[bar, SIDE] = side
                 for column, offset in ((LIMIT, limit), (STOP, stop), (TAKE_PROFIT, profit)):
@@ -221,9 +219,7 @@ def run_events(settings):
     """Run the event path; return its figures and its document."""
     logger.remove()
     container = Container(loaded=settings)
-    figures = Typed(
-        lambda: container.registry.context.portfolio, lambda: container.registry.context.instruments
-    )
+    figures = Typed(lambda: container.registry.context.portfolio, lambda: container.registry.context.instruments)
     container.figures.override(providers.Object(figures))
     result = asyncio.run(container.bot().run())
     assert not result.errors
@@ -243,7 +239,14 @@ def compare(seed, folder, bars=1500):
     ]
     tick, lot = trial.market.instrument.tick_size, trial.market.instrument.lot_size
     compiled = [
-        (int(trial.market.bars[bar, 0]), int(lots) * lot, int(price) * tick, int(fee) * Decimal("1E-8"), kind == 2, kind == 1)
+        (
+            int(trial.market.bars[bar, 0]),
+            int(lots) * lot,
+            int(price) * tick,
+            int(fee) * Decimal("1E-8"),
+            kind == 2,
+            kind == 1,
+        )
         for bar, lots, price, fee, kind in trial.fills
     ]
     for place, (one, other) in enumerate(zip(events, compiled, strict=False)):
@@ -258,12 +261,12 @@ def compare(seed, folder, bars=1500):
     equity = [float(int(value) * Decimal("1E-8")) for value in trial.samples[trial.market.first :, 0]]
     assert equity == list(figures.equity), seed
     makers = sum(fill.liquidity is Liquidity.MAKER for fill in figures.all_fills)
-    return Counter(compiled=1, fills=told.fills, makers=makers, liquidations=told.liquidations) + Counter(kinds(figures))
+    return Counter(compiled=1, fills=told.fills, makers=makers, liquidations=told.liquidations) + Counter(
+        kinds(figures)
+    )
 
 
 def kinds(figures):
     """Return how many fills came of each type of order."""
     types = figures.types
-    return Counter(
-        types.get(fill.client_order_id, "liquidation") for fill in figures.all_fills
-    )
+    return Counter(types.get(fill.client_order_id, "liquidation") for fill in figures.all_fills)

@@ -180,12 +180,10 @@ class CompiledBacktest:
 
     def _liquidate(self, state: Any, terms: Any, market: CompiledMarket, fills: Integers) -> None:  # noqa: ANN401 - records
         """Have the matching engine's own rule say whether the bar liquidates the position."""
-        bar = int(state.bar)
-        row, mark = market.bars[bar], int(market.bars[bar - 1, CLOSE])
         state.status, state.resumes = DONE, 1
-        due = due_liquidation(self._settings.account, market.instrument, state, row)
+        due = due_liquidation(self._settings.account, market.instrument, state, market.bars[state.bar])
         if due is not None:
-            kernel.liquidate(state, terms, bar, *due, row, mark, True, fills)  # noqa: FBT003 - numba has no keywords to spare
+            kernel.liquidate(state, terms, *due, fills)
 
     @staticmethod
     def _figures(state: Any, terms: Any, market: CompiledMarket) -> CompiledFigures:  # noqa: ANN401 - records
@@ -247,7 +245,15 @@ def _mean_reversion(params: Any, market: CompiledMarket) -> Signals:  # noqa: AN
     ratio, scale = _fraction(params.stop_ratio)
     closes = np.ascontiguousarray(market.bars[:, CLOSE])
     rows = signals.mean_reversion(
-        closes, market.price(CLOSE), params.period, params.width, params.rsi, params.oversold, ratio, scale, market.first
+        closes,
+        market.price(CLOSE),
+        params.period,
+        params.width,
+        params.rsi,
+        params.oversold,
+        ratio,
+        scale,
+        market.first,
     )
     return Signals(rows, from_flat=True)
 

@@ -73,7 +73,7 @@ def equity_at(s: State, t: Terms, mark: int) -> int:
 
 
 @njit(cache=True)
-def fill(s: State, t: Terms, bar: int, lots: int, price: int, fee: int, kind: int, order: int, fills: Integers) -> None:
+def fill(s: State, t: Terms, lots: int, price: int, fee: int, kind: int, order: int, fills: Integers) -> None:
     """Apply a fill of ``lots`` (signed) to the books, as a position does, and count losses in a row."""
     held, realized = s.lots, 0
     if held == 0 or (held > 0) == (lots > 0):
@@ -88,7 +88,7 @@ def fill(s: State, t: Terms, bar: int, lots: int, price: int, fee: int, kind: in
     s.balance += realized - fee
     if s.fills < len(fills):
         row = fills[s.fills]
-        row[FILL_BAR], row[FILL_LOTS], row[FILL_PRICE], row[FILL_FEE], row[FILL_KIND] = bar, lots, price, fee, kind
+        row[FILL_BAR], row[FILL_LOTS], row[FILL_PRICE], row[FILL_FEE], row[FILL_KIND] = s.bar, lots, price, fee, kind
     s.fills += 1
     if abs(s.balance) > AMOUNT_MAX:
         s.status = OVERFLOW
@@ -108,10 +108,10 @@ def fee_of(t: Terms, lots: int, price: int, rate: int) -> int:
 
 
 @njit(cache=True)
-def look(s: State, t: Terms, mark: int, now: int) -> None:
+def look(s: State, t: Terms) -> None:
     """Say so when a guard might have something to say."""
-    equity = equity_at(s, t, mark)
-    day = now // DAY_NS
+    equity = equity_at(s, t, s.mark)
+    day = s.now // DAY_NS
     if day != s.day:
         # The new day begins with one of the equities of the old one: whichever it is, the highest is no lower.
         s.day_high_before = equity if s.day == 0 else s.day_high
@@ -125,7 +125,7 @@ def look(s: State, t: Terms, mark: int, now: int) -> None:
     if equity < s.day_floor or equity < s.peak_floor:
         s.status = LIMIT_NEAR
     if s.lots != 0:
-        value = abs(s.lots) * mark * t.unit
+        value = abs(s.lots) * s.mark * t.unit
         if t.buffer >= 0 and is_near_liquidation(t, equity, value, t.buffer):
             s.status = LIMIT_NEAR
         if t.margin >= 0 and at_most(value, t.maintenance) > equity // MILLION * t.margin:
@@ -153,80 +153,87 @@ def taker_price(t: Terms, lots: int, best: int) -> int:
 
 
 @njit(cache=True)
-def might_be_denied(s: State, t: Terms, lots: int, mark: int, now: int) -> bool:
+def take(s: State, t: Terms, lots: int, price: int, order: int, fills: Integers) -> None:
+    """Fill ``lots`` (signed) as a taker."""
+    fill(s, t, lots, price, fee_of(t, lots, price, t.taker_rate), TAKER, order, fills)
+
+
+@njit(cache=True)
+def might_be_denied(s: State, t: Terms, lots: int, mark: int) -> bool:
     """Whether any check of an entry, the bot's or the exchange's, might say no at ``mark``."""
     size, equity = abs(lots), equity_at(s, t, mark)
     price = s.limit if s.limit > 0 else mark
     value, held = size * price * t.unit, abs(s.lots) * mark * t.unit
     own = (size + abs(s.lots)) * mark * t.unit
-    if not t.lots_min <= size <= t.order_lots_max or size + abs(s.lots) > t.lots_max or value < t.notional_min:
-        return True
-    if value > t.order_notional_max or own > t.position_notional_max or equity <= 0:
-        return True
-    if t.exposure >= 0 and own > equity // MILLION * t.exposure:
-        return True
-    if scaled(value + held, t.leverage_scale, t.leverage) + 2 > equity:
-        return True
-    if t.liquidation_distance >= 0 and is_near_liquidation(t, equity, own, t.liquidation_distance):
-        return True
-    if t.collar >= 0 and s.limit > 0 and abs(s.limit - mark) * MILLION >= mark * t.collar:
-        return True
     sent_ns = s.bought_ns if lots > 0 else s.sold_ns
-    return sent_ns > 0 and now - sent_ns < t.duplicate_ns
+    return (
+        not t.lots_min <= size <= t.order_lots_max
+        or value < t.notional_min
+        or value > t.order_notional_max
+        or own > t.position_notional_max
+        or equity <= 0
+        or (t.exposure >= 0 and own > equity // MILLION * t.exposure)
+        or scaled(value + held, t.leverage_scale, t.leverage) + 2 > equity
+        or (t.liquidation_distance >= 0 and is_near_liquidation(t, equity, own, t.liquidation_distance))
+        or (t.collar >= 0 and s.limit > 0 and abs(s.limit - mark) * MILLION >= mark * t.collar)
+        or (sent_ns > 0 and s.now - sent_ns < t.duplicate_ns)
+    )
 
 
 @njit(cache=True)
-def enter(s: State, t: Terms, lots: int, mark: int, last: int, now: int, wild: bool) -> None:
-    """Send an entry; or say that it might be denied."""
-    if lots == 0 or wild or s.limit < 0 or abs(lots) > t.lots_max:
+def enter(s: State, t: Terms, lots: int) -> None:
+    """Send an entry; or say that it might be denied, by the bot at its mark or by the exchange at its last price."""
+    s.entered = 1
+    if (
+        s.wild != 0
+        or s.limit < 0
+        or s.limit > t.price_max
+        or abs(lots) + abs(s.lots) > t.lots_max
+        or might_be_denied(s, t, lots, s.mark)
+        or might_be_denied(s, t, lots, s.last)
+    ):
         s.status = LIMIT_NEAR
-        return
-    if might_be_denied(s, t, lots, mark, now) or might_be_denied(s, t, lots, last, now):
-        s.status = LIMIT_NEAR
-        return
-    s.orders += 1
-    s.entry, s.entry_limit, s.entry_sequence, s.entry_fresh = lots, s.limit, s.sequence, 1
-    s.entry_expires = now + t.valid_ns if t.valid_ns > 0 and s.limit > 0 else 0
-    if lots > 0:
-        s.bought_ns = now
     else:
-        s.sold_ns = now
+        s.orders += 1
+        s.entry, s.entry_limit, s.entry_sequence, s.entry_fresh = lots, s.limit, s.sequence, 1
+        s.entry_expires = s.now + t.valid_ns if t.valid_ns > 0 and s.limit > 0 else 0
+        if lots > 0:
+            s.bought_ns = s.now
+        else:
+            s.sold_ns = s.now
 
 
 @njit(cache=True)
-def work(s: State, t: Terms, mark: int, last: int, now: int, wild: bool) -> None:
-    """Send and cancel what the planner would. ``mark`` is what the bot knows, ``last`` what the exchange does."""
-    held = s.lots
+def excess_of(held: int, wanted: int) -> int:
+    """Return the signed part of a position that must go: all of it when it is on the wrong side."""
+    if sign(held) * sign(wanted) <= 0:
+        return held
+    return held - wanted if abs(held) > abs(wanted) else 0
+
+
+@njit(cache=True)
+def work(s: State, t: Terms) -> None:
+    """Send and cancel what the planner would."""
     if s.sequence == 0:
         return
-    if held != 0 and s.void == 0 and sign(held) * sign(s.target) <= 0:
+    if s.void == 0 and s.lots != 0 and sign(s.lots) * sign(s.target) <= 0:
         s.unfinished = 1
     cancels = s.entry != 0 and (s.void != 0 or s.entry_sequence != s.sequence)
-    if s.void == 0 and s.target != held:
-        excess = 0
-        if sign(held) * sign(s.target) <= 0:
-            excess = held
-        elif abs(held) > abs(s.target):
-            excess = held - s.target
-        if excess != 0:
-            if abs(excess) > s.leaving:
-                leave(s, t, excess)
-        elif s.entered == 0 and not cancels and s.leaving == 0:
-            s.entered = 1
-            enter(s, t, s.target - held, mark, last, now, wild)
-    protect(s)
+    excess = excess_of(s.lots, s.target) if s.void == 0 else 0
+    if abs(excess) > s.leaving:
+        leave(s, t, excess)
     if cancels:
+        # It is confirmed before anything else happens, and the planner is asked again.
         s.entry = 0
-        if s.void == 0 and s.entered == 0 and s.leaving == 0 and s.lots == 0 and s.target != 0:
-            # The cancel is confirmed, and the planner is asked again.
-            s.entered = 1
-            enter(s, t, s.target, mark, last, now, wild)
+    if s.void == 0 and excess == 0 and s.target != s.lots and s.entered == 0 and s.leaving == 0:
+        enter(s, t, s.target - s.lots)
+    protect(s)
 
 
 @njit(cache=True)
 def leave(s: State, t: Terms, excess: int) -> None:
     """Send an exit of what is held too much."""
-    if s.leaving > 0 or abs(excess) > t.order_lots_max:
+    if s.leaving > 0 or abs(excess) > t.exit_lots_max:
         # It would go out in parts.
         s.status = ENTANGLED
         return
@@ -259,164 +266,174 @@ def protect(s: State) -> None:
 
 
 @njit(cache=True)
-def after_fill(
-    s: State, t: Terms, lots: int, ordered: bool, mark: int, last: int, now: int, wild: bool
-) -> None:
-    """Do what the bot does about a fill of ``lots`` (signed): guards, the void of a target, the next orders."""
-    held = s.lots - lots
-    look(s, t, mark, now)
-    if not ordered and sign(held) * sign(lots) < 0 and sign(held) * sign(s.target) > 0:
-        s.void = 1
-    if s.lots == 0:
-        s.guard = s.profit = 0
-    work(s, t, mark, last, now, wild)
+def after_fill(s: State, t: Terms, lots: int) -> None:
+    """Do what the bot does about a fill of ``lots`` (signed): guards, the next orders, the strategy's notice."""
+    look(s, t)
+    work(s, t)
     if t.reenters != 0 and s.wanted != NONE and sign(lots) * s.wanted < 0 and s.lots == 0:
         s.wanted = NONE
 
 
 @njit(cache=True)
-def fill_at_signal(
-    s: State, t: Terms, bar: int, mark: int, last: int, now: int, wild: bool, fills: Integers
-) -> None:
-    """Fill market orders at the last price, until none is left."""
-    while s.status == DONE:
+def void_target(s: State) -> None:
+    """Void the target that the held position is of: something is about to close it that the strategy did not order."""
+    if sign(s.lots) * sign(s.target) > 0:
+        s.void = 1
+
+
+@njit(cache=True)
+def fill_at_signal(s: State, t: Terms, fills: Integers) -> None:
+    """Fill market orders at the last price, until none is left; nothing where they wait for the next bar."""
+    while t.at_signal != 0 and s.status == DONE:
         if s.leaving > 0:
-            lots = -sign(s.lots) * min(s.leaving, abs(s.lots))
-            order = s.leaving_id
+            lots, order = -sign(s.lots) * min(s.leaving, abs(s.lots)), s.leaving_id
             s.leaving = 0
         elif s.entry != 0 and s.entry_limit == 0:
             lots, order = s.entry, NONE
             s.entry = 0
         else:
             return
-        fill(s, t, bar, lots, last, fee_of(t, lots, last, t.taker_rate), TAKER, order, fills)
-        after_fill(s, t, lots, True, mark, last, now, wild)
+        take(s, t, lots, s.last, order, fills)
+        after_fill(s, t, lots)
 
 
 # -- a bar meets what works -----------------------------------------------------------------------------------------
 
 
 @njit(cache=True)
-def meet_exit(s: State, t: Terms, bar: int, row: Integers, mark: int, wild: bool, fills: Integers) -> None:
-    """Fill the exit at the open; what is left of it is over, and goes out again after the bar."""
-    lots = min(s.leaving, abs(s.lots))
-    if t.bounds_fills != 0:
-        lots = min(lots, row[AVAILABLE])
-    is_whole, in_time = lots == s.leaving, s.leaving_sequence == s.sequence
-    s.leaving = 0
-    if lots > 0:
-        lots *= -sign(s.lots)
-        price = taker_price(t, lots, row[OPEN])
-        fill(s, t, bar, lots, price, fee_of(t, lots, price, t.taker_rate), TAKER, s.leaving_id, fills)
-        if not is_whole:
-            # While it works the rest is on its way; when it has ended the rest is sent anew.
-            look(s, t, mark, row[TIME])
-            if not in_time:
-                work(s, t, mark, row[CLOSE], row[TIME], wild)
-            else:
-                s.unfinished = 1
-            return
-        after_fill(s, t, lots, True, mark, row[CLOSE], row[TIME], wild)
-    elif in_time:
-        s.unfinished = 1
-    else:
-        work(s, t, mark, row[CLOSE], row[TIME], wild)
+def available(t: Terms, lots: int, row: Integers) -> int:
+    """Return how much of an order of ``lots`` (unsigned) a bar can fill."""
+    return min(lots, row[AVAILABLE]) if t.bounds_fills != 0 else lots
 
 
 @njit(cache=True)
-def meet_entry(s: State, t: Terms, bar: int, row: Integers, mark: int, wild: bool, fills: Integers) -> None:
-    """Fill the entry: at the open as a taker, at its limit as a maker."""
-    if s.entry_expires > 0 and row[TIME] >= s.entry_expires:
-        s.entry = 0
-        return
-    buys, limit, kind, price = s.entry > 0, s.entry_limit, TAKER, 0
+def meet_exit(s: State, t: Terms, row: Integers, fills: Integers) -> None:
+    """Fill the exit at the open; what is left of it is over, and goes out again after the bar."""
+    asked, in_time = s.leaving, s.leaving_sequence == s.sequence
+    lots = available(t, min(asked, abs(s.lots)), row)
+    if lots == asked:
+        s.leaving = 0
+    if lots > 0:
+        signed = -sign(s.lots) * lots
+        take(s, t, signed, taker_price(t, signed, row[OPEN]), s.leaving_id, fills)
+        # While it works, what it has still to fill is on its way: the planner sends nothing for it.
+        s.leaving = asked - lots
+        after_fill(s, t, signed)
+    if lots < asked:
+        s.leaving = 0
+        if in_time:
+            s.unfinished = 1
+        else:
+            work(s, t)
+
+
+@njit(cache=True)
+def entry_price(s: State, t: Terms, row: Integers) -> tuple[int, int]:
+    """Return the price at which a bar fills the entry, 0 when it does not, and as what."""
+    buys, limit = s.entry > 0, s.entry_limit
     crosses = limit == 0
     if limit > 0 and s.entry_fresh != 0:
         crosses = limit >= row[OPEN] + t.half_spread if buys else limit <= max(1, row[OPEN] - t.half_spread)
-    s.entry_fresh = 0
     if crosses:
         price = taker_price(t, s.entry, row[OPEN])
         if limit > 0:
             price = min(price, limit) if buys else max(price, limit)
-    elif row[LOW] < limit if buys else row[HIGH] > limit:
-        kind, price = MAKER, min(limit, row[OPEN]) if buys else max(limit, row[OPEN])
-    lots = abs(s.entry)
-    if t.bounds_fills != 0:
-        lots = min(lots, row[AVAILABLE])
+        return price, TAKER
+    if row[LOW] < limit if buys else row[HIGH] > limit:
+        return min(limit, row[OPEN]) if buys else max(limit, row[OPEN]), MAKER
+    return 0, MAKER
+
+
+@njit(cache=True)
+def meet_entry(s: State, t: Terms, row: Integers, fills: Integers) -> None:
+    """Fill the entry: at the open as a taker, at its limit as a maker."""
+    if 0 < s.entry_expires <= s.now:
+        s.entry = 0
+        return
+    price, kind = entry_price(s, t, row)
+    s.entry_fresh = 0
+    lots = available(t, abs(s.entry), row)
     if price == 0 or lots == 0:
         return
-    lots *= sign(s.entry)
-    s.entry -= lots
-    s.entry_filled_in = bar + 1
+    signed = sign(s.entry) * lots
+    s.entry -= signed
+    s.entry_filled_in = s.bar + 1
     rate = t.maker_rate if kind == MAKER else t.taker_rate
-    fill(s, t, bar, lots, price, fee_of(t, lots, price, rate), kind, NONE, fills)
-    # Its protection is sent after the bar: what the bar meets next is what rested before it.
-    after_fill(s, t, lots, True, mark, row[CLOSE], row[TIME], wild)
+    fill(s, t, signed, price, fee_of(t, lots, price, rate), kind, NONE, fills)
+    after_fill(s, t, signed)
 
 
 @njit(cache=True)
-def meet_triggers(s: State, t: Terms, bar: int, row: Integers, mark: int, wild: bool, fills: Integers) -> None:
-    """Trigger the stop, then the take-profit; either takes the market at once, and ends the position."""
-    is_long, at, order = s.lots > 0, 0, NONE
-    if s.guard > 0 and (row[LOW] <= s.guard_price if is_long else row[HIGH] >= s.guard_price):
+def meet_triggers(s: State, t: Terms, row: Integers, rested: tuple[int, int, int, int], fills: Integers) -> None:
+    """Trigger the stop, then the take-profit, of the sizes and ids that they had before the bar.
+
+    Either takes the market at once and cancels the other. What an entry has added within the bar stays: it is protected
+    after the bar only, when the bot has heard of it.
+    """
+    is_long = s.lots > 0
+    guard, guard_id, profit, profit_id = rested
+    if guard > 0 and (row[LOW] <= s.guard_price if is_long else row[HIGH] >= s.guard_price):
         at = min(s.guard_price, row[OPEN]) if is_long else max(s.guard_price, row[OPEN])
-        size, order = s.guard, s.guard_id
-    elif s.profit > 0 and (row[HIGH] >= s.profit_price if is_long else row[LOW] <= s.profit_price):
+        size, order = guard, guard_id
+    elif profit > 0 and (row[HIGH] >= s.profit_price if is_long else row[LOW] <= s.profit_price):
         at = max(s.profit_price, row[OPEN]) if is_long else min(s.profit_price, row[OPEN])
-        size, order = s.profit, s.profit_id
+        size, order = profit, profit_id
     else:
         return
-    if s.entry_filled_in == bar + 1 or size < abs(s.lots):
-        # The position has grown within the bar: what rests is smaller than what is held.
+    if size < abs(s.lots) and s.entry_filled_in != s.bar + 1:
         s.status = ENTANGLED
         return
-    lots = -s.lots
-    price = taker_price(t, lots, at)
-    fill(s, t, bar, lots, price, fee_of(t, lots, price, t.taker_rate), TAKER, order, fills)
-    after_fill(s, t, lots, False, mark, row[CLOSE], row[TIME], wild)
+    void_target(s)
+    lots = -sign(s.lots) * min(size, abs(s.lots))
+    take(s, t, lots, taker_price(t, lots, at), order, fills)
+    after_fill(s, t, lots)
 
 
 @njit(cache=True)
-def liquidate(
-    s: State, t: Terms, bar: int, price: int, fee: int, row: Integers, mark: int, wild: bool, fills: Integers
-) -> None:
+def liquidate(s: State, t: Terms, price: int, fee: int, fills: Integers) -> None:
     """Close the whole position, at a price and for a fee that were worked out elsewhere."""
-    if s.entry_filled_in == bar + 1:
+    if s.entry_filled_in == s.bar + 1:
         s.status = ENTANGLED
         return
     # The bot learns first that its protection was canceled, and sends it once more: in vain.
     s.orders += (s.guard > 0) + (s.profit > 0)
     s.entry = s.leaving = s.guard = s.profit = 0
     s.liquidations += 1
+    void_target(s)
     lots = -s.lots
-    fill(s, t, bar, lots, price, fee, LIQUIDATION, NONE, fills)
-    after_fill(s, t, lots, False, mark, row[CLOSE], row[TIME], wild)
+    fill(s, t, lots, price, fee, LIQUIDATION, NONE, fills)
+    after_fill(s, t, lots)
 
 
 @njit(cache=True)
-def meet_bar(s: State, t: Terms, bar: int, row: Integers, mark: int, wild: bool, fills: Integers) -> None:
-    """Let a bar meet the orders that work."""
-    rested = s.guard > 0 or s.profit > 0
+def meet_bar(s: State, t: Terms, row: Integers, fills: Integers) -> None:
+    """Let a bar meet the orders and the position."""
+    rested = s.guard, s.guard_id, s.profit, s.profit_id
     if s.leaving > 0:
-        meet_exit(s, t, bar, row, mark, wild, fills)
+        meet_exit(s, t, row, fills)
     elif s.entry != 0:
-        meet_entry(s, t, bar, row, mark, wild, fills)
-    if rested and s.lots != 0 and s.status == DONE:
-        meet_triggers(s, t, bar, row, mark, wild, fills)
+        meet_entry(s, t, row, fills)
+    if s.lots != 0 and s.status == DONE:
+        meet_triggers(s, t, row, rested, fills)
+    fill_at_signal(s, t, fills)
+    if s.lots != 0 and s.status == DONE:
+        worst = row[LOW] if s.lots > 0 else row[HIGH]
+        if equity_at(s, t, worst) <= at_most(abs(s.lots) * worst * t.unit, t.maintenance):
+            s.status = LIQUIDATION_NEAR
 
 
 # -- the strategy --------------------------------------------------------------------------------------------------
 
 
 @njit(cache=True)
-def sized(s: State, t: Terms, price: int) -> int:
-    """Return the unsigned size of a position taken at ``price``, in lots."""
+def sized(s: State, t: Terms) -> int:
+    """Return the unsigned size of a position taken at the last price, in lots."""
     if t.sizing == FIXED:
         return t.size
-    unit = price * t.unit
+    unit = s.last * t.unit
     if t.sizing == BY_NOTIONAL:
         return t.size // unit
-    equity = max(0, equity_at(s, t, price))
+    equity = max(0, equity_at(s, t, s.last))
     if equity > AMOUNT_MAX // t.size or unit > AMOUNT_MAX // t.size_scale:
         s.status = OVERFLOW
         return 0
@@ -424,42 +441,63 @@ def sized(s: State, t: Terms, price: int) -> int:
 
 
 @njit(cache=True)
-def decide(s: State, t: Terms, signal: Integers, close: int, now: int, wild: bool) -> None:
+def decide(s: State, t: Terms, signal: Integers, fills: Integers) -> None:
     """Take a signal: a new target when the side differs from what was wanted last."""
     wanted, side = s.wanted, signal[SIDE]
-    held_side = 0 if wanted == NONE else wanted
-    if (held_side > 0 and signal[LEAVE] & 1) or (held_side < 0 and signal[LEAVE] & 2):
+    left = 4 if wanted == NONE else 1 if wanted > 0 else 2 if wanted < 0 else 0
+    if signal[LEAVE] & left != 0:
         side = 0
-    elif side == 0 or side == wanted or (t.from_flat != 0 and held_side != 0):
+    elif side in (0, wanted) or (t.from_flat != 0 and left < 4 and wanted != 0):
         return
-    lots = side * sized(s, t, close) if side != 0 else 0
+    lots = side * sized(s, t) if side != 0 else 0
     if side != 0 and lots == 0:
-        if held_side == 0:
+        if wanted in (0, NONE):
             return
         side = 0
     s.wanted = side
     s.sequence += 1
     s.target, s.entered, s.void = lots, 0, 0
     s.limit, s.stop, s.take_profit = signal[LIMIT], signal[STOP], signal[TAKE_PROFIT]
-    work(s, t, close, close, now, wild)
+    work(s, t)
+    fill_at_signal(s, t, fills)
 
 
 @njit(cache=True)
-def settle(s: State, t: Terms, rate: int, settles: int, mark: int, now: int) -> int:
+def settle(s: State, t: Terms, settlement: Integers) -> int:
     """Pay or receive funding on the mark; return what was received."""
     if s.lots == 0:
         return 0
-    amount = -scaled(s.lots * mark * t.unit, rate, t.funding_scale)
+    amount = -scaled(s.lots * s.mark * t.unit, settlement[RATE], t.funding_scale)
     s.balance += amount
     s.funding += amount
-    day = settles // DAY_NS
-    if day == s.day:
+    if settlement[SETTLES] // DAY_NS == s.day:
         s.paid -= amount
-    look(s, t, mark, now)
+    look(s, t)
     return amount
 
 
+@njit(cache=True)
+def take_mark(s: State, t: Terms, fills: Integers) -> None:
+    """Take the close as the mark: guards look, and an exit that is not done goes out again."""
+    s.mark = s.last
+    look(s, t)
+    if s.unfinished != 0:
+        s.unfinished = 0
+        work(s, t)
+        fill_at_signal(s, t, fills)
+
+
 # -- the run -------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True)
+def begin(s: State, t: Terms, bars: Integers, bar: int) -> None:
+    """Go to a bar: the bot still knows the mark before it, the exchange already its close."""
+    row, before = bars[bar], bars[max(t.first, bar - 1)]
+    s.bar, s.now, s.last, s.mark = bar, row[TIME], row[CLOSE], before[CLOSE]
+    s.wild = before[WILD] + row[WILD]
+    if (s.lots != 0 or s.entry != 0) and s.now - before[TIME] > t.gap_ns_max:
+        s.status = LIMIT_NEAR
 
 
 @njit(cache=True)
@@ -479,52 +517,29 @@ def run(
         samples: int64, shape (n or 0, 2): equity and position of each bar.
         receipts: int64, shape (m or 0, 3): what each settlement brought, on which position, after how many fills.
     """
-    paid, count = 0, len(bars)
+    paid = 0
     while paid < len(settlements) and settlements[paid, AFTER_BAR] < s.bar:
         paid += 1
-    for bar in range(s.bar, count):
-        row = bars[bar]
-        now, close = row[TIME], row[CLOSE]
-        wild = row[WILD] != 0
-        if bar > t.first and (s.lots != 0 or s.entry != 0):
-            mark, wild_before = bars[bar - 1, CLOSE], wild or bars[bar - 1, WILD] != 0
-            if now - bars[bar - 1, TIME] > t.gap_ns_max:
-                s.status = LIMIT_NEAR
-            if s.resumes == 0:
-                meet_bar(s, t, bar, row, mark, wild_before, fills)
-                if t.at_signal != 0:
-                    fill_at_signal(s, t, bar, mark, close, now, wild_before, fills)
-                if s.lots != 0 and s.status == DONE:
-                    worst = row[LOW] if s.lots > 0 else row[HIGH]
-                    if equity_at(s, t, worst) <= at_most(abs(s.lots) * worst * t.unit, t.maintenance):
-                        s.bar, s.status = bar, LIQUIDATION_NEAR
-        if s.status != DONE:
-            s.bar = bar
-            return
+    for bar in range(s.bar, len(bars)):
+        begin(s, t, bars, bar)
+        if s.resumes == 0 and (s.lots != 0 or s.entry != 0):
+            meet_bar(s, t, bars[bar], fills)
+            if s.status != DONE:
+                return
         s.resumes = 0
-        look(s, t, close, now)
         if len(samples) > 0:
-            samples[bar, EQUITY], samples[bar, HELD] = equity_at(s, t, close), s.lots
-        if s.unfinished != 0:
-            s.unfinished = 0
-            work(s, t, close, close, now, wild)
-            if t.at_signal != 0:
-                fill_at_signal(s, t, bar, close, close, now, wild, fills)
-        if t.on_funding == 0 and s.status == DONE:
-            decide(s, t, signals[bar], close, now, wild)
-            if t.at_signal != 0:
-                fill_at_signal(s, t, bar, close, close, now, wild, fills)
-        while paid < len(settlements) and settlements[paid, AFTER_BAR] == bar and s.status == DONE:
+            samples[bar, EQUITY], samples[bar, HELD] = equity_at(s, t, s.last), s.lots
+        take_mark(s, t, fills)
+        if t.on_funding == 0:
+            decide(s, t, signals[bar], fills)
+        while paid < len(settlements) and settlements[paid, AFTER_BAR] == bar:
             held, filled = s.lots, s.fills
-            amount = settle(s, t, settlements[paid, RATE], settlements[paid, SETTLES], close, now)
+            amount = settle(s, t, settlements[paid])
             if len(receipts) > 0:
-                receipts[paid, RECEIVED], receipts[paid, SETTLED_LOTS], receipts[paid, FILLS_BEFORE] = amount, held, filled
+                receipt = receipts[paid]
+                receipt[RECEIVED], receipt[SETTLED_LOTS], receipt[FILLS_BEFORE] = amount, held, filled
             if t.on_funding != 0:
-                decide(s, t, signals[paid], close, now, wild)
-                if t.at_signal != 0:
-                    fill_at_signal(s, t, bar, close, close, now, wild, fills)
+                decide(s, t, signals[paid], fills)
             paid += 1
         if s.status != DONE:
-            s.bar = bar
             return
-    s.bar = count

@@ -53,9 +53,7 @@ class CompiledMarket(msgspec.Struct, frozen=True):
         """Return the market without its first ``start`` bars of history."""
         settlements = self.settlements.copy()
         settlements[:, AFTER_BAR] -= start
-        return msgspec.structs.replace(
-            self, first=self.first - start, bars=self.bars[start:], settlements=settlements
-        )
+        return msgspec.structs.replace(self, first=self.first - start, bars=self.bars[start:], settlements=settlements)
 
 
 def scale_market(

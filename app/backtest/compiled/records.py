@@ -19,7 +19,7 @@ FIXED, BY_NOTIONAL, BY_EQUITY = range(3)
 TIME, OPEN, HIGH, LOW, CLOSE, AVAILABLE, WILD = range(7)
 """Columns of the bars: when it closed, its prices, what one order may take of its volume, whether volatility is broken."""
 SIDE, LEAVE, LIMIT, STOP, TAKE_PROFIT = range(5)
-"""Columns of the signals: the side asked for (0: none), which sides are left (1 long, 2 short), and prices (0: none)."""
+"""Columns of the signals: the side asked for (0: none), which wants end (1 long, 2 short, 4 none in particular), and prices (0: none)."""
 AFTER_BAR, RATE, SETTLES = range(3)
 """Columns of the settlements: the bar that they follow, the rate, and when they are due."""
 FILL_BAR, FILL_LOTS, FILL_PRICE, FILL_FEE, FILL_KIND = range(5)
@@ -56,6 +56,10 @@ class Terms:
     """Whether an order may only take a share of the volume."""
     at_signal: int
     """Whether market orders fill at the close that they were decided on."""
+    price_max: int
+    """Above it a limit is no price that an amount was checked to fit for."""
+    exit_lots_max: int
+    """The most that one exit may carry."""
     funding_scale: int
     maintenance: int
     """Largest maintenance rate of the table."""
@@ -96,7 +100,14 @@ class State:
 
     status: int
     bar: int
-    """Where to go on."""
+    """The present bar; where to go on."""
+    now: int
+    last: int
+    """Close of the present bar: what the exchange knows."""
+    mark: int
+    """What the bot knows: within a bar still the close before it."""
+    wild: int
+    """Whether volatility may hold trading back."""
     resumes: int
     """Whether that bar was matched already."""
     lots: int

@@ -85,6 +85,7 @@ def scale_terms(settings: Settings, instrument: Instrument, rules: MatchingRules
     terms.notional_min = ceil(instrument.notional_min / LEDGER_QUANTUM)
     terms.taker_rate = whole(instrument.taker_fee_rate * RATE_SCALE, "taker_fee_rate")
     terms.maker_rate = whole(instrument.maker_fee_rate * RATE_SCALE, "maker_fee_rate")
+    terms.exit_lots_max, terms.price_max = terms.order_lots_max, highest
     terms.rate_scale = RATE_SCALE
     terms.bounds_fills = rules.partial_fill_ratio < 1
     terms.at_signal = rules.fill_at_signal

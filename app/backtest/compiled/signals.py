@@ -116,7 +116,7 @@ def mean_reversion(
             loss += (max(-change, 0.0) - loss) * weight
         if bar < first or bar + 1 < max(period, changes_max + 1):
             continue
-        middle, deviation = mean_and_deviation(closes[bar + 1 - period : bar + 1])
+        middle, deviation = mean_and_deviation(closes[bar + 1 - period : bar + 1])  # type: ignore[arg-type] # compiled, it takes an array
         close, index = closes[bar], rsi_of(gain, loss)
         signals[bar, LEAVE] = (1 if close - middle >= 0 else 0) + (2 if close - middle <= 0 else 0)
         side = 0
@@ -131,9 +131,7 @@ def mean_reversion(
 
 
 @njit(cache=True)
-def funding_carry(
-    marks: Integers, rates: Integers, enters: int, leaves: int, ratio: int, scale: int
-) -> Integers:
+def funding_carry(marks: Integers, rates: Integers, enters: int, leaves: int, ratio: int, scale: int) -> Integers:
     """Return one signal a settlement: the side that is paid, or the side whose pay is not worth it any more.
 
     Rates are in one scale; ``marks`` are the marks at the settlements.

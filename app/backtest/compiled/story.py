@@ -17,10 +17,8 @@ from app.backtest.compiled.records import (
     HELD,
     LIQUIDATION,
     MAKER,
-    RATE,
     RECEIVED,
     SETTLED_LOTS,
-    SETTLES,
     TIME,
 )
 from app.backtest.compiled.scaling import money
@@ -61,15 +59,18 @@ def settlements_of(trial: Trial) -> Iterator[tuple[int, FundingPaid]]:
     market, instrument = trial.market, trial.market.instrument
     for (bar, rate, settles), receipt in zip(market.settlements.tolist(), trial.receipts.tolist(), strict=True):
         if receipt[SETTLED_LOTS]:
-            yield receipt[FILLS_BEFORE], FundingPaid(
-                symbol=instrument.symbol,
-                time_ns=settles,
-                amount=money(receipt[RECEIVED]),
-                currency=instrument.settle,
-                rate=market.rate(rate),
-                mark_price=int(market.bars[bar, CLOSE]) * instrument.tick_size,
-                contracts=receipt[SETTLED_LOTS] * instrument.lot_size,
-                mark_known=False,
+            yield (
+                receipt[FILLS_BEFORE],
+                FundingPaid(
+                    symbol=instrument.symbol,
+                    time_ns=settles,
+                    amount=money(receipt[RECEIVED]),
+                    currency=instrument.settle,
+                    rate=market.rate(rate),
+                    mark_price=int(market.bars[bar, CLOSE]) * instrument.tick_size,
+                    contracts=receipt[SETTLED_LOTS] * instrument.lot_size,
+                    mark_known=False,
+                ),
             )
 
 
