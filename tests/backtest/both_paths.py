@@ -114,7 +114,7 @@ def script(params, size):
 def candles(random, folder, bars):
     """Write a random walk in ticks of 0.1, with jumps between bars."""
     price = random.choice((300, 3_000, 30_000))
-    step = random.choice((2, 8, 20, 40)) if price > 300 else 2
+    step = random.choice((2, 8, 20, 40)) if price > 300 else random.choice((1, 2))
     rows, lots = {name: [] for name in ("ts", "open", "high", "low", "close", "volume")}, random.choice((5, 50, 5000))
     for place in range(bars):
         opened = max(50, price + (random.randint(-step, step) if random.random() < 0.3 else 0))
@@ -151,6 +151,7 @@ def loaded_for(seed, folder, bars):
     listed = listed.model_copy(
         update={
             "maker_fee_rate": random.choice((Decimal("0.0002"), Decimal("-0.00005"))),
+            "notional_min": Decimal(0),
             "liquidation_fee_rate": random.choice((Decimal(0), Decimal("0.002"))),
             "margin_tiers": random.choice(TIERS),
         }
@@ -162,6 +163,7 @@ def loaded_for(seed, folder, bars):
 
 def words(random, folder, bars):
     """Return the command-line words of a random backtest."""
+    fraction = random.choice(("0.2", "0.9", "2.5", "14", "30"))
     said = {
         "exchange.simulated.candles": candles(random, folder, bars),
         "exchange.simulated.deposit": random.choice((2_000, 50_000, 1_000_000)),
@@ -169,7 +171,7 @@ def words(random, folder, bars):
         "exchange.simulated.slippage_ratio": random.choice((0, 0, "0.0001", "0.00137")),
         "exchange.simulated.partial_fill_ratio": random.choice((1, 1, 1, "0.3", "0.05")),
         "exchange.simulated.fill_at": random.choice(("next_event", "next_event", "signal_close")),
-        "account.leverage": random.choice((1, 3, 10, 50, 50)),
+        "account.leverage": random.choice((1, 3, 10)) if fraction < "1" else 50,
     }
     strategy = random.choice(("trend", "breakout", "mean_reversion", "funding_carry", *["scripted"] * 6))
     if strategy == "funding_carry" or random.random() < 0.4:
@@ -179,7 +181,7 @@ def words(random, folder, bars):
     said["strategies.it.sizing.model"] = sizing
     said["strategies.it.sizing.quantity"] = random.choice(("0.1", "0.777", "3"))
     said["strategies.it.sizing.notional"] = random.choice((50, 1000, "3333.33"))
-    said["strategies.it.sizing.fraction"] = random.choice(("0.2", "0.9", "2.5", "30"))
+    said["strategies.it.sizing.fraction"] = fraction
     if random.random() < 0.3:
         said["exchange.simulated.time_from"] = "2026-01-01T02:00:00Z"
     return [f"{name}={value}" for name, value in said.items()]
@@ -195,7 +197,8 @@ def of_strategy(random, strategy):
         "mean_reversion": {"period": random.randint(2, 20), "width": 1.1, "rsi": random.randint(2, 9), "oversold": 45},
         "funding_carry": {"enter_rate": "0.0002", "leave_rate": "0.0001", "stop_ratio": "0.013"},
         "scripted": {
-            "seed": random.randint(0, 10**6), "asks": random.choice((0.05, 0.2, 0.6)), "limits": random.choice((0.3, 1)),
+            "seed": random.randint(0, 10**6),
+            "asks": random.choice((0.01, 0.05, 0.2, 0.6)), "limits": random.choice((0.3, 1)),
             "stops": random.choice((0, 0.8, 1)), "profits": random.choice((0, 0.5)), "reach": random.choice((20, 60)),
             "valid_s": random.choice((0, 0, 60, 300)),
         },

@@ -387,6 +387,9 @@ def meet_triggers(s: State, t: Terms, row: Integers, rested: tuple[int, int, int
     lots = -sign(s.lots) * min(size, abs(s.lots))
     take(s, t, lots, taker_price(t, lots, at), order, fills)
     after_fill(s, t, lots)
+    if s.leaving > 0 and s.lots == 0:
+        # An exit that was sent anew within the bar came after the stop: it is refused.
+        s.leaving, s.unfinished = 0, 1
 
 
 @njit(cache=True)
@@ -395,8 +398,9 @@ def liquidate(s: State, t: Terms, price: int, fee: int, fills: Integers) -> None
     if s.entry_filled_in == s.bar + 1:
         s.status = ENTANGLED
         return
-    # The bot learns first that its protection was canceled, and sends it once more: in vain.
-    s.orders += (s.guard > 0) + (s.profit > 0)
+    if sign(s.lots) * sign(s.target) > 0:
+        # The bot learns first that its protection was canceled, and sends it once more: in vain.
+        s.orders += (s.guard > 0) + (s.profit > 0)
     s.entry = s.leaving = s.guard = s.profit = 0
     s.liquidations += 1
     void_target(s)
@@ -463,17 +467,18 @@ def decide(s: State, t: Terms, signal: Integers, fills: Integers) -> None:
 
 
 @njit(cache=True)
-def settle(s: State, t: Terms, settlement: Integers) -> int:
-    """Pay or receive funding on the mark; return what was received."""
+def settle(s: State, t: Terms, settlement: Integers, receipts: Integers) -> None:
+    """Pay or receive funding on the mark; write it into the first of ``receipts``, if there is one."""
     if s.lots == 0:
-        return 0
+        return
     amount = -scaled(s.lots * s.mark * t.unit, settlement[RATE], t.funding_scale)
+    for receipt in receipts:
+        receipt[RECEIVED], receipt[SETTLED_LOTS], receipt[FILLS_BEFORE] = amount, s.lots, s.fills
     s.balance += amount
     s.funding += amount
     if settlement[SETTLES] // DAY_NS == s.day:
         s.paid -= amount
     look(s, t)
-    return amount
 
 
 @njit(cache=True)
@@ -533,13 +538,12 @@ def run(
         if t.on_funding == 0:
             decide(s, t, signals[bar], fills)
         while paid < len(settlements) and settlements[paid, AFTER_BAR] == bar:
-            held, filled = s.lots, s.fills
-            amount = settle(s, t, settlements[paid])
-            if len(receipts) > 0:
-                receipt = receipts[paid]
-                receipt[RECEIVED], receipt[SETTLED_LOTS], receipt[FILLS_BEFORE] = amount, held, filled
+            settle(s, t, settlements[paid], receipts[paid : paid + 1])
             if t.on_funding != 0:
                 decide(s, t, signals[paid], fills)
             paid += 1
         if s.status != DONE:
             return
+    if s.leaving > 0 and s.leaving_sequence != s.sequence:
+        # What the bot does about an exit of an older target that the end of the run cancels is refused, and counted.
+        s.status = ENTANGLED

@@ -120,13 +120,13 @@ def mark_wild(bars: NDArray[np.int64], closes: NDArray[np.float64], size: int, m
     """Mark the bars at which the volatility guard may say that the market is too wild: see ``VolatilityBreaker``."""
     squares = np.zeros(size)
     gaps = np.zeros(size, np.int64)
-    total, elapsed, seen = 0.0, 0, 0
-    for bar in range(first + 1, len(closes)):
+    total, elapsed = 0.0, 0
+    for seen in range(len(closes) - first - 1):
+        bar, place = first + 1 + seen, seen % size
         move = log(closes[bar] / closes[bar - 1])
-        gap, place = bars[bar, TIME] - bars[bar - 1, TIME], seen % size
+        gap = bars[bar, TIME] - bars[bar - 1, TIME]
         total += move * move - squares[place]
         elapsed += gap - gaps[place]
         squares[place], gaps[place] = move * move, gap
-        seen += 1
-        if seen >= size and total * YEAR_NS / elapsed > most:
+        if seen + 1 >= size and total * YEAR_NS / elapsed > most:
             bars[bar, WILD] = 1

@@ -1,7 +1,7 @@
 """What the kernel works on: plain records of 64-bit integers, and the columns of its arrays.
 
-Prices are in ticks, sizes in lots, money in ledger quanta, times in UTC nanoseconds, ratios in parts of a million. A class
-here is the description of a record; the kernel sees its fields as attributes.
+Prices are in ticks, sizes in lots, money in ledger quanta, times in UTC nanoseconds, ratios in parts of a million. A
+class here is the description of a record; the kernel sees its fields as attributes.
 """
 
 from typing import Any, cast
@@ -17,9 +17,10 @@ FIXED, BY_NOTIONAL, BY_EQUITY = range(3)
 """Sizing models."""
 
 TIME, OPEN, HIGH, LOW, CLOSE, AVAILABLE, WILD = range(7)
-"""Columns of the bars: when it closed, its prices, what one order may take of its volume, whether volatility is broken."""
+"""Columns of the bars: when it closed, prices, what one order may take of the volume, whether it is too wild."""
 SIDE, LEAVE, LIMIT, STOP, TAKE_PROFIT = range(5)
-"""Columns of the signals: the side asked for (0: none), which wants end (1 long, 2 short, 4 none in particular), and prices (0: none)."""
+"""Columns of the signals: the side asked for (0: none), which wants end (1 long, 2 short, 4 none in particular), and
+prices (0: none; negative: one that no order may have)."""
 AFTER_BAR, RATE, SETTLES = range(3)
 """Columns of the settlements: the bar that they follow, the rate, and when they are due."""
 FILL_BAR, FILL_LOTS, FILL_PRICE, FILL_FEE, FILL_KIND = range(5)
