@@ -72,6 +72,9 @@ class BacktestFigures(RunFigures):
         )
 
     def _sample(self, bar: Bar) -> None:
+        if self._trips is None:
+            # While the bot is up: a run without a fill is asked for its round trips afterwards, too.
+            self._trips = RoundTripBuilder(self._instruments())
         portfolio, time_ns = self._portfolio(), bar.time_ns
         if self.times_ns and portfolio.positions:
             self.in_market_ns += time_ns - self.times_ns[-1]

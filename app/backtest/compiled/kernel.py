@@ -506,6 +506,13 @@ def begin(s: State, t: Terms, bars: Integers, bar: int) -> None:
 
 
 @njit(cache=True)
+def end(s: State) -> None:
+    """Say so when the end itself makes a difference: the bot would still answer that its old exit was canceled."""
+    if s.leaving > 0 and s.leaving_sequence != s.sequence:
+        s.status = ENTANGLED
+
+
+@njit(cache=True)
 def run(
     s: State, t: Terms, bars: Integers, signals: Integers, settlements: Integers, fills: Integers, samples: Integers,
     receipts: Integers,
@@ -544,6 +551,4 @@ def run(
             paid += 1
         if s.status != DONE:
             return
-    if s.leaving > 0 and s.leaving_sequence != s.sequence:
-        # What the bot does about an exit of an older target that the end of the run cancels is refused, and counted.
-        s.status = ENTANGLED
+    end(s)
