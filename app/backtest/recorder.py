@@ -23,8 +23,9 @@ class BacktestFigures(RunFigures):
         self._portfolio = portfolio
         self._instruments = instruments
         self._trips: RoundTripBuilder | None = None
-        self._traded = ZERO
-        self._in_market_ns = 0
+        self.traded = ZERO
+        """Notional of all fills, settlement currency."""
+        self.in_market_ns = 0
         self.times_ns = array("q")
         self.equity = array("d")
         self.closes: dict[str, array[float]] = {}
@@ -49,7 +50,7 @@ class BacktestFigures(RunFigures):
         super()._on_fill(fill)
         self.all_fills.append(fill)
         self.trips.on_fill(fill)
-        self._traded += self._instruments()[fill.symbol].notional(fill.contracts, fill.price)
+        self.traded += self._instruments()[fill.symbol].notional(fill.contracts, fill.price)
 
     def _on_funding(self, paid: FundingPaid) -> None:
         super()._on_funding(paid)
@@ -64,16 +65,19 @@ class BacktestFigures(RunFigures):
             self.times_ns,
             self.equity,
             self.trips.closed,
-            traded=float(self._traded),
-            in_market_ns=self._in_market_ns,
+            traded=float(self.traded),
+            in_market_ns=self.in_market_ns,
             first_price=closes[0],
             last_price=closes[-1],
         )
 
     def _sample(self, bar: Bar) -> None:
+        if self._trips is None:
+            # While the bot is up: a run without a fill is asked for its round trips afterwards, too.
+            self._trips = RoundTripBuilder(self._instruments())
         portfolio, time_ns = self._portfolio(), bar.time_ns
         if self.times_ns and portfolio.positions:
-            self._in_market_ns += time_ns - self.times_ns[-1]
+            self.in_market_ns += time_ns - self.times_ns[-1]
         self.times_ns.append(time_ns)
         self.equity.append(float(portfolio.equity))
         self.closes.setdefault(bar.symbol, array("d")).append(float(bar.close))

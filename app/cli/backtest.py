@@ -1,10 +1,12 @@
 """Runs the bot on recorded data, and says what that came to."""
 
 import json
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 from typing import Any, cast
 
 import msgspec
@@ -19,10 +21,14 @@ from app.cli.loop import run_loop
 from app.container import Container, check_before_start
 from app.container_lifecycle import LifecycleContainer
 from app.lifecycle import RunResult
+from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings, load_settings
 from app.telemetry import configure_logs
 
 PROFILE = "backtest"
+ENGINES = ("event", "compiled")
+Outcome = tuple[int, BacktestFigures, dict[str, Any]]
+"""Exit code, what was seen, and the document of the run."""
 PERCENT = frozenset(
     {"total_return", "cagr", "max_drawdown", "win_rate", "exposure", "buy_and_hold"},
 )
@@ -53,26 +59,24 @@ def backtest(
     period: tuple[str | None, str | None],
     report: Path | None,
     *,
+    engine: str,
     as_json: bool,
 ) -> int:
     """Run a backtest; return its exit code."""
+    if engine not in ENGINES:
+        raise UsageRefused(f"there is no engine {engine!r}: use {' or '.join(ENGINES)}")
     loaded = _loaded(profile, [*_words_for(files, period), *overrides], strategy)
     check_before_start(loaded.settings)
     configure_logs(loaded.settings.telemetry.log_level, as_json=loaded.settings.telemetry.log_json)
-    container = Container(loaded=loaded)
-    # A declarative container gives an object of its ``instance_type``.
-    lifecycle = cast("LifecycleContainer", container)
-    figures = BacktestFigures(
-        lambda: lifecycle.registry.context.portfolio, lambda: lifecycle.registry.context.instruments
-    )
-    container.figures.override(providers.Object(figures))
-    result, _ = run_loop(_run(container))
+    run = _compiled(loaded) if engine == "compiled" else None
+    exit_code, figures, document = run or _on_events(loaded)
     statistics = figures.statistics()
-    document = container.summary().document(result) | {
+    document |= {
         "statistics": None if statistics is None else msgspec.to_builtins(statistics),
         "reproduce": _origin(loaded),
+        "engine": "event" if run is None else engine,
     }
-    for error in result.errors:
+    for error in document["errors"]:
         logger.error(error)
     if as_json:
         print(json.dumps(document))
@@ -82,7 +86,37 @@ def backtest(
         name = " ".join(item.strategy for item in loaded.settings.strategies.values())
         write_report(report, f"Backtest: {name}", figures, dict(_rows(document, statistics)))
         logger.info(f"report in {report}")
-    return result.exit_code
+    return exit_code
+
+
+def _on_events(loaded: LoadedSettings) -> Outcome:
+    """Run the bot itself."""
+    container = Container(loaded=loaded)
+    # A declarative container gives an object of its ``instance_type``.
+    lifecycle = cast("LifecycleContainer", container)
+    figures = BacktestFigures(
+        lambda: lifecycle.registry.context.portfolio, lambda: lifecycle.registry.context.instruments
+    )
+    container.figures.override(providers.Object(figures))
+    result, _ = run_loop(_run(container))
+    return result.exit_code, figures, container.summary().document(result)
+
+
+def _compiled(loaded: LoadedSettings) -> Outcome | None:
+    """Run the compiled engine; None when it hands the run on to the event path, and says why."""
+    try:
+        from app.backtest.compiled import CompiledBacktest, HandedOn, document_of, figures_of  # noqa: PLC0415 - slow
+    except ImportError as error:
+        if error.name != "numba":
+            raise
+        raise UsageRefused("the compiled engine needs numba: pip install '.[research]'") from None
+    backtest = CompiledBacktest(loaded.settings)
+    began = perf_counter()
+    trial = backtest.trace()
+    if isinstance(trial, HandedOn):
+        print(f"the event engine runs this: {trial.why}", file=sys.stderr)
+        return None
+    return ExitCode.CLEAN, figures_of(trial), document_of(trial, loaded.settings.account, perf_counter() - began)
 
 
 async def _run(container: Container) -> RunResult:

@@ -11,6 +11,7 @@ BY_NAME = {
     "StrategyRefused": ExitCode.SETTINGS_REFUSED,
     "UsageRefused": ExitCode.USAGE,
     "ReportNeedsPlotly": ExitCode.USAGE,
+    "NotCompilable": ExitCode.USAGE,
     "StorageError": ExitCode.START_FAILED,
     "StartFailed": ExitCode.START_FAILED,
     "NotFit": ExitCode.START_FAILED,

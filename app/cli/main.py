@@ -148,6 +148,7 @@ def backtest(
     begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
     end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")] = None,  # noqa: UP045
     report: Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")] = None,  # noqa: UP045
+    engine: Annotated[str, typer.Option("--engine", help="event: the bot itself. compiled: the same, fast.")] = "event",
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Run the bot on recorded candles, and say what that came to."""
@@ -158,7 +159,11 @@ def backtest(
     given = {"candles": candles, "mark": mark, "funding": funding}
     files = {name: None if path is None else Path(path) for name, path in given.items()}
     page = None if report is None else Path(report)
-    _exit(lambda: run_backtest(profile, overrides or [], files, strategy, (begin, end), page, as_json=as_json))
+    _exit(
+        lambda: run_backtest(
+            profile, overrides or [], files, strategy, (begin, end), page, engine=engine, as_json=as_json
+        )
+    )
 
 
 @app.command()

@@ -5,6 +5,16 @@ import msgspec
 from app.domain.market import Bar
 
 
+def true_range(high: float, low: float, last_close: float) -> float:
+    """Return the range of a bar, the move from the close before it included. Compiled, too, as it stands here."""
+    return max(high, last_close) - min(low, last_close)
+
+
+def wilder_step(average: float, latest: float, period: int) -> float:
+    """Return Wilder's average after ``latest``. Compiled, too, as it stands here."""
+    return average + (latest - average) / period
+
+
 class Atr(msgspec.Struct):
     """Wilder's average true range: the mean of the first ``period`` ranges, then smoothed by 1 / period.
 
@@ -22,13 +32,13 @@ class Atr(msgspec.Struct):
         """Take the next bar in; return the average."""
         high, low = float(bar.high), float(bar.low)
         last = self.last_close
-        true_range = high - low if last is None else max(high, last) - min(low, last)
+        latest = high - low if last is None else true_range(high, low, last)
         self.last_close = float(bar.close)
         self.seen += 1
         if self.value is None:
-            self.total += true_range
+            self.total += latest
             if self.seen == self.period:
                 self.value = self.total / self.period
         else:
-            self.value += (true_range - self.value) / self.period
+            self.value = wilder_step(self.value, latest, self.period)
         return self.value

@@ -5,6 +5,11 @@ from decimal import Decimal
 import msgspec
 
 
+def ema_step(value: float, latest: float, period: int) -> float:
+    """Return the average after ``latest``. The compiled backtest compiles this very function."""
+    return value + (latest - value) * 2.0 / (period + 1)
+
+
 class Ema(msgspec.Struct):
     """EMA with alpha = 2 / (period + 1), seeded with the first value. float64.
 
@@ -20,5 +25,5 @@ class Ema(msgspec.Struct):
         """Take the next price in; return the average."""
         value = self.value
         latest = price if type(price) is float else float(price)
-        self.value = latest if value is None else value + (latest - value) * 2.0 / (self.period + 1)
+        self.value = latest if value is None else ema_step(value, latest, self.period)
         return self.value

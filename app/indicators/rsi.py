@@ -5,6 +5,12 @@ from decimal import Decimal
 import msgspec
 
 
+def rsi_of(gain: float, loss: float) -> float:
+    """Return the index of an average gain and an average loss. Compiled, too, as it stands here."""
+    moved = gain + loss
+    return 100.0 * gain / moved if moved else 50.0
+
+
 class Rsi(msgspec.Struct):
     """Wilder's relative strength index, 0 to 100; 50 where the price has not moved at all.
 
@@ -29,7 +35,6 @@ class Rsi(msgspec.Struct):
             self.gain += (max(change, 0.0) - self.gain) * weight
             self.loss += (max(-change, 0.0) - self.loss) * weight
             if self.changes >= self.period:
-                moved = self.gain + self.loss
-                self.value = 100.0 * self.gain / moved if moved else 50.0
+                self.value = rsi_of(self.gain, self.loss)
         self.last = latest
         return self.value

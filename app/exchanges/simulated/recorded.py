@@ -5,7 +5,7 @@ file has no price the bar's own stand in for it, and are said to.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import repeat
 from pathlib import Path
@@ -120,6 +120,30 @@ class RecordedMarket:
         if interval_s == self._interval_s:
             return tuple(bars[-count:])
         return tuple(longer for bar in bars if (longer := aggregator.on_bar(bar)) is not None)[-count:]
+
+    # -- as a table ----------------------------------------------------------------------------------------------
+
+    @property
+    def interval_s(self) -> int:
+        """Length of the bars; 0 for trades."""
+        return self._interval_s
+
+    @property
+    def settlements(self) -> Sequence[tuple[int, Decimal]]:
+        """When funding settled, UTC nanoseconds, and at which rate; all that the file has."""
+        return self._funding
+
+    def table(self, before: int) -> tuple["pl.DataFrame", int]:
+        """Return the rows that are used, led by up to ``before`` rows of history, and how many those are.
+
+        Prices are int64 in ticks; ``time`` is when a bar opened, int64 UTC nanoseconds.
+        """
+        led = min(before, self._first)
+        return self._frame.slice(self._first - led, self._end - self._first + led), led
+
+    def volumes(self, frame: "pl.DataFrame") -> list[Decimal]:
+        """Return the volumes of the rows of ``table``; zero is unknown."""
+        return self._volumes(frame)
 
     def state(self) -> bytes:
         """Return where it is."""

@@ -1,0 +1,285 @@
+"""A backtest that is compiled: the market is loaded once, and each trial is one call."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from app.backtest.compiled import kernel, signals
+from app.backtest.compiled.eligibility import refusal_of
+from app.backtest.compiled.errors import HandedOn, NotCompilable
+from app.backtest.compiled.liquidations import due_liquidation
+from app.backtest.compiled.market import CompiledMarket, scale_market
+from app.backtest.compiled.records import (
+    AFTER_BAR,
+    CLOSE,
+    DONE,
+    ENTANGLED,
+    HIGH,
+    LIMIT_NEAR,
+    LIQUIDATION_NEAR,
+    LOW,
+    NONE,
+    OVERFLOW,
+    RATE,
+    TIME,
+)
+from app.backtest.compiled.scaling import decimals_of, money, new_state, scale_sizing, scale_terms
+from app.domain.market import SECOND_NS
+from app.domain.money import ZERO
+from app.domain.times import iso, parse_iso
+from app.exchanges.simulated.recorded import RecordedMarket
+from app.exchanges.simulated.translate import instrument_from, rules_from
+from app.settings.models import Settings
+from app.strategies import Strategy, create
+from app.strategies.breakout import Breakout
+from app.strategies.funding_carry import FundingCarry
+from app.strategies.mean_reversion import MeanReversion
+from app.strategies.trend import Trend
+
+Integers = NDArray[np.int64]
+WHY = {
+    LIMIT_NEAR: "a limit or a guard might bind",
+    ENTANGLED: "more happened within one bar than the kernel knows the order of",
+    OVERFLOW: "an amount does not fit",
+}
+NOTHING = np.zeros((0, 5), np.int64)
+
+
+class Signals(msgspec.Struct, frozen=True):
+    """What a strategy wants, for all bars at once."""
+
+    rows: Integers
+    """int64, shape (n, 5), as ``records`` describes them: one row a bar, or a settlement."""
+    from_flat: bool = False
+    """Whether it enters only when it wants nothing."""
+    on_funding: bool = False
+    """Whether there is a row for each settlement instead of each bar."""
+    valid_s: int = 0
+    """How long an entry at a limit is good; 0 is until it is canceled."""
+
+
+@runtime_checkable
+class SaysSignals(Protocol):
+    """A strategy of one's own that can say its targets as arrays."""
+
+    def compiled_signals(self, market: CompiledMarket) -> Signals:
+        """Return what ``on_bar`` would ask for at each bar; nothing before ``market.first``, nor before it is warm."""
+
+
+class CompiledFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trial came to; to the last decimal what the event path says. Settlement currency."""
+
+    bars: int
+    orders: int
+    fills: int
+    liquidations: int
+    fees: Decimal
+    funding: Decimal
+    realized_pnl: Decimal
+    unrealized_pnl: Decimal
+    balance: Decimal
+    equity: Decimal
+    contracts: Decimal
+    """Signed position at the end."""
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """A trial with all that happened in it."""
+
+    figures: CompiledFigures
+    market: CompiledMarket
+    fills: Integers
+    samples: Integers
+    receipts: Integers
+
+
+class CompiledBacktest:
+    """One market and one set of settings, for any number of trials.
+
+    Args:
+        settings: Of a backtest with one strategy on candles.
+
+    Raises:
+        NotCompilable: The kernel does not model what they ask for.
+        BadDataFile: A file cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        simulated = settings.exchange.simulated
+        self._settings = settings
+        instruments = {item.symbol: instrument_from(item) for item in simulated.instruments}
+        instrument = instruments[simulated.data_symbol or simulated.instruments[0].symbol]
+        # Before the data is read: whatever else is refused needs no file.
+        self._refuse(refusal_of(settings, instrument, 60))
+        recorded = RecordedMarket(
+            instrument,
+            simulated.candles,
+            None,
+            None,
+            simulated.funding,
+            None if simulated.time_from is None else parse_iso(simulated.time_from),
+            None if simulated.time_to is None else parse_iso(simulated.time_to),
+        )
+        self._refuse(refusal_of(settings, instrument, recorded.interval_s))
+        rules = rules_from(simulated)
+        self._market = scale_market(recorded, instrument, settings.risk, rules.partial_fill_ratio)
+        self._terms: Any = scale_terms(settings, instrument, rules, int(self._market.bars[:, HIGH].max()))
+        self._terms.funding_scale = self._market.funding_scale
+        self._strategy_id, self._strategy = next(iter(settings.strategies.items()))
+        scale_sizing(self._terms, self._strategy.sizing, instrument)
+        self._state = new_state(simulated.deposit, 0)
+
+    def evaluate(self, params: Mapping[str, Any] | None = None) -> CompiledFigures | HandedOn:
+        """Run one trial.
+
+        Args:
+            params: Parameters of the strategy that differ from the settings'.
+
+        Returns:
+            The figures; or why the event path must run this trial.
+
+        Raises:
+            StrategyRefused: The parameters are wrong.
+            NotCompilable: The strategy cannot say its targets as arrays.
+        """
+        trial = self._run(params or {}, NOTHING, watch=False)
+        return trial if isinstance(trial, HandedOn) else trial.figures
+
+    def trace(self, params: Mapping[str, Any] | None = None) -> Trial | HandedOn:
+        """Run one trial and keep its fills and the equity at each bar. Otherwise as ``evaluate``."""
+        counted = self._run(params or {}, NOTHING, watch=False)
+        if isinstance(counted, HandedOn):
+            return counted
+        return self._run(params or {}, np.zeros((counted.figures.fills, 5), np.int64), watch=True)
+
+    def _run(self, params: Mapping[str, Any], fills: Integers, *, watch: bool) -> Trial | HandedOn:
+        wanted = self._strategy.model_copy(update={"params": {**self._strategy.params, **params}})
+        (strategy,) = create(self._strategy_id, wanted)
+        whole = self._market
+        market = whole.after(whole.first - min(whole.first, strategy.warmup_bars)) if whole.first else whole
+        asked = signals_of(strategy, market)
+        terms, state = self._terms.copy(), self._state.copy()  # type: ignore[attr-defined] # records are numpy's
+        terms.first = state.bar = market.first
+        terms.reenters, terms.from_flat, terms.on_funding = strategy.reenters, asked.from_flat, asked.on_funding
+        terms.valid_ns = asked.valid_s * SECOND_NS
+        state.wanted, state.peak = NONE, NONE
+        samples = np.zeros((len(market.bars) if watch else 0, 2), np.int64)
+        receipts = np.zeros((len(market.settlements) if watch else 0, 3), np.int64)
+        while True:
+            kernel.run(state, terms, market.bars, asked.rows, market.settlements, fills, samples, receipts)
+            if state.status != LIQUIDATION_NEAR:
+                break
+            self._liquidate(state, terms, market, fills)
+        if state.status != DONE:
+            return HandedOn(f"{WHY[state.status]} at {iso(int(market.bars[state.bar, TIME]))}")
+        return Trial(self._figures(state, terms, market), market, fills, samples, receipts)
+
+    def _liquidate(self, state: Any, terms: Any, market: CompiledMarket, fills: Integers) -> None:  # noqa: ANN401 - records
+        """Have the matching engine's own rule say whether the bar liquidates the position."""
+        state.status, state.resumes = DONE, 1
+        due = due_liquidation(self._settings.account, market.instrument, state, market.bars[state.bar])
+        if due is not None:
+            kernel.liquidate(state, terms, *due, fills)
+
+    @staticmethod
+    def _figures(state: Any, terms: Any, market: CompiledMarket) -> CompiledFigures:  # noqa: ANN401 - records
+        equity = money(kernel.equity_at(state, terms, int(market.bars[-1, CLOSE])))
+        balance = money(int(state.balance))
+        return CompiledFigures(
+            bars=len(market.bars) - market.first,
+            orders=int(state.orders),
+            fills=int(state.fills),
+            liquidations=int(state.liquidations),
+            fees=money(int(state.fees)),
+            funding=money(int(state.funding)),
+            realized_pnl=money(int(state.realized)),
+            unrealized_pnl=equity - balance,
+            balance=balance,
+            equity=equity,
+            contracts=int(state.lots) * market.instrument.lot_size,
+        )
+
+    @staticmethod
+    def _refuse(why: str | None) -> None:
+        if why is not None:
+            raise NotCompilable(why)
+
+
+def signals_of(strategy: Strategy, market: CompiledMarket) -> Signals:
+    """Return what a strategy wants.
+
+    Raises:
+        NotCompilable: It cannot say so for all bars at once.
+    """
+    if isinstance(strategy, SaysSignals):
+        return strategy.compiled_signals(market)
+    speak = SPEAKERS.get(type(strategy))
+    if speak is None:
+        raise NotCompilable(f"strategy {type(strategy).__name__} cannot say its targets as arrays")
+    interval_s = getattr(strategy.params, "interval_s", market.interval_s)
+    if interval_s != market.interval_s:
+        raise NotCompilable(f"it does not build bars of {interval_s} s from bars of {market.interval_s} s")
+    return speak(strategy.params, market)
+
+
+def _trend(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - each strategy's own Params
+    return Signals(signals.trend(market.price(CLOSE), params.fast, params.slow, market.first))
+
+
+def _breakout(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - as above
+    tick = market.instrument.tick_size * signals.DIGITS
+    if tick % 1:
+        raise NotCompilable(f"a tick of {market.instrument.tick_size} is finer than a millionth")
+    prices = (market.price(HIGH), market.price(LOW), market.price(CLOSE))
+    closes = np.ascontiguousarray(market.bars[:, CLOSE])
+    return Signals(
+        signals.breakout(closes, *prices, int(tick), params.channel, params.atr, params.stop_ranges, market.first)
+    )
+
+
+def _mean_reversion(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - as above
+    ratio, scale = _fraction(params.stop_ratio)
+    closes = np.ascontiguousarray(market.bars[:, CLOSE])
+    rows = signals.mean_reversion(
+        closes,
+        market.price(CLOSE),
+        params.period,
+        params.width,
+        params.rsi,
+        params.oversold,
+        ratio,
+        scale,
+        market.first,
+    )
+    return Signals(rows, from_flat=True)
+
+
+def _funding_carry(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - as above
+    ratio, stop_scale = _fraction(params.stop_ratio)
+    extra = max(decimals_of(params.enter_rate), decimals_of(params.leave_rate))
+    scale = max(market.funding_scale, 10**extra)
+    settled = market.settlements
+    rows = signals.funding_carry(
+        np.ascontiguousarray(market.bars[settled[:, AFTER_BAR], CLOSE]),
+        np.ascontiguousarray(settled[:, RATE] * (scale // market.funding_scale)),
+        int(params.enter_rate * scale),
+        int(params.leave_rate * scale),
+        ratio,
+        stop_scale,
+    )
+    return Signals(rows, on_funding=True)
+
+
+def _fraction(ratio: Decimal) -> tuple[int, int]:
+    numerator, scale = ratio.as_integer_ratio()
+    if scale > 10**8 or ratio <= ZERO:
+        raise NotCompilable(f"stop_ratio {ratio} has too many digits")
+    return numerator, scale
+
+
+SPEAKERS = {Trend: _trend, Breakout: _breakout, MeanReversion: _mean_reversion, FundingCarry: _funding_carry}
+"""The built-in strategies; a subclass may do something else, and is none of them."""

@@ -1,0 +1,135 @@
+"""A compiled trial, told as the fills, the settlements and the document of a run."""
+
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+from app.backtest.compiled.engine import Trial
+from app.backtest.compiled.records import (
+    CLOSE,
+    EQUITY,
+    FILL_BAR,
+    FILL_FEE,
+    FILL_KIND,
+    FILL_LOTS,
+    FILL_PRICE,
+    FILLS_BEFORE,
+    HELD,
+    LIQUIDATION,
+    MAKER,
+    RECEIVED,
+    SETTLED_LOTS,
+    TIME,
+)
+from app.backtest.compiled.scaling import money
+from app.backtest.recorder import BacktestFigures
+from app.domain.events import Fill, FundingPaid, Liquidity
+from app.domain.market import SECOND_NS
+from app.domain.money import plain
+from app.domain.order import Side
+from app.domain.portfolio import Portfolio
+from app.domain.times import iso
+from app.settings.models import AccountSettings
+
+QUANTA = 10**8
+
+
+def fills_of(trial: Trial) -> Iterator[Fill]:
+    """Yield the fills, in their order."""
+    instrument, times = trial.market.instrument, trial.market.bars[:, TIME].tolist()
+    for number, row in enumerate(trial.fills.tolist()):
+        yield Fill(
+            trade_id=f"T{number + 1}",
+            client_order_id=None,
+            venue_order_id=None,
+            symbol=instrument.symbol,
+            side=Side.BUY if row[FILL_LOTS] > 0 else Side.SELL,
+            contracts=abs(row[FILL_LOTS]) * instrument.lot_size,
+            price=row[FILL_PRICE] * instrument.tick_size,
+            fee=money(row[FILL_FEE]),
+            fee_currency=instrument.settle,
+            liquidity=Liquidity.MAKER if row[FILL_KIND] == MAKER else Liquidity.TAKER,
+            time_ns=times[row[FILL_BAR]],
+            liquidation=row[FILL_KIND] == LIQUIDATION,
+        )
+
+
+def settlements_of(trial: Trial) -> Iterator[tuple[int, FundingPaid]]:
+    """Yield what settled on a position, each with the number of fills before it."""
+    market, instrument = trial.market, trial.market.instrument
+    for (bar, rate, settles), receipt in zip(market.settlements.tolist(), trial.receipts.tolist(), strict=True):
+        if receipt[SETTLED_LOTS]:
+            yield (
+                receipt[FILLS_BEFORE],
+                FundingPaid(
+                    symbol=instrument.symbol,
+                    time_ns=settles,
+                    amount=money(receipt[RECEIVED]),
+                    currency=instrument.settle,
+                    rate=market.rate(rate),
+                    mark_price=int(market.bars[bar, CLOSE]) * instrument.tick_size,
+                    contracts=receipt[SETTLED_LOTS] * instrument.lot_size,
+                    mark_known=False,
+                ),
+            )
+
+
+def figures_of(trial: Trial) -> BacktestFigures:
+    """Return what the event path would have seen of the trial."""
+    market, first = trial.market, trial.market.first
+    instrument = market.instrument
+    instruments = {instrument.symbol: instrument}
+    nothing = Portfolio("compiled", instrument.settle, instruments)
+    figures = BacktestFigures(lambda: nothing, lambda: instruments)
+    settled = list(settlements_of(trial))
+    for number, fill in enumerate(fills_of(trial)):
+        while settled and settled[0][0] <= number:
+            figures.on_fact(settled.pop(0)[1])
+        figures.on_fact(fill)
+    for _, paid in settled:
+        figures.on_fact(paid)
+    times = market.bars[first:, TIME].tolist()
+    held = trial.samples[first:, HELD].tolist()
+    figures.times_ns = array("q", times)
+    figures.equity = array("d", (quanta / QUANTA for quanta in trial.samples[first:, EQUITY].tolist()))
+    figures.closes[instrument.symbol] = array("d", market.price(CLOSE)[first:].tolist())
+    figures.close_times_ns[instrument.symbol] = figures.times_ns
+    steps = zip(times, times[1:], held[1:], strict=False)
+    figures.in_market_ns = sum(after - before for before, after, lots in steps if lots)
+    return figures
+
+
+def document_of(trial: Trial, account: AccountSettings, elapsed_s: float) -> dict[str, Any]:
+    """Return the trial with the keys of a run's document; None where only the bot itself has something to tell."""
+    told, market = trial.figures, trial.market
+    interval_ns = market.interval_s * SECOND_NS
+    unmarked = [iso(paid.time_ns) for _, paid in settlements_of(trial)]
+    return {
+        "exit_code": 0,
+        "exit_reason": "stream ended",
+        "errors": [],
+        "time_first": iso(int(market.bars[market.first, TIME]) - interval_ns),
+        "time_last": iso(int(market.bars[-1, TIME])),
+        "events": None,
+        "bars": told.bars,
+        "elapsed_s": round(elapsed_s, 3),
+        "bars_per_second": round(told.bars / elapsed_s, 1),
+        "orders": told.orders,
+        "orders_denied": 0,
+        "fills": told.fills,
+        "liquidations": told.liquidations,
+        "run_fees": plain(told.fees),
+        "run_funding": plain(told.funding),
+        "fees": plain(told.fees),
+        "funding": plain(told.funding),
+        "settlements_without_mark": unmarked,
+        "realized_pnl": plain(told.realized_pnl),
+        "unrealized_pnl": plain(told.unrealized_pnl),
+        "balance": plain(told.balance),
+        "equity": plain(told.equity),
+        "currency": account.currency,
+        "positions": {market.instrument.symbol: plain(told.contracts)} if told.contracts else {},
+        "trading": "active",
+        "orders_digest": None,
+        "coordinators": {},
+    }
