@@ -221,6 +221,11 @@ class ExecutionCoordinator(BaseCoordinator):
 
     # -- stages --------------------------------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """Take up what an earlier run left, before the first event: then, and at no moment that a clock decides."""
+        self._close_foreign()
+        self._pursuits.resume()
+
     def apply(self, event: StreamEvent) -> None:
         """Bring orders and books up to date with an event."""
         handler = self._handlers.get(type(event))
@@ -445,8 +450,6 @@ class ExecutionCoordinator(BaseCoordinator):
     # -- background ----------------------------------------------------------------------------------------------
 
     async def _reconcile_loop(self) -> None:
-        self._close_foreign()
-        self._pursuits.resume()
         every_s = self._settings.execution.reconcile_every_s
         while True:
             await self._reconciler.wait(every_s)

@@ -142,6 +142,7 @@ class RuntimeCoordinator(BaseCoordinator):
         timer_due_ns, advanced_ns, ended = 0, -1, False
         clock = asyncio.get_running_loop().time
         breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
+        context.execution.begin()
         while True:
             event = inbox.popleft() if inbox else next_event()
             if event is None:

@@ -10,6 +10,9 @@ from app.domain.target import Target
 class AccountStage(Protocol):
     """Applies events to the books, and works towards targets."""
 
+    def begin(self) -> None:
+        """Take up what an earlier run left, before the first event."""
+
     def apply(self, event: StreamEvent) -> None:
         """Bring orders and books up to date with an event."""
 

@@ -175,6 +175,9 @@ class RiskEngine:
 
     def snapshot(self) -> bytes:
         """Return the guards' memory, and which reasons are held."""
+        if self._books is not None:
+            # The latest equity, not that of the latest look: when somebody looked last must leave no trace.
+            self._days.note(self._books.portfolio.equity)
         memory = {guard.name: guard.snapshot() for guard in self._guards}
         return msgspec.json.encode({"guards": memory, "held": self._held})
 

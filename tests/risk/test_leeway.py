@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +68,14 @@ class LooksAlways(RiskEngine):
         """Leave them none."""
 
 
+class IsAskedOften(RiskEngine):
+    """Guards whose figures somebody asks for by a clock of his own, as the health file does."""
+
+    def on_mark(self, *mark):
+        self.figures()
+        return super().on_mark(*mark)
+
+
 @BRIEF
 @given(
     settings=st.fixed_dictionaries(LIMITS),
@@ -76,19 +85,20 @@ class LooksAlways(RiskEngine):
 )
 def test_the_same_is_said_with_leeway_and_without(settings, mode, deposit, steps):
     sides = []
-    for kind in (RiskEngine, LooksAlways):
+    for kind in (RiskEngine, LooksAlways, IsAskedOften):
         account, prices = Account(deposit, mode), {BTC: D(100), ETH: D(50)}
         for symbol, price in prices.items():
             account.mark(price, symbol)
         sides.append((kind(limits(**settings)), account, prices))
     for what in steps:
-        with_leeway, without = (watched(*side, what) for side in sides)
-        assert with_leeway == without
+        with_leeway, without, asked = (watched(*side, what) for side in sides)
+        assert with_leeway == without == asked
         for _, account, _ in sides:
             account.clock.pass_s(7)
-    (engine, *_), (reference, *_) = sides
-    assert engine.closed_days() == reference.closed_days()
-    assert engine.figures() == reference.figures()
+    (engine, *_), (reference, *_), (asked, *_) = sides
+    assert engine.closed_days() == reference.closed_days() == asked.closed_days()
+    assert engine.snapshot() == reference.snapshot() == asked.snapshot()
+    assert engine.figures() == reference.figures() == asked.figures()
 
 
 def test_nothing_is_looked_at_while_a_mark_is_within_its_range(account):
@@ -101,6 +111,27 @@ def test_nothing_is_looked_at_while_a_mark_is_within_its_range(account):
     assert not engine.on_mark(BTC, D("100.5"), account.clock.now_ns, account.books)
     assert engine.on_mark(BTC, D("100.51"), account.clock.now_ns, account.books)
     assert not engine.on_mark(ETH, D("3"), account.clock.now_ns, account.books)
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_who_asks_for_the_figures_leaves_no_trace(account, is_asked):
+    """Long 1 at 100, within its range at 100.2: what is remembered is the equity of now, whoever looked last."""
+    engine = RiskEngine(limits(daily_loss_ratio_max="0.1"))
+    account.fill("1")
+    for price in ("102", "100"):
+        account.mark(price)
+        engine.look(account.books)
+    assert not engine.on_mark(BTC, D("100.1"), account.clock.now_ns, account.books)
+    account.mark("100.1")
+    if is_asked:
+        engine.figures()
+    assert not engine.on_mark(BTC, D("100.2"), account.clock.now_ns, account.books)
+    account.mark("100.2")
+    assert msgspec.json.decode(engine.snapshot())["guards"]["daily_loss"]["equity"] == "10000.2"
+
+
+def test_nothing_is_remembered_before_the_first_look():
+    assert msgspec.json.decode(RiskEngine(limits()).snapshot())["guards"]["daily_loss"] == {}
 
 
 def test_a_symbol_that_is_too_wild_is_looked_at(account):
