@@ -23,17 +23,17 @@ from app.domain.events import (
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
 from app.domain.market import SECOND_NS, Bar
-from app.domain.order import CONDITIONAL, PRICED, TERMINAL, Order, check_order
+from app.domain.order import CONDITIONAL, PRICED, TERMINAL, Order, Side, check_order
 from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.account import CcxtAccount, door_of
-from app.exchanges.ccxt.client import MS, close_sockets, open_client
+from app.exchanges.ccxt.client import MS, close_sockets
 from app.exchanges.ccxt.dead_man import DeadManSwitch
 from app.exchanges.ccxt.errors import HedgeModeRefused, VenueRefused
 from app.exchanges.ccxt.fitness import Fitness
 from app.exchanges.ccxt.limiter import Urgency
 from app.exchanges.ccxt.line import Line
-from app.exchanges.ccxt.market import CcxtMarket, close_client, wall_ns
+from app.exchanges.ccxt.market import CcxtMarket, wall_ns
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words
 from app.exchanges.ccxt.translate import (
@@ -109,7 +109,7 @@ class CcxtExchange:
             keys = ", ".join(f"exchange.ccxt.{name}" for name in missing)
             raise VenueRefused(f"{self._venue.name} needs {keys}: give them by the environment or a secrets folder")
         await self._market.connect()
-        self._client = open_client(self._settings, valid_s=self._valid_s, with_keys=True)
+        self._client = self._market.open(with_keys=True)
         # Loaded without keys above: with keys some venues have a fee signed while they load.
         self._client.set_markets(list(self._market.client.markets.values()))
         self._line = Line(self._venue.name, self._market.limiter, self._on_skew)
@@ -135,8 +135,6 @@ class CcxtExchange:
             dead_man, self._dead_man = self._dead_man, None
             await dead_man.disarm()
         await self._market.close()
-        if self._client is not None:
-            await close_client(self._client)
 
     def next_event(self) -> StreamEvent | None:
         """Return the next event of the stream."""
@@ -203,8 +201,8 @@ class CcxtExchange:
         except (InvalidOrder, NotHeldThere, ValueError, ccxt.BaseError) as error:
             self._put(self._facts.end(self._rejected(order, str(error))))
             return
-        if self._market.limiter.banned_s and not order.reduce_only:
-            self._put(self._facts.end(self._rejected(order, f"banned for {self._market.limiter.banned_s:.0f} s")))
+        if not order.reduce_only and (why := self._no_growth()):
+            self._put(self._facts.end(self._rejected(order, why)))
             return
         self._market.spawn(self._send(order, request), f"send {order.client_order_id}")
 
@@ -268,12 +266,18 @@ class CcxtExchange:
                 raise ValueError(f"the library would send another price than {text}")
         return request
 
+    def _no_growth(self) -> str:
+        """Return why nothing that grows may leave now; nothing when it may. What reduces waits, and goes."""
+        if self._market.limiter.banned_s:
+            return f"not sent: banned for {self._market.limiter.banned_s:.0f} s"
+        return "not sent: nobody listens to the account until its stream is back" if self._resetting else ""
+
     def _cap(self, order: Order, instrument: Instrument) -> Decimal:
-        ticker = self._market.client.bidsasks.get(order.symbol)
-        if not ticker:
+        quote = self._market.quotes.get(order.symbol)
+        if quote is None:
             raise NotHeldThere("a market order needs a price here, and none has been seen yet")
-        far = 1 + order.side.sign * MARKET_CAP_RATIO
-        return instrument.round_price(Decimal(str(ticker["ask" if order.side.sign > 0 else "bid"])) * far)
+        best = quote.ask if order.side is Side.BUY else quote.bid
+        return instrument.round_price(best * (1 + order.side.sign * MARKET_CAP_RATIO))
 
     async def _send(self, order: Order, request: Request) -> None:
         urgency = Urgency.REDUCE if order.reduce_only else Urgency.GROW
@@ -299,7 +303,7 @@ class CcxtExchange:
             self._line.note(error)
         outcome = classify(error, wrote=True, duplicate_codes=self._venue.duplicate_codes)
         if outcome is Outcome.FATAL:
-            self._market.fail(VenueRefused(f"{self._venue.name} refuses the keys: {in_words(error)}"))
+            self._market.refuse(error)
         if outcome in {Outcome.REJECTED, Outcome.FATAL}:
             return self._rejected(order, in_words(error))
         return OrderUnknown(order.client_order_id, order.symbol, self.now_ns, in_words(error))
@@ -348,7 +352,7 @@ class CcxtExchange:
                 silence_s_max=None,  # an account that does nothing is silent: pings find a dead socket
                 room=self._market.queue.room,
                 on_break=self._on_break,
-                on_fatal=self._market.fail,
+                on_fatal=self._market.refuse,
             )
             self._market.spawn(watch.run(), name)
         self._market.spawn(self._renew(), "renew")
@@ -368,7 +372,7 @@ class CcxtExchange:
             self._market.spawn(self._reset(why), "reset")
 
     async def _reset(self, why: str) -> None:
-        # At once, so that nothing grows while nobody listens; and again when somebody does.
+        # Compared at once, and again when somebody listens; until then nothing leaves that grows.
         self._put([StreamReset(self.now_ns, why)])
         while True:
             await asyncio.sleep(SETTLE_S)
@@ -463,7 +467,7 @@ class CcxtExchange:
         await asyncio.sleep(FILLS_LATE_S)
         if self._facts.lacks_fills(client_order_id):
             self._put([StreamReset(self.now_ns, f"fills of {client_order_id} did not come")])
-            self._put(self._facts.release(client_order_id))
+            self._put(self._facts.give_up(client_order_id))
 
     def _rejected(self, order: Order, why: str) -> OrderRejected:
         return OrderRejected(order.client_order_id, order.symbol, self.now_ns, why)

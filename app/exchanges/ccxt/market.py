@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from math import gcd
 from typing import Any
@@ -12,12 +13,13 @@ from loguru import logger
 from app.domain.bars import BarAggregator
 from app.domain.events import BookStale, StreamEvent
 from app.domain.instrument import Instrument
-from app.domain.market import SECOND_NS, Bar
+from app.domain.market import SECOND_NS, Bar, Quote
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client import close_sockets, open_client
-from app.exchanges.ccxt.errors import NotListed, VenueRefused
+from app.exchanges.ccxt.errors import KeysRefused, NotListed, VenueRefused
 from app.exchanges.ccxt.limiter import Limiter
 from app.exchanges.ccxt.line import Line
+from app.exchanges.ccxt.outcome import in_words
 from app.exchanges.ccxt.queue import EventQueue
 from app.exchanges.ccxt.translate import (
     MS_NS,
@@ -55,14 +57,20 @@ class CcxtMarket:
         self.venue: Venue = VENUES[settings.venue]
         self.queue = EventQueue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = AsyncExitStack()
+        """What a close must release."""
         self._offset_ns = 0
         self._wanted: dict[str, set[int]] = {}
+        self._shown_ns: dict[str, int] = {}
+        """Up to when history was handed out, by symbol: the stream goes on there."""
         self._candles: dict[str, Candles] = {}
         self._intervals: dict[str, int] = {}
         self._is_streaming = False
+        self.quotes: dict[str, Quote] = {}
+        """The newest, by symbol."""
         self.settles_ns: dict[str, int] = {}
         """When funding settles next, by symbol, as far as it is known."""
-        self.fatal: Exception | None = None
+        self.fatal: BaseException | None = None
         """What ends the bot: raised to whoever asks for the next event."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
@@ -102,7 +110,8 @@ class CcxtMarket:
                 "set exchange.ccxt.experimental = true if you know what that means"
             )
         self.limiter = Limiter(self._settings.requests_per_s_max, int(self._settings.requests_per_s_max))
-        self.client: Any = open_client(self._settings, valid_s=self._valid_s, with_keys=False)
+        self._opened.callback(self.limiter.close)
+        self.client: Any = self.open(with_keys=False)
         self.line = Line(self.venue.name, self.limiter, lambda: None)
         await self.measure_clock()
         await self.line.read(self.client.load_markets, lambda markets: markets)
@@ -117,10 +126,7 @@ class CcxtMarket:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if hasattr(self, "limiter"):
-            self.limiter.close()
-        if hasattr(self, "client"):
-            await close_client(self.client)
+        await self._opened.aclose()
 
     def next_event(self) -> StreamEvent | None:
         """Return the next event of the stream.
@@ -168,9 +174,8 @@ class CcxtMarket:
             aggregator = BarAggregator(symbol, interval_s)
             bars = [longer for bar in bars if (longer := aggregator.on_bar(bar)) is not None]
         bars = bars[-count:]
-        if bars and (symbol not in self._candles or self._intervals[symbol] > interval_s):
-            self._candles[symbol], self._intervals[symbol] = Candles(interval_s), interval_s
-            self._candles[symbol].closed_ns = bars[-1].time_ns
+        if bars:
+            self._shown_ns[symbol] = max(self._shown_ns.get(symbol, 0), bars[-1].time_ns)
         return tuple(bars)
 
     async def _candles_since(self, symbol: str, interval_s: int, since_ns: int, count: int) -> list[Bar]:
@@ -192,17 +197,31 @@ class CcxtMarket:
 
     # -- shared with the account ---------------------------------------------------------------------------------
 
+    def open(self, *, with_keys: bool) -> Any:  # noqa: ANN401 - ccxt has no types
+        """Return a client of the venue, which is closed with the market."""
+        client = open_client(self._settings, valid_s=self._valid_s, with_keys=with_keys)
+        self._opened.push_async_callback(close_client, client)
+        return client
+
     def spawn(self, work: Awaitable[None], name: str) -> None:
         """Run something until it ends or the connection is closed."""
         task = asyncio.ensure_future(work)
         if isinstance(task, asyncio.Task):
             task.set_name(f"exchange.{name}")
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._on_done)
 
-    def fail(self, error: Exception) -> None:
-        """End the stream: the bot cannot go on."""
-        self.fatal = error
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        """Forget a task; one that nobody foresaw to fail ends the bot aloud, for what it did is not done any more."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.fatal = self.fatal or error
+            self.queue.wake()
+
+    def refuse(self, error: Exception) -> None:
+        """End the stream: the venue does not take the keys any more."""
+        self.fatal = KeysRefused(self.venue.name, in_words(error))
         self.queue.wake()
 
     async def measure_clock(self) -> None:
@@ -221,10 +240,10 @@ class CcxtMarket:
         if not symbols:
             return
         for symbol in symbols:
-            if symbol not in self._candles:
-                interval_s = gcd(*self._wanted.get(symbol, {60}))
-                self._intervals[symbol] = interval_s if interval_s in TIMEFRAMES else 60
-                self._candles[symbol] = Candles(self._intervals[symbol])
+            wanted_s = gcd(*self._wanted.get(symbol, {60}))
+            interval_s = max((length for length in TIMEFRAMES if wanted_s % length == 0), default=60)
+            self._intervals[symbol], self._candles[symbol] = interval_s, Candles(interval_s)
+            self._candles[symbol].closed_ns = self._shown_ns.get(symbol)
         self._watch_quotes(symbols, QUIET_FACTOR * silence_s)
         self._watch_candles(symbols, QUIET_FACTOR * silence_s + max(self._intervals.values()))
         if client.has.get("watchMarkPrices"):
@@ -275,7 +294,7 @@ class CcxtMarket:
             silence_s_max=silence_s,
             room=self.queue.room,
             on_break=self._on_break,
-            on_fatal=self.fail,
+            on_fatal=self.refuse,
         )
         self.spawn(watch.run(), name)
 
@@ -293,6 +312,7 @@ class CcxtMarket:
         for ticker in tickers.values():
             quote = quote_from(ticker, self.now_ns)
             if quote is not None:
+                self.quotes[quote.symbol] = quote
                 self.queue.put(quote)
 
     def _take_marks(self, tickers: dict[str, Any]) -> None:

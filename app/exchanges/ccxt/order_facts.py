@@ -160,6 +160,12 @@ class OrderFacts:
         told = self._told.get(client_order_id)
         return told is not None and told.filled < told.seen_filled
 
+    def give_up(self, client_order_id: str) -> list[AccountEvent]:
+        """Wait for fills no longer, for they are read instead; return the order's end, if that was kept back."""
+        told = self._told[client_order_id]
+        told.filled = max(told.filled, told.seen_filled)
+        return self.release(client_order_id)
+
     def release(self, client_order_id: str) -> list[AccountEvent]:
         """Return the end of an order that was kept back, whether or not its fills have come."""
         told = self._told[client_order_id]

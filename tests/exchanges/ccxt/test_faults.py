@@ -382,6 +382,39 @@ async def test_a_socket_that_is_closed_is_opened_again_and_what_was_missed_is_as
     await bench.until(Fill, FIRST)
 
 
+async def test_nothing_grows_while_nobody_listens_to_the_account(bench):
+    """What reduces goes out all the same."""
+    bench.exchange.submit(order())
+    await bench.until(Fill, FIRST)
+    await bench.venue.drop_sockets("private")
+    await bench.until(StreamReset)
+    bench.exchange.submit(order(2))
+    assert "nobody listens" in (await bench.until(OrderRejected, "main-1-000002")).reason
+    bench.exchange.submit(order(3, Side.SELL, reduce_only=True))
+    await bench.until(OrderAccepted, "main-1-000003")
+    assert bench.venue.arrived["main-1-000002"] == 0
+    assert await bench.exchange.positions() == ()
+
+
+async def test_a_bug_in_a_task_of_the_adapter_ends_the_bot_aloud(bench):
+    async def fails():
+        raise ArithmeticError("a bug")
+
+    bench.exchange._market.spawn(fails(), "bug")
+    with pytest.raises(ArithmeticError):
+        await bench.settle(1)
+
+
+async def test_bars_of_a_length_that_the_venue_has_not_are_built_of_shorter_ones(bench):
+    """Two minutes of one minute each; the stream goes on where history ended."""
+    bars = await bench.exchange.history(BTC, 120, 2)
+    await bench.settle(0.5)
+    assert all(bar.interval_s == 120 for bar in bars)
+    market = bench.exchange._market
+    assert market._intervals == {BTC: 60}
+    assert market._candles[BTC].closed_ns >= bars[-1].time_ns
+
+
 async def test_the_market_comes_back_after_its_sockets_were_closed(bench):
     await bench.until(Quote)
     await bench.venue.drop_sockets()

@@ -117,7 +117,7 @@ async def test_keys_that_are_missing_get_one_sentence(venue, tmp_path):
 async def test_paper_needs_no_keys_and_asks_the_venue_for_nothing_but_its_market(venue, tmp_path):
     """It trades, ends cleanly, and goes on with the same account; the venue never sees an order."""
     folder, profile = tmp_path / "state", tmp_path / "paper.toml"
-    write_profile(profile, venue, folder, adapter="paper", kind="paper")
+    write_profile(profile, venue, folder, adapter="paper", kind="paper", stop_policy="flatten")
     moving = asyncio.create_task(wander(venue))
     for _ in range(2):
         life = await Life.begin(profile, {}, "--for", "3s")
