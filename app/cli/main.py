@@ -167,6 +167,52 @@ def backtest(
 
 
 @app.command()
+def optimize(
+    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
+    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
+    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
+    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    profile: Profile = None,
+    overrides: Overrides = None,
+    begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
+    end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")] = None,  # noqa: UP045
+    trials: Annotated[int, typer.Option("--trials", help="Sets of parameters to try; in each window.")] = 100,
+    sampler: Annotated[str, typer.Option("--sampler", help="random, qmc or tpe.")] = "tpe",
+    objective: Annotated[str, typer.Option("--objective", help="sharpe, sortino, calmar or return.")] = "sharpe",
+    seed: Annotated[int, typer.Option("--seed", help="Of the sampler.")] = 1,
+    prune: Annotated[bool, typer.Option("--prune", help="Give up what does badly in the first quarter.")] = False,  # noqa: FBT002
+    walk: Annotated[Optional[str], typer.Option("--walk-forward", metavar="TRAIN:TEST", help="As in 30d:10d.")] = None,  # noqa: UP045
+    workers: Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")] = None,  # noqa: UP045
+    study: Annotated[Optional[str], typer.Option("--study", help="Keep results here; go on with them.")] = None,  # noqa: UP045
+    report: Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")] = None,  # noqa: UP045
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Search the parameters of a strategy, and say how much of the best is luck."""
+    from app.cli.optimize import Wish  # noqa: PLC0415
+    from app.cli.optimize import optimize as run_search  # noqa: PLC0415
+
+    given = {"candles": candles, "mark": mark, "funding": funding}
+    wish = Wish(
+        profile=profile,
+        overrides=overrides or [],
+        files={name: None if path is None else Path(path) for name, path in given.items()},
+        strategy=strategy,
+        period=(begin, end),
+        trials=trials,
+        sampler=sampler,
+        objective=objective,
+        seed=seed,
+        prune=prune,
+        walk=walk,
+        workers=workers,
+        study=None if study is None else Path(study),
+        report=None if report is None else Path(report),
+        as_json=as_json,
+    )
+    _exit(lambda: run_search(wish))
+
+
+@app.command()
 def simulate(
     profile: Profile = None,
     overrides: Overrides = None,
