@@ -23,6 +23,8 @@ settings_app = typer.Typer(help="Show, check or describe the settings.", no_args
 strategy_app = typer.Typer(help="Write your own strategy.", no_args_is_help=True)
 app.add_typer(settings_app, name="settings")
 app.add_typer(strategy_app, name="strategy")
+analyze_app = typer.Typer(help="How far a backtest can be believed.", no_args_is_help=True)
+app.add_typer(analyze_app, name="analyze")
 
 Profile = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it
@@ -235,6 +237,26 @@ def replay(file: Annotated[Path, typer.Argument(help="What telemetry.record_stre
     from app.cli.replay import replay as run_replay  # noqa: PLC0415
 
     _exit(lambda: run_replay(file))
+
+
+@analyze_app.command("montecarlo")
+def analyze_montecarlo(
+    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
+    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
+    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
+    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    profile: Profile = None,
+    overrides: Overrides = None,
+    draws: Annotated[int, typer.Option("--draws", help="How often to draw.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 1,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Draw the round trips of a backtest again, and say how final equity and drawdown spread."""
+    from app.cli.analyze import monte_carlo  # noqa: PLC0415
+
+    given = {"candles": candles, "mark": mark, "funding": funding}
+    files = {name: None if path is None else Path(path) for name, path in given.items()}
+    _exit(lambda: monte_carlo(profile, overrides or [], files, strategy, draws, seed, as_json=as_json))
 
 
 @settings_app.command("show")
