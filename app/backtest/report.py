@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
+from app.backtest.page import figure, plotting, write_page
 from app.backtest.recorder import BacktestFigures
 from app.backtest.round_trips import RoundTrip
 from app.domain.order import Side
@@ -14,13 +14,6 @@ from app.domain.order import Side
 POINTS_MAX = 4000
 """Points of a line: more than a screen has columns."""
 CANDLES_MAX = 1500
-
-
-class ReportNeedsPlotly(Exception):
-    """The optional dependency that draws is missing."""
-
-    def __init__(self) -> None:
-        super().__init__("a report needs plotly: pip install '.[research]'")
 
 
 def write_report(path: Path, title: str, figures: BacktestFigures, table: Mapping[str, str]) -> None:
@@ -36,10 +29,7 @@ def write_report(path: Path, title: str, figures: BacktestFigures, table: Mappin
         ReportNeedsPlotly: plotly is not installed.
         OSError: The file cannot be written.
     """
-    try:
-        from plotly import graph_objects, offline  # noqa: PLC0415 - an optional dependency, and a slow one
-    except ImportError:
-        raise ReportNeedsPlotly from None
+    graph_objects = plotting()
     charts = [
         _equity(graph_objects, figures),
         _drawdown(graph_objects, figures),
@@ -48,10 +38,7 @@ def write_report(path: Path, title: str, figures: BacktestFigures, table: Mappin
         _trips(graph_objects, figures.trips.closed),
         _costs(graph_objects, figures),
     ]
-    script = f"<script>{offline.get_plotlyjs()}</script>"
-    parts = [chart.to_html(full_html=False, include_plotlyjs=False) for chart in charts]
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in table.items())
-    path.write_text(PAGE.format(title=escape(title), script=script, rows=rows, charts="\n".join(parts)), "utf-8")
+    write_page(path, title, table, charts)
 
 
 def _moments(times_ns: Sequence[int]) -> list[datetime]:
@@ -65,17 +52,9 @@ def _thin(values: Sequence[Any], most: int = POINTS_MAX) -> Sequence[Any]:
     return kept if (len(values) - 1) % step == 0 else [*kept, values[-1]]
 
 
-def _figure(plot: Any, title: str, *traces: Any, height: int = 380) -> Any:  # noqa: ANN401 - plotly has no types
-    figure = plot.Figure(traces)
-    figure.update_layout(
-        title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 40}
-    )
-    return figure
-
-
 def _equity(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as above
     times = _moments(_thin(figures.times_ns))
-    return _figure(plot, "Equity", plot.Scatter(x=times, y=_thin(figures.equity), mode="lines", name="equity"))
+    return figure(plot, "Equity", plot.Scatter(x=times, y=_thin(figures.equity), mode="lines", name="equity"))
 
 
 def _drawdown(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as above
@@ -84,7 +63,7 @@ def _drawdown(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as 
         peak = max(peak, value)
         below.append(100 * (value / peak - 1))
     line = plot.Scatter(x=_moments(_thin(figures.times_ns)), y=_thin(below), fill="tozeroy", name="drawdown")
-    return _figure(plot, "Drawdown, % of the peak", line, height=260)
+    return figure(plot, "Drawdown, % of the peak", line, height=260)
 
 
 def _prices(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as above
@@ -112,9 +91,9 @@ def _prices(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as ab
         for side, shape, color in ((Side.BUY, "triangle-up", "#1a7f37"), (Side.SELL, "triangle-down", "#b42318"))
         if (of_side := [fill for fill in fills if fill.side is side])
     ]
-    figure = _figure(plot, f"{symbol}, with fills", candles, *marks, height=460)
-    figure.update_layout(xaxis_rangeslider_visible=False)
-    return figure
+    drawn = figure(plot, f"{symbol}, with fills", candles, *marks, height=460)
+    drawn.update_layout(xaxis_rangeslider_visible=False)
+    return drawn
 
 
 def _months(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as above
@@ -125,14 +104,14 @@ def _months(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as ab
     for value in ends.values():
         returns.append(100 * (value / before - 1))
         before = value
-    figure = _figure(plot, "Return of each month, %", plot.Bar(x=list(ends), y=returns), height=280)
-    figure.update_xaxes(type="category")
-    return figure
+    drawn = figure(plot, "Return of each month, %", plot.Bar(x=list(ends), y=returns), height=280)
+    drawn.update_xaxes(type="category")
+    return drawn
 
 
 def _trips(plot: Any, trips: Sequence[RoundTrip]) -> Any:  # noqa: ANN401 - as above
     results = [float(trip.pnl) for trip in trips]
-    return _figure(plot, "Round trips by their net result", plot.Histogram(x=results, nbinsx=60), height=280)
+    return figure(plot, "Round trips by their net result", plot.Histogram(x=results, nbinsx=60), height=280)
 
 
 def _costs(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as above
@@ -142,17 +121,4 @@ def _costs(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as abo
         sums["fees"] -= float(trip.fees)
         sums["funding"] += float(trip.funding)
         sums["net"] += float(trip.pnl)
-    return _figure(plot, "What closed round trips came to", plot.Bar(x=list(sums), y=list(sums.values())), height=280)
-
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>{script}
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; color: #1c2024; }}
-table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 500; padding: 2px 24px 2px 0; }}
-td {{ text-align: right; font-variant-numeric: tabular-nums; padding: 2px 48px 2px 0; }}
-</style></head>
-<body><h1>{title}</h1><table>{rows}</table>
-{charts}
-</body></html>
-"""
+    return figure(plot, "What closed round trips came to", plot.Bar(x=list(sums), y=list(sums.values())), height=280)

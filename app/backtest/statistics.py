@@ -70,7 +70,7 @@ def statistics_of(
     years = lasted_ns / SECOND_NS / YEAR_S
     cagr = (1 + total) ** (1 / years) - 1 if years > 0 and total > -1 else None
     deepest, longest_s = _drawdown(times_ns, equity)
-    daily = _daily_returns(times_ns, equity)
+    daily = daily_returns(times_ns, equity)
     results = [float(trip.pnl) for trip in trips]
     runs = [len(list(run)) for is_losing, run in groupby([result < 0 for result in results]) if is_losing]
     won, lost = sum(r for r in results if r > 0), -sum(r for r in results if r < 0)
@@ -105,7 +105,8 @@ def _drawdown(times_ns: Sequence[int], equity: Iterable[float]) -> tuple[float, 
     return deepest, longest_ns / SECOND_NS
 
 
-def _daily_returns(times_ns: Sequence[int], equity: Sequence[float]) -> list[float]:
+def daily_returns(times_ns: Sequence[int], equity: Sequence[float]) -> list[float]:
+    """Return the return of each UTC day, parts of one; of the first from the first sample on."""
     ends = [equity[0]]
     for place, time_ns in enumerate(times_ns):
         is_last_of_day = place + 1 == len(times_ns) or times_ns[place + 1] // DAY_NS != time_ns // DAY_NS

@@ -3,24 +3,19 @@
 import json
 import sys
 from collections.abc import Iterator
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from dependency_injector import providers
 from loguru import logger
 from rich.console import Console
 from rich.table import Table
 
-from app.backtest import BacktestFigures, Statistics, write_report
+from app.backtest import Backtest, BacktestFigures, Statistics, origin_of, write_report
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
-from app.container import Container, check_before_start
-from app.container_lifecycle import LifecycleContainer
-from app.lifecycle import RunResult
+from app.container import check_before_start
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings, load_settings
 from app.telemetry import configure_logs
@@ -65,15 +60,16 @@ def backtest(
     """Run a backtest; return its exit code."""
     if engine not in ENGINES:
         raise UsageRefused(f"there is no engine {engine!r}: use {' or '.join(ENGINES)}")
-    loaded = _loaded(profile, [*_words_for(files, period), *overrides], strategy)
+    loaded = backtest_settings(profile, [*words_for(files, period), *overrides], strategy)
     check_before_start(loaded.settings)
     configure_logs(loaded.settings.telemetry.log_level, as_json=loaded.settings.telemetry.log_json)
+    origin = origin_of(loaded.settings)
     run = _compiled(loaded) if engine == "compiled" else None
     exit_code, figures, document = run or _on_events(loaded)
     statistics = figures.statistics()
     document |= {
         "statistics": None if statistics is None else msgspec.to_builtins(statistics),
-        "reproduce": _origin(loaded),
+        "reproduce": origin,
         "engine": "event" if run is None else engine,
     }
     for error in document["errors"]:
@@ -91,15 +87,8 @@ def backtest(
 
 def _on_events(loaded: LoadedSettings) -> Outcome:
     """Run the bot itself."""
-    container = Container(loaded=loaded)
-    # A declarative container gives an object of its ``instance_type``.
-    lifecycle = cast("LifecycleContainer", container)
-    figures = BacktestFigures(
-        lambda: lifecycle.registry.context.portfolio, lambda: lifecycle.registry.context.instruments
-    )
-    container.figures.override(providers.Object(figures))
-    result, _ = run_loop(_run(container))
-    return result.exit_code, figures, container.summary().document(result)
+    run, _ = run_loop(Backtest(loaded).run())
+    return run.result.exit_code, run.figures, run.document
 
 
 def _compiled(loaded: LoadedSettings) -> Outcome | None:
@@ -119,12 +108,8 @@ def _compiled(loaded: LoadedSettings) -> Outcome | None:
     return ExitCode.CLEAN, figures_of(trial), document_of(trial, loaded.settings.account, perf_counter() - began)
 
 
-async def _run(container: Container) -> RunResult:
-    result: RunResult = await container.bot().run()
-    return result
-
-
-def _words_for(files: dict[str, Path | None], period: tuple[str | None, str | None]) -> Iterator[str]:
+def words_for(files: dict[str, Path | None], period: tuple[str | None, str | None]) -> Iterator[str]:
+    """Yield the settings that the options stand for."""
     for name, path in files.items():
         if path is not None:
             yield f"exchange.simulated.{name}={path}"
@@ -133,7 +118,7 @@ def _words_for(files: dict[str, Path | None], period: tuple[str | None, str | No
             yield f"exchange.simulated.{name}={moment}"
 
 
-def _loaded(profile: str | None, overrides: list[str], strategy: str | None) -> LoadedSettings:
+def backtest_settings(profile: str | None, overrides: list[str], strategy: str | None) -> LoadedSettings:
     """Return the settings, with one strategy instead of the profile's when one is named."""
     profile = profile or PROFILE
     strategy_id = None if strategy is None else strategy.rpartition(".")[2]
@@ -153,18 +138,6 @@ def _loaded(profile: str | None, overrides: list[str], strategy: str | None) -> 
     if not settings.strategies:
         raise UsageRefused("a backtest needs a strategy: give it with --strategy NAME, or a profile that has one")
     return loaded if strategy_id is None else loaded.with_strategy(strategy_id)
-
-
-def _origin(loaded: LoadedSettings) -> dict[str, Any]:
-    """Return what a run follows from: the same gives the same, byte for byte."""
-    simulated = loaded.settings.exchange.simulated
-    files = [path for path in (simulated.candles, simulated.trades, simulated.mark, simulated.funding) if path]
-    return {
-        "version": version("perps-bot"),
-        "seed": simulated.seed,
-        "data": {str(path): sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()},
-        "settings": sha256(loaded.settings.model_dump_json().encode()).hexdigest(),
-    }
 
 
 def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,8 @@ settings_app = typer.Typer(help="Show, check or describe the settings.", no_args
 strategy_app = typer.Typer(help="Write your own strategy.", no_args_is_help=True)
 app.add_typer(settings_app, name="settings")
 app.add_typer(strategy_app, name="strategy")
+analyze_app = typer.Typer(help="How far a backtest can be believed.", no_args_is_help=True)
+app.add_typer(analyze_app, name="analyze")
 
 Profile = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it
@@ -167,6 +169,52 @@ def backtest(
 
 
 @app.command()
+def optimize(
+    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
+    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
+    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
+    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    profile: Profile = None,
+    overrides: Overrides = None,
+    begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
+    end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")] = None,  # noqa: UP045
+    trials: Annotated[int, typer.Option("--trials", help="Sets of parameters to try; in each window.")] = 100,
+    sampler: Annotated[str, typer.Option("--sampler", help="random, qmc or tpe.")] = "tpe",
+    objective: Annotated[str, typer.Option("--objective", help="sharpe, sortino, calmar or return.")] = "sharpe",
+    seed: Annotated[int, typer.Option("--seed", help="Of the sampler.")] = 1,
+    prune: Annotated[bool, typer.Option("--prune", help="Give up what does badly in the first quarter.")] = False,  # noqa: FBT002
+    walk: Annotated[Optional[str], typer.Option("--walk-forward", metavar="TRAIN:TEST", help="As in 30d:10d.")] = None,  # noqa: UP045
+    workers: Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")] = None,  # noqa: UP045
+    study: Annotated[Optional[str], typer.Option("--study", help="Keep results here; go on with them.")] = None,  # noqa: UP045
+    report: Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")] = None,  # noqa: UP045
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Search the parameters of a strategy, and say how much of the best is luck."""
+    from app.cli.optimize import Wish  # noqa: PLC0415
+    from app.cli.optimize import optimize as run_search  # noqa: PLC0415
+
+    given = {"candles": candles, "mark": mark, "funding": funding}
+    wish = Wish(
+        profile=profile,
+        overrides=overrides or [],
+        files={name: None if path is None else Path(path) for name, path in given.items()},
+        strategy=strategy,
+        period=(begin, end),
+        trials=trials,
+        sampler=sampler,
+        objective=objective,
+        seed=seed,
+        prune=prune,
+        walk=walk,
+        workers=workers,
+        study=None if study is None else Path(study),
+        report=None if report is None else Path(report),
+        as_json=as_json,
+    )
+    _exit(lambda: run_search(wish))
+
+
+@app.command()
 def simulate(
     profile: Profile = None,
     overrides: Overrides = None,
@@ -189,6 +237,26 @@ def replay(file: Annotated[Path, typer.Argument(help="What telemetry.record_stre
     from app.cli.replay import replay as run_replay  # noqa: PLC0415
 
     _exit(lambda: run_replay(file))
+
+
+@analyze_app.command("montecarlo")
+def analyze_montecarlo(
+    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
+    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
+    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
+    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    profile: Profile = None,
+    overrides: Overrides = None,
+    draws: Annotated[int, typer.Option("--draws", help="How often to draw.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 1,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Draw the round trips of a backtest again, and say how final equity and drawdown spread."""
+    from app.cli.analyze import monte_carlo  # noqa: PLC0415
+
+    given = {"candles": candles, "mark": mark, "funding": funding}
+    files = {name: None if path is None else Path(path) for name, path in given.items()}
+    _exit(lambda: monte_carlo(profile, overrides or [], files, strategy, draws, seed, as_json=as_json))
 
 
 @settings_app.command("show")

@@ -9,19 +9,21 @@ from app.ports.exit_codes import ExitCode
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TEMPLATE = '''"""{title}: say here in one sentence what it bets on."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from app.domain.market import Bar
 from app.domain.target import Target
 from app.indicators import Ema
 from app.ports.strategy_view import StrategyView
-from app.strategies import BarParams, Strategy
+from app.strategies import BarParams, Search, Strategy
 
 
 class {cls}Params(BarParams):
-    """Set these under [strategies.{name}.params]; interval_s comes with BarParams."""
+    """Set these under [strategies.{name}.params]; optimize looks where Search says."""
 
-    period: int = Field(20, ge=2)
+    period: Annotated[int, Search(5, 120)] = Field(20, ge=2)
 
 
 class {cls}(Strategy):

@@ -58,7 +58,11 @@ class LoadedSettings:
     def with_strategy(self, strategy_id: str) -> "LoadedSettings":
         """Return the same settings with one of the strategies alone."""
         kept = {strategy_id: self.settings.strategies[strategy_id]}
-        return LoadedSettings(self.settings.model_copy(update={"strategies": kept}), self._layers, self.files)
+        return self.with_settings(self.settings.model_copy(update={"strategies": kept}))
+
+    def with_settings(self, settings: Settings) -> "LoadedSettings":
+        """Return other settings that were made of these."""
+        return LoadedSettings(settings, self._layers, self.files)
 
 
 def _origin(key: str, layers: Sequence[tuple[str, Layer]]) -> str:

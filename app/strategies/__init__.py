@@ -1,4 +1,5 @@
 from app.strategies.catalogue import BUILT_IN, StrategyRefused, create, strategy_class
+from app.strategies.search import Search
 from app.strategies.sizing import Sizing, sizing_from
 from app.strategies.strategy import BarParams, Feed, Strategy, StrategyParams, Subscription
 
@@ -6,6 +7,7 @@ __all__ = [
     "BUILT_IN",
     "BarParams",
     "Feed",
+    "Search",
     "Sizing",
     "Strategy",
     "StrategyParams",

@@ -1,6 +1,7 @@
 """Breakout: enter when a close leaves the Donchian channel, give up at a stop some true ranges away."""
 
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -8,15 +9,16 @@ from app.domain.market import Bar
 from app.domain.target import Target
 from app.indicators import Atr, Donchian
 from app.ports.strategy_view import StrategyView
+from app.strategies.search import Search
 from app.strategies.strategy import BarParams, Strategy
 
 
 class BreakoutParams(BarParams):
     """Periods in bars, the stop in true ranges."""
 
-    channel: int = Field(20, ge=2)
-    atr: int = Field(14, ge=2)
-    stop_ranges: float = Field(2.5, gt=0)
+    channel: Annotated[int, Search(5, 120)] = Field(20, ge=2)
+    atr: Annotated[int, Search(5, 60)] = Field(14, ge=2)
+    stop_ranges: Annotated[float, Search(1, 8, step=0.25)] = Field(2.5, gt=0)
 
 
 class Breakout(Strategy):

@@ -1,21 +1,23 @@
 """Funding carry: hold the side that is paid funding, while the rate is worth it."""
 
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import Field
 
 from app.domain.market import FundingRate
 from app.domain.target import Target
 from app.ports.strategy_view import StrategyView
+from app.strategies.search import Search
 from app.strategies.strategy import Feed, Strategy, StrategyParams, Subscription
 
 
 class FundingCarryParams(StrategyParams):
     """Rates for one funding interval, the stop as a part of the price."""
 
-    enter_rate: Decimal = Field(Decimal("0.0001"), gt=0)
-    leave_rate: Decimal = Field(Decimal("0.00002"), ge=0)
-    stop_ratio: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
+    enter_rate: Annotated[Decimal, Search(0.00002, 0.001, log=True)] = Field(Decimal("0.0001"), gt=0)
+    leave_rate: Annotated[Decimal, Search(0, 0.00002, step=0.000001)] = Field(Decimal("0.00002"), ge=0)
+    stop_ratio: Annotated[Decimal, Search(0.01, 0.2, step=0.01)] = Field(Decimal("0.05"), gt=0, lt=1)
 
 
 class FundingCarry(Strategy):

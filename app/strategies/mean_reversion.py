@@ -1,6 +1,7 @@
 """Mean reversion: buy below the lower Bollinger band, sell above the upper one, leave at the middle."""
 
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -8,17 +9,18 @@ from app.domain.market import Bar
 from app.domain.target import Target
 from app.indicators import Bollinger, Rsi
 from app.ports.strategy_view import StrategyView
+from app.strategies.search import Search
 from app.strategies.strategy import BarParams, Strategy
 
 
 class MeanReversionParams(BarParams):
     """Periods in bars, the width in standard deviations, the stop as a part of the price."""
 
-    period: int = Field(20, ge=2)
-    width: float = Field(2.0, gt=0)
-    rsi: int = Field(14, ge=2)
-    oversold: float = Field(30.0, gt=0, lt=50)
-    stop_ratio: Decimal = Field(Decimal("0.02"), gt=0, lt=1)
+    period: Annotated[int, Search(5, 120)] = Field(20, ge=2)
+    width: Annotated[float, Search(1, 4, step=0.1)] = Field(2.0, gt=0)
+    rsi: Annotated[int, Search(5, 40)] = Field(14, ge=2)
+    oversold: Annotated[float, Search(10, 45, step=1)] = Field(30.0, gt=0, lt=50)
+    stop_ratio: Annotated[Decimal, Search(0.005, 0.1, step=0.005)] = Field(Decimal("0.02"), gt=0, lt=1)
 
 
 class MeanReversion(Strategy):

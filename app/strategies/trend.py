@@ -1,19 +1,22 @@
 """Trend following: long while the fast average is above the slow one, else short."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from app.domain.market import Bar
 from app.domain.target import Target
 from app.indicators.ema import Ema
 from app.ports.strategy_view import StrategyView
+from app.strategies.search import Search
 from app.strategies.strategy import BarParams, Strategy
 
 
 class TrendParams(BarParams):
     """Periods in bars."""
 
-    fast: int = Field(10, ge=1)
-    slow: int = Field(20, ge=2)
+    fast: Annotated[int, Search(2, 40)] = Field(10, ge=1)
+    slow: Annotated[int, Search(41, 240)] = Field(20, ge=2)
 
 
 class Trend(Strategy):

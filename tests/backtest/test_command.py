@@ -88,3 +88,9 @@ def test_what_is_missing_is_one_sentence(candles, tmp_path, words, code, sentenc
     assert told.returncode == code
     assert sentence in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_run_in_which_nothing_is_traded_has_figures(candles, tmp_path):
+    told = app("backtest", "--candles", str(candles), "--strategy", "funding_carry", "--json", folder=tmp_path)
+    assert told.returncode == 0
+    assert json.loads(told.stdout)["statistics"]["round_trips"] == 0

@@ -19,7 +19,7 @@ from app.domain.records import OrderRecord, StateSaved
 from app.domain.times import parse_iso
 from app.exchanges.matching import MatchingEngine, VenueState
 from app.exchanges.simulated.generator import Generator
-from app.exchanges.simulated.recorded import DataReport, RecordedMarket
+from app.exchanges.simulated.recorded import DataReport, RecordedMarket, open_recorded
 from app.exchanges.simulated.source import MarketSource
 from app.exchanges.simulated.translate import instrument_from, rules_from
 from app.ports.connection import Capabilities
@@ -229,15 +229,7 @@ class SimulatedExchange:
         if settings.candles is None and settings.trades is None:
             listed = [(self._instruments[i.symbol], i.price_start, i.volatility_ratio) for i in settings.instruments]
             return Generator(listed, settings.seed, parse_iso(settings.start), settings.step_s)
-        recorded = RecordedMarket(
-            self._instruments[settings.data_symbol or settings.instruments[0].symbol],
-            settings.candles,
-            settings.trades,
-            settings.mark,
-            settings.funding,
-            None if settings.time_from is None else parse_iso(settings.time_from),
-            None if settings.time_to is None else parse_iso(settings.time_to),
-        )
+        recorded = open_recorded(settings)
         self.report = recorded.report
         return recorded
 

@@ -18,9 +18,12 @@ from app.domain.instrument import Instrument
 from app.domain.market import SECOND_NS, Bar, FundingRate, MarketEvent, MarkPrice, Trade
 from app.domain.money import ZERO
 from app.domain.order import Side
+from app.domain.times import parse_iso
 from app.exchanges.matching import PriceRange
 from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, read_columns
 from app.exchanges.simulated.errors import BadDataFile
+from app.exchanges.simulated.translate import instrument_from
+from app.settings.models import SimulatedSettings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,6 +91,18 @@ class RecordedMarket:
     # -- MarketSource --------------------------------------------------------------------------------------------
 
     @property
+    def interval_s(self) -> int:
+        """Length of the bars; 0 for trades."""
+        return self._interval_s
+
+    @property
+    def extent(self) -> tuple[int, int, int]:
+        """When the first row that is used opens, when the last one is over, and how many there are."""
+        times = self._frame["time"]
+        lasts_ns = max(1, self._interval_s) * SECOND_NS
+        return int(times[self._first]), int(times[self._end - 1]) + lasts_ns, self._end - self._first
+
+    @property
     def start_ns(self) -> int:
         """Time of the first row that is used."""
         return int(self._frame["time"][self._first])
@@ -122,11 +137,6 @@ class RecordedMarket:
         return tuple(longer for bar in bars if (longer := aggregator.on_bar(bar)) is not None)[-count:]
 
     # -- as a table ----------------------------------------------------------------------------------------------
-
-    @property
-    def interval_s(self) -> int:
-        """Length of the bars; 0 for trades."""
-        return self._interval_s
 
     @property
     def settlements(self) -> Sequence[tuple[int, Decimal]]:
@@ -287,3 +297,21 @@ class RecordedMarket:
         if self._has_marks:
             closes = (used["time"] + self._interval_s * SECOND_NS).to_list()
             report.without_mark = sum(1 for time_ns in closes if time_ns not in self._marks)
+
+
+def open_recorded(settings: SimulatedSettings) -> RecordedMarket:
+    """Return the market of the files that the settings name.
+
+    Raises:
+        BadDataFile: A file cannot be used.
+    """
+    symbol = settings.data_symbol or settings.instruments[0].symbol
+    return RecordedMarket(
+        instrument_from(next(item for item in settings.instruments if item.symbol == symbol)),
+        settings.candles,
+        settings.trades,
+        settings.mark,
+        settings.funding,
+        None if settings.time_from is None else parse_iso(settings.time_from),
+        None if settings.time_to is None else parse_iso(settings.time_to),
+    )

@@ -1,0 +1,68 @@
+"""A page with a table and pictures that works offline: the script that draws them is in it."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+
+class ReportNeedsPlotly(Exception):
+    """The optional dependency that draws is missing."""
+
+    def __init__(self) -> None:
+        super().__init__("a report needs plotly: pip install '.[research]'")
+
+
+def plotting() -> Any:  # noqa: ANN401 - plotly has no types
+    """Return plotly's graph objects.
+
+    Raises:
+        ReportNeedsPlotly: plotly is not installed.
+    """
+    try:
+        from plotly import graph_objects  # noqa: PLC0415 - an optional dependency, and a slow one
+    except ImportError:
+        raise ReportNeedsPlotly from None
+    return graph_objects
+
+
+def figure(plot: Any, title: str, *traces: Any, height: int = 380) -> Any:  # noqa: ANN401 - as above
+    """Return a chart in the style of all of them."""
+    drawn = plot.Figure(traces)
+    drawn.update_layout(
+        title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 40}
+    )
+    return drawn
+
+
+def write_page(path: Path, title: str, table: Mapping[str, str], charts: Sequence[Any]) -> None:
+    """Write the page; replaced when it is there.
+
+    Args:
+        path: Of the HTML file.
+        title: Of the page.
+        table: Names and values, as they are to be shown.
+        charts: Figures of plotly.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    from plotly import offline  # noqa: PLC0415 - as above; whoever has charts has it
+
+    script = f"<script>{offline.get_plotlyjs()}</script>"
+    parts = [chart.to_html(full_html=False, include_plotlyjs=False) for chart in charts]
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in table.items())
+    path.write_text(PAGE.format(title=escape(title), script=script, rows=rows, charts="\n".join(parts)), "utf-8")
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>{script}
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; color: #1c2024; }}
+table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 500; padding: 2px 24px 2px 0; }}
+td {{ text-align: right; font-variant-numeric: tabular-nums; padding: 2px 48px 2px 0; }}
+</style></head>
+<body><h1>{title}</h1><table>{rows}</table>
+{charts}
+</body></html>
+"""

@@ -1,0 +1,61 @@
+"""Says how far the result of a backtest can be believed."""
+
+import json
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from app.backtest import Backtest, origin_of
+from app.cli.backtest import backtest_settings, words_for
+from app.cli.failures import UsageRefused
+from app.cli.loop import run_loop
+from app.container import check_before_start
+from app.ports.exit_codes import ExitCode
+from app.research.monte_carlo import QUANTILES, Spread, spread_of
+from app.telemetry import configure_logs
+
+
+def monte_carlo(
+    profile: str | None,
+    overrides: list[str],
+    files: dict[str, Path | None],
+    strategy: str | None,
+    draws: int,
+    seed: int,
+    *,
+    as_json: bool,
+) -> int:
+    """Run a backtest, draw its round trips again; return the exit code."""
+    if draws < 1:
+        raise UsageRefused("--draws must be at least 1")
+    loaded = backtest_settings(profile, [*words_for(files, (None, None)), *overrides], strategy)
+    check_before_start(loaded.settings)
+    configure_logs(loaded.settings.telemetry.log_level, as_json=loaded.settings.telemetry.log_json)
+    origin = origin_of(loaded.settings)
+    run, _ = run_loop(Backtest(loaded).run())
+    if run.result.exit_code is not ExitCode.CLEAN:
+        Console(stderr=True).print(f"error: {run.result.reason}", highlight=False, soft_wrap=True)
+        return run.result.exit_code
+    results = [float(trip.pnl) for trip in run.figures.trips.closed] if run.figures.times_ns else []
+    if not results:
+        raise UsageRefused("there is nothing to draw from: not a single round trip was closed")
+    spread = spread_of(results, run.figures.equity[0], draws, seed)
+    if as_json:
+        document = {"round_trips": len(results), "draws": draws, "seed": seed, "quantiles": QUANTILES}
+        print(json.dumps(document | msgspec.to_builtins(spread) | {"reproduce": origin}))
+    else:
+        _print(spread, len(results), draws)
+    return ExitCode.CLEAN
+
+
+def _print(spread: Spread, round_trips: int, draws: int) -> None:
+    table = Table(title=f"{round_trips} round trips, drawn {draws} times")
+    for name in ("", *(f"{100 * quantile:.0f} %" for quantile in QUANTILES)):
+        table.add_column(name, justify="right")
+    table.add_row("final equity", *(f"{value:,.2f}" for value in spread.equity))
+    table.add_row("max drawdown", *(f"{100 * value:.2f} %" for value in spread.drawdown))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"{100 * spread.losing:.1f} % of the draws end with a loss")

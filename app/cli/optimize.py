@@ -1,0 +1,324 @@
+"""Searches the parameters of a strategy on recorded data, and says how far to believe what it found."""
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast, get_args
+
+import msgspec
+from loguru import logger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.backtest import origin_of
+from app.cli.backtest import backtest_settings, words_for
+from app.cli.durations import parse_duration
+from app.cli.failures import UsageRefused
+from app.container import check_before_start
+from app.domain.times import iso
+from app.exchanges.simulated import open_recorded
+from app.ports.exit_codes import ExitCode
+from app.research import (
+    CONFIDENCE,
+    EventPath,
+    Found,
+    Goal,
+    Results,
+    SamplerName,
+    Space,
+    Step,
+    Window,
+    compounded,
+    deflated_sharpe,
+    search,
+    walk_forward,
+    windows_of,
+    workers,
+    write_search_report,
+)
+from app.research.search import OBJECTIVES, Tried
+from app.settings import LoadedSettings
+from app.strategies import Feed, create, strategy_class
+
+SHOWN = 5
+"""Best sets of parameters in the table."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """The words of the command line."""
+
+    profile: str | None
+    overrides: list[str]
+    files: dict[str, Path | None]
+    strategy: str | None
+    period: tuple[str | None, str | None]
+    trials: int
+    sampler: str
+    objective: str
+    seed: int
+    prune: bool
+    walk: str | None
+    workers: int | None
+    study: Path | None
+    report: Path | None
+    as_json: bool
+
+
+class _Search(msgspec.Struct, frozen=True):
+    """What came of it."""
+
+    founds: tuple[Found, ...]
+    steps: tuple[Step, ...]
+    resumed: int
+    seconds: float
+
+
+def optimize(wish: Wish) -> int:
+    """Search; return the exit code."""
+    _check(wish)
+    loaded = backtest_settings(wish.profile, [*words_for(wish.files, wish.period), *wish.overrides], wish.strategy)
+    strategy_id = _only_strategy(loaded)
+    check_before_start(loaded.settings)
+    logger.remove()
+    given = loaded.settings.strategies[strategy_id]
+    space = Space(strategy_class(strategy_id, given.strategy), given.params)
+    goal = Goal(
+        objective=wish.objective,
+        sampler=cast("SamplerName", wish.sampler),
+        trials=wish.trials,
+        seed=wish.seed,
+        prune=wish.prune,
+    )
+    market = open_recorded(loaded.settings.exchange.simulated)
+    _check_bars(loaded, strategy_id, market.interval_s)
+    begins_ns, ends_ns, rows = market.extent
+    whole = Window(begins_ns, ends_ns)
+    windows = [] if wish.walk is None else windows_of(whole, *_stretches(wish.walk))
+    # How many trials are wanted, and which sampler asks for them, changes no result: a study may grow.
+    origin = origin_of(loaded.settings)
+    try:
+        done = _run(wish, EventPath(loaded, strategy_id), space, goal, whole, windows, origin)
+    except KeyboardInterrupt:
+        kept = "nothing is kept: --study FILE keeps results" if wish.study is None else "the same command goes on"
+        Console(stderr=True).print(f"interrupted: {kept}", highlight=False)
+        return ExitCode.UNCLEAN_STOP
+    best = done.founds[-1].ranked
+    document = _document(wish, done, origin, rows)
+    document["backtest"] = None if not best else _backtest_words(wish, strategy_id, best[0])
+    if wish.as_json:
+        print(json.dumps(document))
+    else:
+        _print(document)
+    if wish.report is not None:
+        rows_of_page = dict(_page_rows(document, strategy_id))
+        title = f"Optimisation: {given.strategy}"
+        write_search_report(wish.report, title, rows_of_page, done.founds[-1].tried, done.steps, wish.objective)
+    return ExitCode.CLEAN
+
+
+def _check(wish: Wish) -> None:
+    if wish.trials < 1 or (wish.workers is not None and wish.workers < 1):
+        raise UsageRefused("--trials and --workers must be at least 1")
+    if wish.sampler not in get_args(SamplerName):
+        raise UsageRefused(f"there is no sampler {wish.sampler!r}: use {', '.join(get_args(SamplerName))}")
+    if wish.objective not in OBJECTIVES:
+        raise UsageRefused(f"there is no objective {wish.objective!r}: use {', '.join(OBJECTIVES)}")
+
+
+def _check_bars(loaded: LoadedSettings, strategy_id: str, interval_s: int) -> None:
+    """Refuse bars that cannot be built: no set of parameters would trade."""
+    for strategy in create(strategy_id, loaded.settings.strategies[strategy_id]):
+        for asked in strategy.subscriptions():
+            if asked.feed is Feed.BARS and interval_s and asked.interval_s % interval_s:
+                raise UsageRefused(
+                    f"bars of {asked.interval_s} s cannot be built from bars of {interval_s} s: "
+                    f"--set strategies.{strategy_id}.params.interval_s={interval_s}"
+                )
+
+
+def _stretches(text: str) -> tuple[float, float]:
+    train, colon, test = text.partition(":")
+    if not colon:
+        raise UsageRefused(f"{text!r} is no walk-forward: write TRAIN:TEST, as in 30d:10d")
+    return parse_duration(train), parse_duration(test)
+
+
+def _only_strategy(loaded: LoadedSettings) -> str:
+    names = list(loaded.settings.strategies)
+    if len(names) > 1:
+        raise UsageRefused(f"one strategy is searched at a time: name one of {', '.join(names)} with --strategy")
+    return names[0]
+
+
+def _run(
+    wish: Wish,
+    engine_for: EventPath,
+    space: Space,
+    goal: Goal,
+    whole: Window,
+    windows: list[tuple[Window, Window]],
+    origin: dict[str, Any],
+) -> _Search:
+    began = perf_counter()
+    console = Console(stderr=True)
+    columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        workers(engine_for, wish.workers) as evaluate,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        advance = partial(progress.advance, progress.add_task("trials", total=goal.trials * (len(windows) or 1)))
+        results = Results(evaluate, wish.study, origin)
+        try:
+            if windows:
+                steps = walk_forward(space, goal, windows, results, advance)
+                founds = tuple(step.found for step in steps)
+            else:
+                steps, founds = [], (search(space, goal, whole, results, advance),)
+        finally:
+            results.close()
+    return _Search(founds, tuple(steps), results.resumed, perf_counter() - began)
+
+
+def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> dict[str, Any]:
+    tried = [one for found in done.founds for one in found.tried]
+    last = done.founds[-1]
+    luck = deflated_sharpe(last.figures)
+    return {
+        "trials": len(tried),
+        "bars": rows,
+        "scored": sum(one.score is not None for one in tried),
+        "given_up": sum(one.outcome is None for one in tried),
+        "engines": dict(Counter(one.engine for found in done.founds for one in found.figures)),
+        "known_before": done.resumed,
+        "seconds": round(done.seconds, 3),
+        "objective": wish.objective,
+        "window": [iso(last.window.from_ns), iso(last.window.to_ns)],
+        "best": [_row(one) for one in last.ranked[:SHOWN]],
+        "deflated_sharpe_probability": luck,
+        "likely_luck": None if luck is None else luck < CONFIDENCE,
+        "walk_forward": [_step(step) for step in done.steps],
+        "out_of_sample_return": compounded(list(done.steps)) if done.steps else None,
+        "reproduce": origin
+        | {
+            "search": {
+                name: getattr(wish, name) for name in ("sampler", "objective", "trials", "seed", "prune", "walk")
+            }
+        },
+    }
+
+
+def _row(tried: Tried) -> dict[str, Any]:
+    figures: dict[str, Any] = msgspec.to_builtins(tried.outcome)
+    return {"score": tried.score, "params": tried.params} | figures
+
+
+def _step(step: Step) -> dict[str, Any]:
+    ranked = step.found.ranked
+    return {
+        "from": iso(step.test.from_ns),
+        "to": iso(step.test.to_ns),
+        "params": ranked[0].params if ranked else None,
+        "score": ranked[0].score if ranked else None,
+        "return": step.found.figures[0].statistics.total_return if ranked else None,
+        "out_of_sample": msgspec.to_builtins(step.out_of_sample),
+    }
+
+
+def _backtest_words(wish: Wish, strategy_id: str, best: Tried) -> str:
+    words = ["python", "-m", "app", "backtest"]
+    for name, value in (*wish.files.items(), ("strategy", wish.strategy), ("profile", wish.profile)):
+        words += [] if value is None else [f"--{name}", str(value)]
+    for name, moment in zip(("--from", "--to"), wish.period, strict=True):
+        words += [] if moment is None else [name, moment]
+    settings = [*wish.overrides, *(f"strategies.{strategy_id}.params.{key}={v}" for key, v in best.params.items())]
+    for setting in settings:
+        words += ["--set", setting]
+    return shlex.join(words)
+
+
+# -- for people --------------------------------------------------------------------------------------------------
+
+
+def _print(document: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    best = document["best"]
+    if best:
+        console.print(_best_table(document))
+    if document["walk_forward"]:
+        console.print(_walk_table(document))
+    engines = ", ".join(f"{count} on the {name} path" for name, count in document["engines"].items())
+    console.print(
+        f"{document['trials']} trials in {document['seconds']:.1f} s: {engines or 'none had a score'}; "
+        f"{document['given_up']} given up, {document['known_before']} known before"
+    )
+    console.print(_verdict(document))
+    if document["backtest"]:
+        console.print(f"see the best: {document['backtest']}", soft_wrap=True)
+
+
+def _best_table(document: dict[str, Any]) -> Table:
+    table = Table(title=f"best by {document['objective']}, {document['window'][0]} to {document['window'][1]}")
+    for name in ("parameters", document["objective"], "return", "max drawdown", "round trips"):
+        table.add_column(name, justify="right")
+    for row in document["best"]:
+        figures = row["statistics"]
+        table.add_row(
+            _words(row["params"]),
+            f"{row['score']:.3f}",
+            _percent(figures["total_return"]),
+            _percent(figures["max_drawdown"]),
+            str(figures["round_trips"]),
+        )
+    return table
+
+
+def _walk_table(document: dict[str, Any]) -> Table:
+    table = Table(title=f"walk-forward: {_percent(document['out_of_sample_return'])} out of sample")
+    for name in ("traded from", "parameters", "return searched on", "out of sample"):
+        table.add_column(name, justify="right")
+    for row in document["walk_forward"]:
+        after = row["out_of_sample"]
+        held = "not traded" if after is None else _percent(after["statistics"]["total_return"])
+        table.add_row(
+            row["from"],
+            _words(row["params"] or {}),
+            "no score" if row["return"] is None else _percent(row["return"]),
+            held,
+        )
+    return table
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    chance = document["deflated_sharpe_probability"]
+    if chance is None:
+        return "whether the best is luck cannot be told: too few trials or days with a result"
+    told = f"{100 * chance:.1f} % probability that the best is more than the luck of having tried this many"
+    return f"WARNING: the best is likely luck: {told}" if document["likely_luck"] else told
+
+
+def _page_rows(document: dict[str, Any], strategy_id: str) -> Iterator[tuple[str, str]]:
+    for rank, row in enumerate(document["best"], 1):
+        yield (
+            f"{rank}. {strategy_id}: {_words(row['params'])}",
+            f"{document['objective']} {row['score']:.3f}, {row['engine']} path",
+        )
+    yield "luck", _verdict(document)
+    if document["walk_forward"]:
+        yield "walk-forward, out of sample", _percent(document["out_of_sample_return"])
+    yield "trials", f"{document['trials']}, of which {document['given_up']} were given up"
+    yield "engines", ", ".join(f"{name}: {count}" for name, count in document["engines"].items())
+    for name, value in document["reproduce"].items():
+        yield name, "; ".join(f"{key} {text}" for key, text in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _words(params: dict[str, float]) -> str:
+    return " ".join(f"{name}={value:.6g}" for name, value in params.items())
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * ratio:.2f} %"

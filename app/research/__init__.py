@@ -1,0 +1,31 @@
+from app.research.errors import ResearchRefused
+from app.research.event_path import EventPath
+from app.research.luck import CONFIDENCE, deflated_sharpe
+from app.research.report import write_search_report
+from app.research.results import Results
+from app.research.sampling import SamplerName
+from app.research.search import Found, Goal, search
+from app.research.space import Space
+from app.research.trial import Window
+from app.research.walk_forward import Step, compounded, walk_forward, windows_of
+from app.research.workers import workers
+
+__all__ = [
+    "CONFIDENCE",
+    "EventPath",
+    "Found",
+    "Goal",
+    "ResearchRefused",
+    "Results",
+    "SamplerName",
+    "Space",
+    "Step",
+    "Window",
+    "compounded",
+    "deflated_sharpe",
+    "search",
+    "walk_forward",
+    "windows_of",
+    "workers",
+    "write_search_report",
+]

@@ -1,0 +1,58 @@
+"""The engine that is the bot itself: every coordinator, check and guard, on the part of the data that is asked for."""
+
+import asyncio
+
+import msgspec
+from loguru import logger
+
+from app.backtest import Backtest, daily_returns
+from app.domain.times import iso
+from app.ports.exit_codes import ExitCode
+from app.research.errors import TrialFailed
+from app.research.trial import Engine, Figures, Outcome, Params, Refused, Window, moments_of
+from app.settings import LoadedSettings
+from app.strategies import StrategyRefused, create
+
+
+class EventPath(msgspec.Struct, frozen=True):
+    """Makes engines for a strategy of the settings. Implements ``EngineFactory``."""
+
+    loaded: LoadedSettings
+    strategy_id: str
+
+    def __call__(self, window: Window) -> Engine:
+        """Return an engine for a part of the data."""
+        return lambda params: self._run(params, window)
+
+    def _run(self, params: Params, window: Window) -> Outcome:
+        loaded = trial_settings(self.loaded, self.strategy_id, params, window)
+        try:
+            create(self.strategy_id, loaded.settings.strategies[self.strategy_id])
+        except StrategyRefused as refused:
+            return Refused(str(refused))
+        # A guard that binds is in the figures; a line for each trial would bury everything else.
+        logger.remove()
+        run = asyncio.run(Backtest(loaded).run())
+        statistics = run.figures.statistics()
+        if run.result.exit_code is not ExitCode.CLEAN or statistics is None:
+            why = run.result.errors[0] if run.result.errors else run.result.reason
+            raise TrialFailed(f"a trial with {params} did not run through: {why}")
+        return Figures("event", statistics, moments_of(daily_returns(run.figures.times_ns, run.figures.equity)))
+
+
+def trial_settings(loaded: LoadedSettings, strategy_id: str, params: Params, window: Window) -> LoadedSettings:
+    """Return the settings of one trial: the strategy's parameters, and the part of the data."""
+    settings = loaded.settings
+    of_strategy = settings.strategies[strategy_id]
+    strategy = of_strategy.model_copy(update={"params": {**of_strategy.params, **params}})
+    simulated = settings.exchange.simulated.model_copy(
+        update={"time_from": iso(window.from_ns), "time_to": iso(window.to_ns)}
+    )
+    return loaded.with_settings(
+        settings.model_copy(
+            update={
+                "strategies": {strategy_id: strategy},
+                "exchange": settings.exchange.model_copy(update={"simulated": simulated}),
+            }
+        )
+    )

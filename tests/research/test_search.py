@@ -1,0 +1,182 @@
+"""A search on engines whose best is known."""
+
+import json
+from typing import Annotated
+
+import pytest
+
+from app.backtest import Statistics
+from app.research import Goal, ResearchRefused, Results, Space, Window, compounded, search, walk_forward, windows_of
+from app.research.trial import Figures, InProcess, Moments, Refused, Trial
+from app.settings.models import StrategySettings
+from app.strategies import BUILT_IN, BarParams, Search, Strategy, StrategyParams, create, strategy_class
+
+DAY_NS = 86_400 * 10**9
+WHOLE = Window(0, 40 * DAY_NS)
+ORIGIN = {"code": "c", "data": {"file": "d"}}
+
+
+class Hill(Strategy):
+    """Its best is at 7."""
+
+    class Params(BarParams):
+        period: Annotated[int, Search(1, 20)] = 5
+        width: Annotated[float, Search(0.1, 2, step=0.1)] = 1.0
+        untouched: int = 3
+
+
+class Counted:
+    """An engine for each window; counts its trials, and may be interrupted."""
+
+    def __init__(self, interrupt_after=None):
+        self.ran = []
+        self.interrupt_after = interrupt_after
+
+    def __call__(self, window):
+        def run(params):
+            if len(self.ran) == self.interrupt_after:
+                raise KeyboardInterrupt
+            self.ran.append((params["period"], window))
+            if params["period"] == 13:
+                return Refused("unlucky")
+            score = -abs(params["period"] - 7) - params["width"] / 100
+            return figures(score)
+
+        return run
+
+
+def figures(score):
+    statistics = Statistics(
+        total_return=score / 1000, cagr=None, sharpe=score, sortino=None, calmar=None, max_drawdown=0.0,
+        max_drawdown_s=0.0, round_trips=1, win_rate=None, profit_factor=None, expectancy=None, longest_losing_run=0,
+        turnover=0.0, exposure=0.0, buy_and_hold=None,
+    )  # fmt: skip
+    return Figures("counted", statistics, Moments(30, score / 20, 1.0, 0.0, 3.0))
+
+
+def goal(sampler="random", trials=60, *, prune=False, objective="sharpe"):
+    return Goal(objective=objective, sampler=sampler, trials=trials, seed=1, prune=prune)
+
+
+def found_by(engine, wanted, path=None):
+    results = Results(InProcess(engine), path, ORIGIN)
+    try:
+        return search(Space(Hill), wanted, WHOLE, results, lambda: None)
+    finally:
+        results.close()
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])
+def test_every_sampler_finds_the_top_and_asks_the_same_again(sampler):
+    first, second = found_by(Counted(), goal(sampler)), found_by(Counted(), goal(sampler))
+    assert first.ranked[0].params["period"] == 7
+    assert first == second
+
+
+@pytest.mark.parametrize("after", [0, 1, 17, 40])
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_an_interrupted_study_ends_as_one_that_was_not_and_does_nothing_twice(tmp_path, sampler, after):
+    whole = Counted()
+    undisturbed = found_by(whole, goal(sampler))
+    path, first = tmp_path / "study", Counted(interrupt_after=after)
+    with pytest.raises(KeyboardInterrupt):
+        found_by(first, goal(sampler), path)
+    second = Counted()
+    assert found_by(second, goal(sampler), path) == undisturbed
+    assert first.ran + second.ran == whole.ran
+
+
+def test_a_line_that_a_crash_cut_short_is_run_again(tmp_path):
+    path = tmp_path / "study"
+    undisturbed = found_by(Counted(), goal(), path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    again = Counted()
+    assert found_by(again, goal(), path) == undisturbed
+    assert len(again.ran) == 1
+    assert path.read_bytes() == content
+
+
+def test_results_of_something_else_are_refused_by_name(tmp_path):
+    path = tmp_path / "study"
+    Results(InProcess(Counted()), path, ORIGIN).close()
+    with pytest.raises(ResearchRefused, match="was begun with another code"):
+        Results(InProcess(Counted()), path, ORIGIN | {"code": "other"})
+
+
+def test_a_file_that_is_no_study_is_refused_and_left_as_it_is(tmp_path):
+    path = tmp_path / "study"
+    path.write_text("time,open\n1,2\n")
+    with pytest.raises(ResearchRefused, match="line 1: is no line of a study"):
+        Results(InProcess(Counted()), path, ORIGIN)
+    assert path.read_text() == "time,open\n1,2\n"
+
+
+def test_what_does_badly_at_first_is_given_up():
+    """Pruned trials run on the first quarter alone, and the top is still found."""
+    engine = Counted()
+    found = found_by(engine, goal(prune=True))
+    in_full = [period for period, window in engine.ran if window == WHOLE]
+    assert 0 < len(in_full) < 60 * 0.6
+    assert found.ranked[0].params["period"] == 7
+    assert {one.outcome for one in found.tried if one.params["period"] == 19} == {None}
+
+
+def test_refused_parameters_have_no_score():
+    assert 13 not in {one.params["period"] for one in found_by(Counted(), goal()).ranked}
+
+
+def test_walk_forward_trades_each_stretch_with_what_the_one_before_it_said():
+    windows = windows_of(WHOLE, 20 * 86_400, 10 * 86_400)
+    assert [(t.from_ns // DAY_NS, t.to_ns // DAY_NS, a.to_ns // DAY_NS) for t, a in windows] == [
+        (0, 20, 30), (10, 30, 40),
+    ]  # fmt: skip
+    engine = Counted()
+    results = Results(InProcess(engine), None, ORIGIN)
+    steps = walk_forward(Space(Hill), goal(), windows, results, lambda: None)
+    assert [window for period, window in engine.ran if window in [after for _, after in windows]] == [
+        after for _, after in windows
+    ]
+    worth = 1 + steps[0].out_of_sample.statistics.total_return
+    assert compounded(steps) == pytest.approx(worth**2 - 1)
+
+
+def test_stretches_that_do_not_fit_are_refused():
+    with pytest.raises(ResearchRefused, match=r"the data is 40\.0 days long"):
+        windows_of(WHOLE, 35 * 86_400, 10 * 86_400)
+
+
+def test_what_the_user_has_set_is_not_searched():
+    assert set(Space(Hill).ranges) == {"period", "width"}
+    assert set(Space(Hill, fixed={"width": 1}).ranges) == {"period"}
+    with pytest.raises(ResearchRefused, match="no parameter to search"):
+        Space(Hill, fixed={"width": 1, "period": 2})
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_strategy_takes_what_a_search_asks(name):
+    """The corners of what it declares, and a hundred sets between."""
+    from app.research.sampling import Sampling
+
+    space = Space(strategy_class(name, name))
+    corners = [{key: getattr(given, end) for key, given in space.ranges.items()} for end in ("low", "high")]
+    asked = [params for _, params in Sampling(space, "qmc", 1).ask(100)]
+    for params in [*corners, *asked]:
+        settings = StrategySettings(strategy=name, symbols=("BTC/USDT:USDT",), params=params)
+        assert len(create(name, settings)) == 1
+
+
+def test_a_trial_is_known_by_what_it_is(tmp_path):
+    """After a trip through the file, too."""
+    trial = Trial({"b": 0.015, "a": 3}, WHOLE)
+    again = Trial(dict(json.loads('{"a": 3, "b": 0.015}')), WHOLE)
+    assert trial.key == again.key
+
+
+def test_a_parameter_without_a_range_is_not_searched():
+    class Plain(Strategy):
+        class Params(StrategyParams):
+            period: int = 3
+
+    with pytest.raises(ResearchRefused, match="Plain has no parameter to search"):
+        Space(Plain)
