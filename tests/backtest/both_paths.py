@@ -12,7 +12,7 @@ from loguru import logger
 from pydantic import Field
 
 from app.backtest import BacktestFigures
-from app.backtest.compiled import CompiledBacktest, HandedOn, Signals
+from app.backtest.compiled import CompiledBacktest, CompiledMarket, HandedOn, Signals
 from app.backtest.compiled.records import CLOSE, LEAVE, LIMIT, SIDE, STOP, TAKE_PROFIT
 from app.container import Container
 from app.domain.events import Liquidity
@@ -80,7 +80,7 @@ class Scripted(Strategy):
             stop=bar.close + stop * tick if stop else None, take_profit=bar.close + profit * tick if profit else None,
         )  # fmt: skip
 
-    def compiled_signals(self, market):
+    def compiled_signals(self, market: CompiledMarket) -> Signals:
         rows = np.zeros((len(market.bars), 5), np.int64)
         wanted = script(self.params, len(rows))
         closes = market.bars[:, CLOSE]
