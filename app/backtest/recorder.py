@@ -9,6 +9,7 @@ from app.domain.events import Fill, FundingPaid, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.market import Bar
 from app.domain.money import ZERO
+from app.domain.target import Target
 from app.ports.portfolio import PortfolioView
 from app.telemetry import RunFigures
 
@@ -32,6 +33,8 @@ class BacktestFigures(RunFigures):
         """Closing prices by symbol, one for each of its bars."""
         self.close_times_ns: dict[str, array[int]] = {}
         self.all_fills: list[Fill] = []
+        self.targets: list[Target] = []
+        self.counts[Target] = self.targets.append
 
     @property
     def trips(self) -> RoundTripBuilder:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 from rich.console import Console
@@ -13,7 +14,10 @@ from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
 from app.container import check_before_start
 from app.ports.exit_codes import ExitCode
+from app.research.lookahead import peeks_of
 from app.research.monte_carlo import QUANTILES, Spread, spread_of
+from app.research.warm_up import starts_of
+from app.settings import LoadedSettings
 from app.telemetry import configure_logs
 
 
@@ -48,6 +52,61 @@ def monte_carlo(
     else:
         _print(spread, len(results), draws)
     return ExitCode.CLEAN
+
+
+def lookahead(
+    profile: str | None,
+    overrides: list[str],
+    files: dict[str, Path | None],
+    strategy: str | None,
+    cuts: int,
+    *,
+    as_json: bool,
+) -> int:
+    """Find decisions that differ when the data ends earlier; return the exit code."""
+    if cuts < 1:
+        raise UsageRefused("--cuts must be at least 1")
+    loaded = _on_candles(profile, overrides, files, strategy)
+    with TemporaryDirectory() as folder:
+        peeks = list(peeks_of(loaded, cuts, Path(folder)))
+    if as_json:
+        print(json.dumps({"cuts": cuts, "peeks": [msgspec.to_builtins(peek) for peek in peeks]}))
+    else:
+        console = Console(highlight=False)
+        for peek in peeks:
+            console.print(f"it peeks: {peek.what}", soft_wrap=True)
+        if not peeks:
+            console.print(f"the same decisions at all of {cuts} cuts: no peek was seen")
+    return ExitCode.BUG if peeks else ExitCode.CLEAN
+
+
+def warm_up(
+    profile: str | None,
+    overrides: list[str],
+    files: dict[str, Path | None],
+    strategy: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Find decisions that go on differing when a run begins later; return the exit code."""
+    starts = list(starts_of(_on_candles(profile, overrides, files, strategy)))
+    if as_json:
+        print(json.dumps({"starts": [msgspec.to_builtins(start) for start in starts]}))
+    else:
+        console = Console(highlight=False)
+        for start in starts:
+            console.print(start.words, soft_wrap=True)
+    return ExitCode.CLEAN if all(start.is_settled for start in starts) else ExitCode.BUG
+
+
+def _on_candles(
+    profile: str | None, overrides: list[str], files: dict[str, Path | None], strategy: str | None
+) -> LoadedSettings:
+    loaded = backtest_settings(profile, [*words_for(files, (None, None)), *overrides], strategy)
+    if loaded.settings.exchange.simulated.candles is None:
+        raise UsageRefused("this needs candles: give --candles FILE")
+    check_before_start(loaded.settings)
+    return loaded
 
 
 def _print(spread: Spread, round_trips: int, draws: int) -> None:

@@ -40,6 +40,10 @@ Confirm = Annotated[
     typer.Option("--confirm", metavar="TOKEN", help="What the first call said."),
 ]
 Symbol = Annotated[Optional[str], typer.Option("--symbol", help="This one only.")]  # noqa: UP045 - typer reads it
+Candles = Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")]  # noqa: UP045
+Mark = Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")]  # noqa: UP045
+Funding = Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")]  # noqa: UP045
+StrategyName = Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")]  # noqa: UP045
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -141,10 +145,10 @@ def flatten(
 
 @app.command()
 def backtest(
-    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
-    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
-    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
-    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    candles: Candles = None,
+    mark: Mark = None,
+    funding: Funding = None,
+    strategy: StrategyName = None,
     profile: Profile = None,
     overrides: Overrides = None,
     begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
@@ -158,8 +162,7 @@ def backtest(
 
     from app.cli.backtest import backtest as run_backtest  # noqa: PLC0415
 
-    given = {"candles": candles, "mark": mark, "funding": funding}
-    files = {name: None if path is None else Path(path) for name, path in given.items()}
+    files = _files(candles, mark, funding)
     page = None if report is None else Path(report)
     _exit(
         lambda: run_backtest(
@@ -170,10 +173,10 @@ def backtest(
 
 @app.command()
 def optimize(
-    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
-    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
-    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
-    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    candles: Candles = None,
+    mark: Mark = None,
+    funding: Funding = None,
+    strategy: StrategyName = None,
     profile: Profile = None,
     overrides: Overrides = None,
     begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
@@ -193,11 +196,10 @@ def optimize(
     from app.cli.optimize import Wish  # noqa: PLC0415
     from app.cli.optimize import optimize as run_search  # noqa: PLC0415
 
-    given = {"candles": candles, "mark": mark, "funding": funding}
     wish = Wish(
         profile=profile,
         overrides=overrides or [],
-        files={name: None if path is None else Path(path) for name, path in given.items()},
+        files=_files(candles, mark, funding),
         strategy=strategy,
         period=(begin, end),
         trials=trials,
@@ -241,10 +243,10 @@ def replay(file: Annotated[Path, typer.Argument(help="What telemetry.record_stre
 
 @analyze_app.command("montecarlo")
 def analyze_montecarlo(
-    candles: Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")] = None,  # noqa: UP045
-    mark: Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")] = None,  # noqa: UP045
-    funding: Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")] = None,  # noqa: UP045
-    strategy: Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")] = None,  # noqa: UP045
+    candles: Candles = None,
+    mark: Mark = None,
+    funding: Funding = None,
+    strategy: StrategyName = None,
     profile: Profile = None,
     overrides: Overrides = None,
     draws: Annotated[int, typer.Option("--draws", help="How often to draw.")] = 1000,
@@ -254,9 +256,43 @@ def analyze_montecarlo(
     """Draw the round trips of a backtest again, and say how final equity and drawdown spread."""
     from app.cli.analyze import monte_carlo  # noqa: PLC0415
 
-    given = {"candles": candles, "mark": mark, "funding": funding}
-    files = {name: None if path is None else Path(path) for name, path in given.items()}
+    files = _files(candles, mark, funding)
     _exit(lambda: monte_carlo(profile, overrides or [], files, strategy, draws, seed, as_json=as_json))
+
+
+@analyze_app.command("lookahead")
+def analyze_lookahead(
+    candles: Candles = None,
+    mark: Mark = None,
+    funding: Funding = None,
+    strategy: StrategyName = None,
+    profile: Profile = None,
+    overrides: Overrides = None,
+    cuts: Annotated[int, typer.Option("--cuts", help="At how many places the data is cut off.")] = 5,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Find out whether a strategy decides otherwise when the future is not in its data."""
+    from app.cli.analyze import lookahead  # noqa: PLC0415
+
+    files = _files(candles, mark, funding)
+    _exit(lambda: lookahead(profile, overrides or [], files, strategy, cuts, as_json=as_json))
+
+
+@analyze_app.command("warmup")
+def analyze_warmup(
+    candles: Candles = None,
+    mark: Mark = None,
+    funding: Funding = None,
+    strategy: StrategyName = None,
+    profile: Profile = None,
+    overrides: Overrides = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Find out whether what a strategy decides depends on how much history it was given."""
+    from app.cli.analyze import warm_up  # noqa: PLC0415
+
+    files = _files(candles, mark, funding)
+    _exit(lambda: warm_up(profile, overrides or [], files, strategy, as_json=as_json))
 
 
 @settings_app.command("show")
@@ -289,6 +325,11 @@ def strategy_new(name: Annotated[str, typer.Argument(help="Name in snake_case: m
     from app.cli.strategy import new  # noqa: PLC0415
 
     _exit(lambda: new(name))
+
+
+def _files(candles: str | None, mark: str | None, funding: str | None) -> dict[str, Path | None]:
+    given = {"candles": candles, "mark": mark, "funding": funding}
+    return {name: None if path is None else Path(path) for name, path in given.items()}
 
 
 def _exit(command: Callable[[], int]) -> NoReturn:

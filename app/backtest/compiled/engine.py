@@ -156,11 +156,19 @@ class CompiledBacktest:
             return counted
         return self._run(params or {}, np.zeros((counted.figures.fills, 5), np.int64), watch=True)
 
-    def _run(self, params: Mapping[str, Any], fills: Integers, *, watch: bool) -> Trial | HandedOn:
+    def asked(self) -> Signals:
+        """Return what the strategy wants, for all bars at once. Raises as ``evaluate``."""
+        return signals_of(*self._strategy_on_market({}))
+
+    def _strategy_on_market(self, params: Mapping[str, Any]) -> tuple[Strategy, CompiledMarket]:
+        """Return the strategy, and the market from where it warms up."""
         wanted = self._strategy.model_copy(update={"params": {**self._strategy.params, **params}})
         (strategy,) = create(self._strategy_id, wanted)
         whole = self._market
-        market = whole.after(whole.first - min(whole.first, strategy.warmup_bars)) if whole.first else whole
+        return strategy, whole.after(whole.first - min(whole.first, strategy.warmup_bars)) if whole.first else whole
+
+    def _run(self, params: Mapping[str, Any], fills: Integers, *, watch: bool) -> Trial | HandedOn:
+        strategy, market = self._strategy_on_market(params)
         asked = signals_of(strategy, market)
         terms, state = self._terms.copy(), self._state.copy()  # type: ignore[attr-defined] # records are numpy's
         terms.first = state.bar = market.first

@@ -1,0 +1,33 @@
+"""What a strategy decides on some data: the targets of a whole run of the bot."""
+
+import asyncio
+from bisect import bisect_right
+
+from loguru import logger
+
+from app.backtest import Backtest
+from app.domain.target import Target
+from app.ports.exit_codes import ExitCode
+from app.research.errors import TrialFailed
+from app.settings import LoadedSettings
+
+
+def decisions_of(loaded: LoadedSettings) -> list[Target]:
+    """Run the bot to the end of the data; return its targets, in their order.
+
+    Raises:
+        TrialFailed: It did not run through.
+    """
+    logger.remove()
+    run = asyncio.run(Backtest(loaded).run())
+    if run.result.exit_code is not ExitCode.CLEAN:
+        why = run.result.errors[0] if run.result.errors else run.result.reason
+        raise TrialFailed(f"a run did not go through: {why}")
+    return run.figures.targets
+
+
+def side_at(targets: list[Target], time_ns: int) -> int:
+    """Return which side was wanted at a time: 1 long, -1 short, 0 none or nothing yet."""
+    place = bisect_right(targets, time_ns, key=lambda target: target.time_ns)
+    contracts = targets[place - 1].contracts if place else 0
+    return (contracts > 0) - (contracts < 0)

@@ -1,0 +1,68 @@
+"""Whether what a strategy decides depends on how much history it was given.
+
+A run that begins later has seen less. At first it may want something else, since averages need time to forget and a
+position may have been entered before; for good it must want the same as the run that has seen everything.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from app.domain.times import iso
+from app.exchanges.simulated.columns import read_columns
+from app.research.decisions import decisions_of, side_at
+from app.settings import LoadedSettings
+
+STARTS = (0.1, 0.2, 0.3, 0.4)
+"""Parts of the data after which a run begins."""
+SETTLED_RATIO = 0.5
+"""Part of what is left of the data after which both runs must want the same."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A run that began later, beside the one that began first."""
+
+    begins_ns: int
+    differs_until_ns: int | None
+    """The last bar at which they wanted different sides; None when there was none."""
+    bars_differing: int
+    is_settled: bool
+
+    @property
+    def words(self) -> str:
+        """What that means, for people."""
+        if self.differs_until_ns is None:
+            return f"begun at {iso(self.begins_ns)}: the same at every bar"
+        end = "never for good" if not self.is_settled else f"the same from {iso(self.differs_until_ns)} on"
+        return f"begun at {iso(self.begins_ns)}: {self.bars_differing} bars differ, {end}"
+
+
+def starts_of(loaded: LoadedSettings) -> Iterator[Start]:
+    """Run from ever later on; yield how each compares with the run over everything.
+
+    Raises:
+        BadDataFile: A file cannot be used.
+        TrialFailed: The bot did not run through.
+    """
+    candles = loaded.settings.exchange.simulated.candles
+    if candles is None:
+        raise ValueError("without candles there is no later beginning")
+    times = [int(time) for time in read_columns(candles, ("close",))["time"]]
+    first = decisions_of(loaded)
+    for ratio in STARTS:
+        begin = int(len(times) * ratio)
+        later = decisions_of(_from(loaded, times[begin]))
+        # From the second close on: at the first one neither has been asked.
+        bars = times[begin + 1 :]
+        differing = [time for time in bars if side_at(first, time) != side_at(later, time)]
+        settles = bars[int(len(bars) * SETTLED_RATIO)]
+        last = differing[-1] if differing else None
+        yield Start(times[begin], last, len(differing), last is None or last < settles)
+
+
+def _from(loaded: LoadedSettings, begins_ns: int) -> LoadedSettings:
+    exchange = loaded.settings.exchange
+    simulated = exchange.simulated.model_copy(update={"time_from": iso(begins_ns)})
+    return loaded.with_settings(
+        loaded.settings.model_copy(update={"exchange": exchange.model_copy(update={"simulated": simulated})})
+    )

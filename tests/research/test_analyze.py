@@ -1,0 +1,82 @@
+"""Peeking and history-bound strategies are found out; honest ones are not accused."""
+
+import json
+from random import Random
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import app
+from tests.builders import START_NS
+
+ROWS = 600
+MINUTE_NS = 60_000_000_000
+WIDE = ["risk.consecutive_losses_max=100000", "risk.daily_loss_ratio_max=0.9", "risk.drawdown_ratio_max=0.9"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Ten hours of a random walk, and a settlement of funding every hour."""
+    folder, random, price = tmp_path_factory.mktemp("data"), Random(7), 20_000.0
+    rows = []
+    for number in range(ROWS):
+        opened, price = price, round(price * (1 + random.gauss(0, 0.002)), 1)
+        high, low = max(opened, price) + 5.0, min(opened, price) - 5.0
+        rows.append((START_NS + number * MINUTE_NS, opened, high, low, price, 10.0))
+    candles, funding = folder / "candles.parquet", folder / "funding.parquet"
+    pl.DataFrame(rows, schema=["ts", "open", "high", "low", "close", "volume"], orient="row").write_parquet(candles)
+    rates = [(START_NS + hour * 60 * MINUTE_NS, random.choice([-4, -1, 2, 5]) / 10_000) for hour in range(1, 10)]
+    pl.DataFrame(rates, schema=["ts", "funding_rate"], orient="row").write_parquet(funding)
+    return candles, funding
+
+
+def told(what, files, strategy, *more):
+    candles, funding = files
+    given = ["--candles", str(candles), "--funding", str(funding), "--strategy", strategy]
+    words = [word for item in (*WIDE, *more) for word in ("--set", item)]
+    result = CliRunner().invoke(app, ["analyze", what, *given, *words, "--json"])
+    return result.exit_code, json.loads(result.stdout)
+
+
+BUILT_IN = ["trend", "breakout", "mean_reversion", "funding_carry"]
+
+
+@pytest.mark.parametrize("strategy", BUILT_IN)
+def test_the_built_in_strategies_do_not_peek(files, strategy):
+    assert told("lookahead", files, strategy) == (0, {"cuts": 5, "peeks": []})
+
+
+@pytest.mark.parametrize("strategy", BUILT_IN)
+def test_the_built_in_strategies_forget_when_they_began(files, strategy):
+    code, document = told("warmup", files, strategy)
+    assert code == 0, document
+    assert [start["is_settled"] for start in document["starts"]] == [True] * 4
+
+
+def test_a_strategy_that_reads_the_coming_close_peeks(files):
+    """Where its own file ends with the data it cannot know the next close."""
+    name = "tests.research.peeping.Reader"
+    code, document = told("lookahead", files, name, f"strategies.Reader.params.path={files[0]}")
+    assert code == 1
+    assert len(document["peeks"]) == 5
+    assert "where the data ends" in document["peeks"][0]["what"]
+
+
+def test_arrays_that_are_shifted_against_time_peek(files):
+    code, document = told("lookahead", files, "tests.research.peeping.Shifted")
+    assert code == 1
+    assert all("its arrays" in peek["what"] for peek in document["peeks"])
+
+
+def test_a_strategy_that_counts_bars_depends_on_its_beginning(files):
+    code, document = told("warmup", files, "tests.research.peeping.Counter")
+    assert code == 1
+    assert not all(start["is_settled"] for start in document["starts"])
+
+
+@pytest.mark.parametrize("what", ["lookahead", "warmup"])
+def test_without_candles_it_says_what_it_needs(what):
+    result = CliRunner().invoke(app, ["analyze", what, "--strategy", "trend"])
+    assert result.exit_code == 2
+    assert "--candles FILE" in result.output
