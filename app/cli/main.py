@@ -26,6 +26,9 @@ app.add_typer(strategy_app, name="strategy")
 analyze_app = typer.Typer(help="How far a backtest can be believed.", no_args_is_help=True)
 app.add_typer(analyze_app, name="analyze")
 
+data_app = typer.Typer(help="Market data for backtests.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
 Profile = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it
     typer.Option("--profile", "-p", help="Name of a profile, or path of a TOML file. [env: APP_PROFILE]"),
@@ -44,6 +47,7 @@ Candles = Annotated[Optional[str], typer.Option("--candles", help="Candle file: 
 Mark = Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")]  # noqa: UP045
 Funding = Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")]  # noqa: UP045
 StrategyName = Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")]  # noqa: UP045
+Folder = Annotated[Optional[str], typer.Option("--folder", help="Instead of the user's data folder.")]  # noqa: UP045
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -293,6 +297,28 @@ def analyze_warmup(
 
     files = _files(candles, mark, funding)
     _exit(lambda: warm_up(profile, overrides or [], files, strategy, as_json=as_json))
+
+
+@data_app.command("import")
+def data_import(
+    file: Annotated[str, typer.Argument(help="CSV or Parquet.")],
+    symbol: Annotated[str, typer.Option("--symbol", help="As BTC/USDT:USDT.")],
+    kind: Annotated[str, typer.Option("--kind", help="candles, mark, trades or funding.")] = "candles",
+    folder: Folder = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Check a file and add its rows to what is there; what is there already is not added twice."""
+    from app.cli.data import import_file  # noqa: PLC0415
+
+    _exit(lambda: import_file(Path(file), symbol, kind, None if folder is None else Path(folder), as_json=as_json))
+
+
+@data_app.command("list")
+def data_list(folder: Folder = None, as_json: Json = False) -> None:  # noqa: FBT002
+    """Check all files, and say what is in them."""
+    from app.cli.data import list_files  # noqa: PLC0415
+
+    _exit(lambda: list_files(None if folder is None else Path(folder), as_json=as_json))
 
 
 @settings_app.command("show")

@@ -94,3 +94,15 @@ def check_bars(path: Path, frame: "pl.DataFrame") -> None:
     wrong = (outside | (low > frame["open"]) | (low > frame["close"])).arg_true()
     if len(wrong):
         raise BadDataFile(path, "open and close do not lie between high and low", wrong[0])
+
+
+def check_rates(path: Path, frame: "pl.DataFrame") -> None:
+    """Refuse funding rates that cannot be.
+
+    Raises:
+        BadDataFile: Names the first row.
+    """
+    rates = frame["funding_rate"]
+    wrong = (rates.is_null() | ~rates.is_finite() | (rates.abs() > 1)).fill_null(value=True).arg_true()
+    if len(wrong):
+        raise BadDataFile(path, f"funding_rate is {rates[wrong[0]]}, not a rate", wrong[0])

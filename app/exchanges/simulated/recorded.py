@@ -20,7 +20,7 @@ from app.domain.money import ZERO
 from app.domain.order import Side
 from app.domain.times import parse_iso
 from app.exchanges.matching import PriceRange
-from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, read_columns
+from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, check_rates, read_columns
 from app.exchanges.simulated.errors import BadDataFile
 from app.exchanges.simulated.translate import instrument_from
 from app.settings.models import SimulatedSettings
@@ -268,10 +268,8 @@ class RecordedMarket:
     def _read_funding(path: Path) -> list[tuple[int, Decimal]]:
         """Return settlements; venues stamp them some milliseconds late, so the stamps are rounded to the second."""
         frame = read_columns(path, ("funding_rate",))
+        check_rates(path, frame)
         rates = frame["funding_rate"]
-        wrong = (rates.is_null() | ~rates.is_finite() | (rates.abs() > 1)).fill_null(value=True).arg_true()
-        if len(wrong):
-            raise BadDataFile(path, f"funding_rate is {rates[wrong[0]]}, not a rate", wrong[0])
         return [
             (round(time_ns / SECOND_NS) * SECOND_NS, Decimal(repr(rate)))
             for time_ns, rate in zip(frame["time"].to_list(), rates.to_list(), strict=True)

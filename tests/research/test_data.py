@@ -1,0 +1,117 @@
+"""Market data is kept sorted, once, and says what is missing."""
+
+import json
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import app
+from tests.builders import BTC, START_NS
+
+MINUTE_NS = 60_000_000_000
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "market"
+
+
+def candles(path, minutes, close=100.0):
+    rows = [(START_NS + at * MINUTE_NS, close, close + 1, close - 1, close, 2.0) for at in minutes]
+    schema = ["ts", "open", "high", "low", "close", "volume"]
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(path)
+    return path
+
+
+def told(*words, code=0):
+    result = CliRunner().invoke(app, ["data", *map(str, words)])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def imported(path, folder, *words):
+    return json.loads(told("import", path, "--symbol", BTC, "--folder", folder, "--json", *words))
+
+
+def test_a_file_is_added_once(tmp_path, folder):
+    """Minutes 0 to 4, then 3 to 6: two of the second four were there."""
+    assert imported(candles(tmp_path / "a.parquet", range(5)), folder)["added"] == 5
+    second = imported(candles(tmp_path / "b.parquet", range(3, 7)), folder)
+    assert (second["added"], second["repeated"]) == (2, 2)
+    assert (second["contents"]["rows"], second["contents"]["interval_s"], second["contents"]["gaps"]) == (7, 60, 0)
+
+
+def test_earlier_rows_go_before_later_ones(tmp_path, folder):
+    imported(candles(tmp_path / "a.parquet", range(10, 15)), folder)
+    contents = imported(candles(tmp_path / "b.parquet", range(5)), folder)["contents"]
+    assert (contents["first_ns"], contents["rows"]) == (START_NS, 10)
+    assert (contents["gaps"], contents["longest_gap_s"]) == (1, 300)
+    assert pl.read_parquet(contents["path"])["ts"].is_sorted()
+
+
+def test_what_contradicts_is_refused_with_its_row_and_changes_nothing(tmp_path, folder):
+    first = imported(candles(tmp_path / "a.parquet", range(5)), folder)
+    text = told("import", candles(tmp_path / "b.parquet", [4, 5], 200.0), "--symbol", BTC, "--folder", folder, code=4)
+    assert "b.parquet, row 1: open is 200.0, and 100.0 was there" in text
+    assert len(pl.read_parquet(first["contents"]["path"])) == 5
+
+
+def test_an_import_that_was_interrupted_leaves_what_was_there(tmp_path, folder, monkeypatch):
+    first = imported(candles(tmp_path / "a.parquet", range(5)), folder)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", interrupted)
+        words = ["data", "import", str(candles(tmp_path / "b.parquet", range(9))), "--symbol", BTC]
+        assert CliRunner().invoke(app, [*words, "--folder", str(folder)]).exit_code != 0
+    again = imported(candles(tmp_path / "b.parquet", range(9)), folder)
+    assert (again["added"], again["contents"]["path"]) == (4, first["contents"]["path"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "what"),
+    [
+        ("funding", {"funding_rate": [0.0001, 7.0]}, "row 2: funding_rate is 7.0, not a rate"),
+        ("trades", {"price": [1.0, -1.0], "contracts": [1.0, 1.0]}, "row 2: price is -1.0, not a positive number"),
+        ("mark", {"close": [1.0, 1.0]}, "has no column open, high, low"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, folder, kind, columns, what):
+    path = tmp_path / "bad.csv"
+    pl.DataFrame({"ts": [START_NS, START_NS + 1], **columns}).write_csv(path)
+    assert what in told("import", path, "--symbol", BTC, "--kind", kind, "--folder", folder, code=4)
+
+
+def test_a_list_says_what_is_there(tmp_path, folder):
+    assert "there is no data" in told("list", "--folder", folder)
+    imported(candles(tmp_path / "a.parquet", [0, 1, 2, 5]), folder)
+    path = tmp_path / "funding.csv"
+    pl.DataFrame({"ts": [START_NS, START_NS + 480 * MINUTE_NS], "funding_rate": [0.0001, -0.0002]}).write_csv(path)
+    imported(path, folder, "--kind", "funding")
+    found = json.loads(told("list", "--folder", folder, "--json"))
+    assert [(item["symbol"], item["kind"], item["rows"], item["gaps"]) for item in found] == [
+        (BTC, "candles", 4, 1),
+        (BTC, "funding", 2, 0),
+    ]
+    assert "candles" in told("list", "--folder", folder)
+
+
+def test_what_was_imported_can_be_backtested(tmp_path, folder):
+    path = imported(candles(tmp_path / "a.parquet", range(100)), folder)["contents"]["path"]
+    ran = CliRunner().invoke(app, ["backtest", "--candles", path, "--strategy", "trend", "--json"])
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["bars"] == 100
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--symbol", "BTC"], "is no symbol"),
+        (["--symbol", BTC, "--kind", "quotes"], "there is no kind 'quotes': use candles, mark, trades, funding"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(tmp_path, words, what):
+    assert what in told("import", candles(tmp_path / "a.parquet", range(2)), *words, code=2)
