@@ -47,10 +47,14 @@ def list_files(folder: Path | None, *, as_json: bool) -> int:
     for item in found:
         every = "" if item.interval_s is None else f"{item.interval_s} s"
         gaps = "" if item.interval_s is None else str(item.gaps)
-        table.add_row(item.symbol, item.kind, str(item.rows), iso(item.first_ns), iso(item.last_ns), every, gaps)
+        table.add_row(item.symbol, item.kind, str(item.rows), _day(item.first_ns), _day(item.last_ns), every, gaps)
     console.print(table)
     console.print(f"in {place}", soft_wrap=True)
     return ExitCode.CLEAN
+
+
+def _day(time_ns: int) -> str:
+    return iso(time_ns)[:10]
 
 
 def _folder(folder: Path | None) -> Path:
