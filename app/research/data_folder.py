@@ -71,7 +71,7 @@ class DataFolder:
         rows, added = new, len(new)
         if path.is_file():
             old = read_checked(path, kind)
-            fresh = _fresh(source, new, old)
+            fresh = _fresh(source, new, old, has_ids=kind != "trades")
             added = len(fresh)
             rows = old.vstack(fresh).sort("time") if added else old
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def read_checked(path: Path, kind: str) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415 - costs 0.2 s, and other commands need none of it
 
     wanted, optional = COLUMNS[kind]
-    frame = read_columns(path, wanted, optional)
+    frame = read_columns(path, wanted, optional, repeats=kind == "trades")
     if kind in STEADY:
         check_bars(path, frame)
     elif kind == "trades":
@@ -115,11 +115,16 @@ def read_checked(path: Path, kind: str) -> "pl.DataFrame":
     return frame.with_columns([pl.col(name).cast(pl.Float64) for name in numbers])
 
 
-def _fresh(source: Path, new: "pl.DataFrame", old: "pl.DataFrame") -> "pl.DataFrame":
-    """Return the rows that are not there yet, with the columns of those that are."""
+def _fresh(source: Path, new: "pl.DataFrame", old: "pl.DataFrame", *, has_ids: bool) -> "pl.DataFrame":
+    """Return the rows that are not there yet, with the columns of those that are.
+
+    A time names a row, but for trades: of a moment that is there already, all of them are.
+    """
     missing = [name for name in old.columns if name not in new.columns]
     if missing:
         raise BadDataFile(source, f"has no column {', '.join(missing)}, which the rows that are there have")
+    if not has_ids:
+        return new.select(old.columns).join(old, on="time", how="anti")
     both = new.select(old.columns).with_row_index("row").join(old, on="time", how="inner", suffix="_old")
     for name in old.columns[1:]:
         differs = both.filter(~both[name].eq_missing(both[f"{name}_old"]))

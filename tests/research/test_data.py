@@ -115,3 +115,16 @@ def test_what_was_imported_can_be_backtested(tmp_path, folder):
 )
 def test_what_is_wrong_is_one_sentence(tmp_path, words, what):
     assert what in told("import", candles(tmp_path / "a.parquet", range(2)), *words, code=2)
+
+
+def test_trades_may_share_a_moment(tmp_path, folder):
+    """Three at one time, one later; told again with one more: the moments that are there are complete."""
+    path = tmp_path / "trades.csv"
+    rows = [(START_NS, 100.0), (START_NS, 100.0), (START_NS, 101.0), (START_NS + 5, 99.0), (START_NS + 9, 98.0)]
+    for known in (4, 5):
+        frame = pl.DataFrame(
+            [(at, price, 1.0) for at, price in rows[:known]], ["ts", "price", "contracts"], orient="row"
+        )
+        frame.write_csv(path)
+        done = imported(path, folder, "--kind", "trades")
+    assert (done["added"], done["repeated"], done["contents"]["rows"]) == (1, 4, 5)

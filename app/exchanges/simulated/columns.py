@@ -11,10 +11,18 @@ if TYPE_CHECKING:
 PRICES = ("open", "high", "low", "close")
 
 
-def read_columns(path: Path, wanted: tuple[str, ...], optional: tuple[str, ...] = ()) -> "pl.DataFrame":
+def read_columns(
+    path: Path, wanted: tuple[str, ...], optional: tuple[str, ...] = (), *, repeats: bool = False
+) -> "pl.DataFrame":
     """Return the columns of a Parquet or CSV file; ``time`` as int64 nanoseconds since the epoch, UTC.
 
     ``ts`` in integer nanoseconds stands for ``time``.
+
+    Args:
+        path: Of the file.
+        wanted: Columns that must be there.
+        optional: Columns that may be there.
+        repeats: Whether several rows may have one time, as trades have.
 
     Raises:
         BadDataFile: It cannot be read, is empty, or lacks a column; times are missing, unsorted or repeated.
@@ -38,7 +46,7 @@ def read_columns(path: Path, wanted: tuple[str, ...], optional: tuple[str, ...] 
         raise BadDataFile(path, f"has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
     kept = ["time", *wanted, *(name for name in optional if name in frame.columns)]
     frame = frame.select(kept).with_columns(_nanoseconds(path, frame))
-    _check_times(path, frame)
+    _check_times(path, frame, repeats=repeats)
     return frame
 
 
@@ -53,12 +61,15 @@ def _nanoseconds(path: Path, frame: "pl.DataFrame") -> "pl.Expr":
     raise BadDataFile(path, f"column time is {kind}, not a time nor integer nanoseconds")
 
 
-def _check_times(path: Path, frame: "pl.DataFrame") -> None:
+def _check_times(path: Path, frame: "pl.DataFrame", *, repeats: bool) -> None:
     times = frame["time"]
     if times.null_count():
         raise BadDataFile(path, "time is missing", times.is_null().arg_true()[0])
     step = times.diff()
-    for wrong, why in ((step < 0, "time goes backwards: sort the file"), (step == 0, "time is there twice")):
+    wrongs = [(step < 0, "time goes backwards: sort the file")]
+    if not repeats:
+        wrongs.append((step == 0, "time is there twice"))
+    for wrong, why in wrongs:
         found = wrong.fill_null(value=False).arg_true()
         if len(found):
             raise BadDataFile(path, why, found[0])

@@ -69,7 +69,7 @@ class RecordedMarket:
             self._events_of: Callable[[pl.DataFrame], list[MarketEvent]] = self._bars
             self._interval_s = self._infer_interval()
         elif trades is not None:
-            self._path, self._frame = trades, read_columns(trades, ("price", "contracts"), ("side",))
+            self._path, self._frame = trades, read_columns(trades, ("price", "contracts"), ("side",), repeats=True)
             check_positive(trades, self._frame, ("price", "contracts"))
             self._events_of, self._interval_s = self._trades, 0
         else:
