@@ -244,7 +244,7 @@ class Venue:
             accepted=dict(self._accepted),
             orders=[engine.order(key) or known for key, known in self._known.items()],
             working=[known.order.client_order_id for known in engine.open_orders()],
-            on_the_wire=self._on_the_wire + len(engine._funding),
+            on_the_wire=self._on_the_wire + len(engine._funding.terms),
             late=self._late,
             fills=self._fills,
             fills_unseen=self._fills_unseen,

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from app.domain.margin import MarginMode
 from app.risk import RiskEngine
+from app.risk.guards import DAY_NS
 from app.risk.leeway import FOREVER_NS, NOT_CALM, leeway_around
-from app.risk.loss_guards import Drawdown, FundingCost
+from app.risk.loss_guards import DailyLoss, Drawdown, FundingCost
 from app.risk.market_guards import LiquidationBuffer, MarginRatio, VolatilityBreaker
 from tests.builders import BTC, BTC_INVERSE, ETH, funding_paid, inverse
 from tests.properties import BRIEF
@@ -157,6 +158,18 @@ def test_without_a_mark_no_price_is_within_the_range():
     account.portfolio.restore(account.portfolio.positions, dict(account.portfolio.ledger.totals), [], [], {})
     room = leeway_around(account.books).rooms[BTC]
     assert room.low == room.high == 0
+
+
+@pytest.mark.parametrize(("ratio_max", "is_calm"), [("0.0001", False), ("0.1", True)])
+def test_a_day_is_calm_until_it_ends_if_no_move_within_the_range_reaches_its_floor(ratio_max, is_calm):
+    """10 contracts at 100: half a percent is 5 of 10,000; the floor is 1 below, or 1,000."""
+    account, guard = Account(), DailyLoss(D(ratio_max))
+    account.mark("100")
+    account.fill("10")
+    assert guard.calm_until(leeway_around(account.books), account.books) == NOT_CALM
+    guard.look(account.books, account.portfolio.equity, account.clock.now_ns)
+    until = guard.calm_until(leeway_around(account.books), account.books)
+    assert until == ((account.clock.now_ns // DAY_NS + 1) * DAY_NS if is_calm else NOT_CALM)
 
 
 @pytest.mark.parametrize(
