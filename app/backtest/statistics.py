@@ -5,7 +5,7 @@ Sharpe and Sortino go by daily returns of the equity at the last sample of each 
 Performance Measurement and Attribution", 2nd edition, chapters 2 and 4.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 from math import sqrt
 
@@ -44,6 +44,21 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """Return of the first symbol's price over the same time."""
 
 
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the equity curve the figures follow from."""
+
+    lasted_ns: int
+    first: float
+    """Equity at the first sample, settlement currency."""
+    last: float
+    deepest: float
+    """The deepest fall from a peak, as a part of it."""
+    longest_s: float
+    """The longest time below a peak."""
+    daily: Sequence[float]
+    """Return of each UTC day, parts of one."""
+
+
 def statistics_of(
     times_ns: Sequence[int],
     equity: Sequence[float],
@@ -65,13 +80,48 @@ def statistics_of(
         first_price: Of the first symbol, at the first sample.
         last_price: Of the first symbol, at the last sample.
     """
-    lasted_ns = times_ns[-1] - times_ns[0]
-    total = equity[-1] / equity[0] - 1
-    years = lasted_ns / SECOND_NS / YEAR_S
+    deepest, longest_ns = drawdown(times_ns, equity)
+    curve = Curve(
+        lasted_ns=times_ns[-1] - times_ns[0],
+        first=equity[0],
+        last=equity[-1],
+        deepest=deepest,
+        longest_s=longest_ns / SECOND_NS,
+        daily=daily_returns(times_ns, equity),
+    )
+    return statistics_from(
+        curve,
+        [float(trip.pnl) for trip in trips],
+        traded=traded,
+        in_market_ns=in_market_ns,
+        first_price=first_price,
+        last_price=last_price,
+    )
+
+
+def statistics_from(
+    curve: Curve,
+    results: Sequence[float],
+    *,
+    traded: float,
+    in_market_ns: int,
+    first_price: float | None,
+    last_price: float | None,
+) -> Statistics:
+    """Return the figures of a run whose curve and round trips were worked out elsewhere.
+
+    Args:
+        curve: Of its equity.
+        results: Net profit of each closed round trip in their order, settlement currency.
+        traded: As ``statistics_of`` takes it, and so is what follows.
+        in_market_ns: As there.
+        first_price: As there.
+        last_price: As there.
+    """
+    total = curve.last / curve.first - 1
+    years = curve.lasted_ns / SECOND_NS / YEAR_S
     cagr = (1 + total) ** (1 / years) - 1 if years > 0 and total > -1 else None
-    deepest, longest_s = _drawdown(times_ns, equity)
-    daily = daily_returns(times_ns, equity)
-    results = [float(trip.pnl) for trip in trips]
+    daily = curve.daily
     runs = [len(list(run)) for is_losing, run in groupby([result < 0 for result in results]) if is_losing]
     won, lost = sum(r for r in results if r > 0), -sum(r for r in results if r < 0)
     return Statistics(
@@ -79,30 +129,30 @@ def statistics_of(
         cagr=cagr,
         sharpe=_ratio(daily, daily),
         sortino=_ratio(daily, [min(0.0, value) for value in daily], around=0.0),
-        calmar=cagr / deepest if cagr is not None and deepest > 0 else None,
-        max_drawdown=deepest,
-        max_drawdown_s=longest_s,
+        calmar=cagr / curve.deepest if cagr is not None and curve.deepest > 0 else None,
+        max_drawdown=curve.deepest,
+        max_drawdown_s=curve.longest_s,
         round_trips=len(results),
         win_rate=sum(1 for r in results if r > 0) / len(results) if results else None,
         profit_factor=won / lost if lost else None,
         expectancy=sum(results) / len(results) if results else None,
         longest_losing_run=max(runs, default=0),
-        turnover=traded / equity[0],
-        exposure=in_market_ns / lasted_ns if lasted_ns else 0.0,
+        turnover=traded / curve.first,
+        exposure=in_market_ns / curve.lasted_ns if curve.lasted_ns else 0.0,
         buy_and_hold=None if not first_price or last_price is None else last_price / first_price - 1,
     )
 
 
-def _drawdown(times_ns: Sequence[int], equity: Iterable[float]) -> tuple[float, float]:
-    """Return the deepest fall from a peak, as a part of it, and the longest time below one, in seconds."""
+def drawdown(times_ns: Sequence[int], equity: Sequence[float]) -> tuple[float, int]:
+    """Return the deepest fall from a peak, as a part of it, and the longest time below one, in nanoseconds."""
     peak, peak_ns, deepest, longest_ns = 0.0, times_ns[0], 0.0, 0
-    for time_ns, value in zip(times_ns, equity, strict=True):
+    for time_ns, value in zip(times_ns, equity):  # noqa: B905 - numba compiles it, too
         if value >= peak:
             peak, peak_ns = value, time_ns
         else:
             deepest = max(deepest, 1 - value / peak)
             longest_ns = max(longest_ns, time_ns - peak_ns)
-    return deepest, longest_ns / SECOND_NS
+    return deepest, longest_ns
 
 
 def daily_returns(times_ns: Sequence[int], equity: Sequence[float]) -> list[float]:

@@ -103,7 +103,7 @@ def _compiled(loaded: LoadedSettings) -> Outcome | None:
     began = perf_counter()
     trial = backtest.trace()
     if isinstance(trial, HandedOn):
-        print(f"the event engine runs this: {trial.why}", file=sys.stderr)
+        print(f"the event engine runs this: {trial}", file=sys.stderr)
         return None
     return ExitCode.CLEAN, figures_of(trial), document_of(trial, loaded.settings.account, perf_counter() - began)
 

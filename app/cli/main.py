@@ -186,6 +186,9 @@ def optimize(
     begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
     end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")] = None,  # noqa: UP045
     trials: Annotated[int, typer.Option("--trials", help="Sets of parameters to try; in each window.")] = 100,
+    engine: Annotated[
+        str, typer.Option("--engine", help="auto, event or compiled: the figures are the same.")
+    ] = "auto",
     sampler: Annotated[str, typer.Option("--sampler", help="random, qmc or tpe.")] = "tpe",
     objective: Annotated[str, typer.Option("--objective", help="sharpe, sortino, calmar or return.")] = "sharpe",
     seed: Annotated[int, typer.Option("--seed", help="Of the sampler.")] = 1,
@@ -207,6 +210,7 @@ def optimize(
         strategy=strategy,
         period=(begin, end),
         trials=trials,
+        engine=engine,
         sampler=sampler,
         objective=objective,
         seed=seed,

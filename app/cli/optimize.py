@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -25,7 +26,8 @@ from app.exchanges.simulated import open_recorded
 from app.ports.exit_codes import ExitCode
 from app.research import (
     CONFIDENCE,
-    EventPath,
+    Chosen,
+    EngineName,
     Found,
     Goal,
     Results,
@@ -33,6 +35,7 @@ from app.research import (
     Space,
     Step,
     Window,
+    choose_engine,
     compounded,
     deflated_sharpe,
     search,
@@ -42,6 +45,7 @@ from app.research import (
     write_search_report,
 )
 from app.research.search import OBJECTIVES, Tried
+from app.research.trial import Figures
 from app.settings import LoadedSettings
 from app.strategies import Feed, create, strategy_class
 
@@ -58,6 +62,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str | None
     period: tuple[str | None, str | None]
     trials: int
+    engine: str
     sampler: str
     objective: str
     seed: int
@@ -99,16 +104,20 @@ def optimize(wish: Wish) -> int:
     begins_ns, ends_ns, rows = market.extent
     whole = Window(begins_ns, ends_ns)
     windows = [] if wish.walk is None else windows_of(whole, *_stretches(wish.walk))
+    chosen = choose_engine(cast("EngineName", wish.engine), loaded, strategy_id, whole)
+    if chosen.not_compiled is not None:
+        print(f"the event engine runs all trials: {chosen.not_compiled}", file=sys.stderr)
     # How many trials are wanted, and which sampler asks for them, changes no result: a study may grow.
     origin = origin_of(loaded.settings)
     try:
-        done = _run(wish, EventPath(loaded, strategy_id), space, goal, whole, windows, origin)
+        done = _run(wish, chosen, space, goal, whole, windows, origin)
     except KeyboardInterrupt:
         kept = "nothing is kept: --study FILE keeps results" if wish.study is None else "the same command goes on"
         Console(stderr=True).print(f"interrupted: {kept}", highlight=False)
         return ExitCode.UNCLEAN_STOP
     best = done.founds[-1].ranked
     document = _document(wish, done, origin, rows)
+    document["not_compiled"] = chosen.not_compiled
     document["backtest"] = None if not best else _backtest_words(wish, strategy_id, best[0])
     if wish.as_json:
         print(json.dumps(document))
@@ -124,6 +133,8 @@ def optimize(wish: Wish) -> int:
 def _check(wish: Wish) -> None:
     if wish.trials < 1 or (wish.workers is not None and wish.workers < 1):
         raise UsageRefused("--trials and --workers must be at least 1")
+    if wish.engine not in get_args(EngineName):
+        raise UsageRefused(f"there is no engine {wish.engine!r}: use {', '.join(get_args(EngineName))}")
     if wish.sampler not in get_args(SamplerName):
         raise UsageRefused(f"there is no sampler {wish.sampler!r}: use {', '.join(get_args(SamplerName))}")
     if wish.objective not in OBJECTIVES:
@@ -157,7 +168,7 @@ def _only_strategy(loaded: LoadedSettings) -> str:
 
 def _run(
     wish: Wish,
-    engine_for: EventPath,
+    chosen: Chosen,
     space: Space,
     goal: Goal,
     whole: Window,
@@ -168,7 +179,7 @@ def _run(
     console = Console(stderr=True)
     columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        workers(engine_for, wish.workers) as evaluate,
+        workers(chosen.factory, wish.workers) as evaluate,
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         advance = partial(progress.advance, progress.add_task("trials", total=goal.trials * (len(windows) or 1)))
@@ -186,6 +197,7 @@ def _run(
 
 def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> dict[str, Any]:
     tried = [one for found in done.founds for one in found.tried]
+    figures = [one.outcome for one in tried if isinstance(one.outcome, Figures)]
     last = done.founds[-1]
     luck = deflated_sharpe(last.figures)
     return {
@@ -193,7 +205,8 @@ def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> d
         "bars": rows,
         "scored": sum(one.score is not None for one in tried),
         "given_up": sum(one.outcome is None for one in tried),
-        "engines": dict(Counter(one.engine for found in done.founds for one in found.figures)),
+        "engines": dict(Counter(one.engine for one in figures)),
+        "handed_on": dict(Counter(one.handed_on for one in figures if one.handed_on is not None)),
         "known_before": done.resumed,
         "seconds": round(done.seconds, 3),
         "objective": wish.objective,
@@ -253,9 +266,11 @@ def _print(document: dict[str, Any]) -> None:
         console.print(_walk_table(document))
     engines = ", ".join(f"{count} on the {name} path" for name, count in document["engines"].items())
     console.print(
-        f"{document['trials']} trials in {document['seconds']:.1f} s: {engines or 'none had a score'}; "
+        f"{document['trials']} trials in {document['seconds']:.1f} s: {engines or 'none ran through'}; "
         f"{document['given_up']} given up, {document['known_before']} known before"
     )
+    for why, count in document["handed_on"].items():
+        console.print(f"{count} handed on to the event path: {why}")
     console.print(_verdict(document))
     if document["backtest"]:
         console.print(f"see the best: {document['backtest']}", soft_wrap=True)

@@ -1,3 +1,4 @@
+from app.research.engines import Chosen, EngineName, choose_engine
 from app.research.errors import ResearchRefused
 from app.research.event_path import EventPath
 from app.research.luck import CONFIDENCE, deflated_sharpe
@@ -12,6 +13,8 @@ from app.research.workers import workers
 
 __all__ = [
     "CONFIDENCE",
+    "Chosen",
+    "EngineName",
     "EventPath",
     "Found",
     "Goal",
@@ -21,6 +24,7 @@ __all__ = [
     "Space",
     "Step",
     "Window",
+    "choose_engine",
     "compounded",
     "deflated_sharpe",
     "search",

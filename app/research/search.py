@@ -6,7 +6,7 @@ from statistics import median
 import msgspec
 
 from app.research.results import Results
-from app.research.sampling import SamplerName, Sampling
+from app.research.sampling import SamplerName, sampling_of
 from app.research.space import Space
 from app.research.trial import Figures, Outcome, Params, Refused, Trial, Window
 
@@ -80,15 +80,14 @@ def search(space: Space, goal: Goal, window: Window, results: Results, on_done: 
         on_done: Called for each trial that is over.
 
     Raises:
-        NeedsExtra: Optuna is not installed.
+        NeedsExtra: Optuna, or SciPy, is not installed.
         TrialFailed: The bot did not run through.
     """
-    sampling = Sampling(space, goal.sampler, goal.seed)
+    sampling = sampling_of(space, goal.sampler, goal.seed)
     stage_scores: list[float] = []
     tried: list[Tried] = []
     while len(tried) < goal.trials:
-        asked = sampling.ask(min(sampling.batch, goal.trials - len(tried)))
-        batch = [params for _, params in asked]
+        batch = sampling.ask(min(sampling.batch, goal.trials - len(tried)))
         kept = _promising(batch, goal, window, results, stage_scores) if goal.prune else [True] * len(batch)
         for is_kept in kept:
             if not is_kept:
@@ -99,7 +98,7 @@ def search(space: Space, goal: Goal, window: Window, results: Results, on_done: 
             _tried(params, next(outcomes) if is_kept else None, goal)
             for params, is_kept in zip(batch, kept, strict=True)
         ]
-        sampling.tell([trial for trial, _ in asked], [one.score for one in done])
+        sampling.tell([one.score for one in done])
         tried += done
     return Found(window, tuple(tried))
 

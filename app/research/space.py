@@ -1,6 +1,7 @@
 """The parameters of a strategy that are searched, and where."""
 
-from collections.abc import Container
+import math
+from collections.abc import Container, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 DIGITS = 12
 """Significant digits of a searched value: enough, and 0.015 does not read 0.015000000000000001."""
+
+STEP_DUST = 1e-9
+"""Of a step: what binary fractions may lack when a range is a whole number of them."""
 
 
 class Space:
@@ -47,6 +51,36 @@ class Space:
             else FloatDistribution(given.low, given.high, log=given.log, step=given.step)
             for name, given in self.ranges.items()
         }
+
+    def at(self, point: Sequence[float]) -> dict[str, Any]:
+        """Return the parameters at a point of the unit cube, which has a side for each of them.
+
+        Every step has the same share of its side.
+
+        >>> from app.strategies import strategy_class
+        >>> Space(strategy_class("t", "trend")).at([0.0, 0.999])
+        {'fast': 2, 'slow': 240}
+        """
+        return self.params(
+            {name: self._at(name, part) for name, part in zip(self.ranges, point, strict=True)},
+        )
+
+    def _at(self, name: str, part: float) -> float:
+        given = self.ranges[name]
+        if name in self._whole:
+            low, step = int(given.low), int(given.step or 1)
+            count = (int(given.high) - low) // step + 1
+            if not given.log:
+                return low + int(part * count) * step
+            # As wide as the whole numbers are when they are rounded.
+            bottom, top = math.log(low - 0.5), math.log(int(given.high) + 0.5)
+            return min(int(given.high), max(low, round(math.exp(bottom + part * (top - bottom)))))
+        if given.log:
+            return given.low * math.pow(given.high / given.low, part)
+        if given.step is None:
+            return given.low + part * (given.high - given.low)
+        count = int((given.high - given.low) / given.step + STEP_DUST) + 1
+        return given.low + int(part * count) * given.step
 
     def params(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return values as they are written: whole numbers, or floats without the dust of binary fractions.

@@ -59,6 +59,8 @@ class Figures(msgspec.Struct, frozen=True):
     statistics: Statistics
     moments: Moments | None
     """None with fewer than three days, or when every day was the same."""
+    handed_on: str | None = None
+    """Why the compiled path, asked first, did not run it."""
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -234,7 +234,7 @@ def compare(seed, folder, bars=1500):
     loaded = loaded_for(seed, folder, bars)
     trial = CompiledBacktest(loaded.settings).trace()
     if isinstance(trial, HandedOn):
-        return Counter({trial.why.rpartition(" at ")[0]: 1})
+        return Counter({trial.why: 1})
     figures, document = run_events(loaded)
     events = [
         (fill.time_ns, fill.signed_contracts, fill.price, fill.fee, fill.liquidation, fill.liquidity is Liquidity.MAKER)

@@ -128,7 +128,7 @@ def test_a_gap_in_the_data_hands_a_trial_on_that_holds_something(tmp_path):
     words += ['strategies.it.symbols=["BTC/USDT:USDT"]']
     told = CompiledBacktest(load_settings("backtest", words).settings).evaluate()
     assert isinstance(told, HandedOn)
-    assert told.why == "a limit or a guard might bind at 2026-01-03T02:01:00Z"
+    assert str(told) == "a limit or a guard might bind at 2026-01-03T02:01:00Z"
 
 
 @given(st.floats(0, 1e6) | st.integers(0, 10**9).map(lambda odd: (2 * odd + 1) / 2**7))

@@ -14,7 +14,19 @@ from app.domain.market import SECOND_NS
 from tests.builders import START_NS
 
 ROOT = Path(__file__).parents[2]
-WORDS = ("--strategy", "trend", "--sampler", "random", "--trials", "12", "--workers", "2", "--json")
+WORDS = (
+    "--strategy",
+    "trend",
+    "--sampler",
+    "random",
+    "--trials",
+    "12",
+    "--workers",
+    "2",
+    "--json",
+    "--engine",
+    "event",
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +98,28 @@ def test_a_page_says_what_it_follows_from(candles, tmp_path):
     assert len(document["walk_forward"]) == 2
 
 
+def test_the_result_says_which_engine_ran_and_why(candles, tmp_path):
+    pytest.importorskip("numba", reason="the compiler is not installed: pip install '.[research]'")
+    words = ("--candles", str(candles), *WORDS[:-2], "--set", "risk.position_notional_max=1")
+    code, out, err = told_by(*words, folder=tmp_path)
+    document = json.loads(out)
+    assert (code, err, document["engines"]) == (0, "", {"event": 12})
+    assert document["handed_on"] == {"a limit or a guard might bind": 12}
+    late = ("--set", "exchange.simulated.latency_ms=50")
+    code, out, err = told_by(*words, *late, folder=tmp_path)
+    assert (code, err) == (0, "the event engine runs all trials: latency is not modelled\n")
+    assert json.loads(out)["not_compiled"] == "latency is not modelled"
+    code, _, err = told_by(*words, *late, "--engine", "compiled", folder=tmp_path)
+    assert code == 2
+    assert "the compiled engine cannot do this run: latency is not modelled; use --engine event" in err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
         (("--trials", "0"), 2, "--trials and --workers must be at least 1"),
         (("--sampler", "luck"), 2, "there is no sampler 'luck': use random, qmc, tpe"),
+        (("--engine", "luck"), 2, "there is no engine 'luck': use auto, event, compiled"),
         (("--objective", "luck"), 2, "there is no objective 'luck'"),
         (("--walk-forward", "30d"), 2, "write TRAIN:TEST"),
         (("--walk-forward", "30d:1d"), 2, "the data is 4.0 days long"),

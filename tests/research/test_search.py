@@ -1,12 +1,14 @@
 """A search on engines whose best is known."""
 
 import json
+from collections import Counter
 from typing import Annotated
 
 import pytest
 
 from app.backtest import Statistics
 from app.research import Goal, ResearchRefused, Results, Space, Window, compounded, search, walk_forward, windows_of
+from app.research.sampling import sampling_of
 from app.research.trial import Figures, InProcess, Moments, Refused, Trial
 from app.settings.models import StrategySettings
 from app.strategies import BUILT_IN, BarParams, Search, Strategy, StrategyParams, create, strategy_class
@@ -153,14 +155,41 @@ def test_what_the_user_has_set_is_not_searched():
         Space(Hill, fixed={"width": 1, "period": 2})
 
 
+class Ranges(Strategy):
+    """One of each kind."""
+
+    class Params(BarParams):
+        whole: Annotated[int, Search(3, 9, step=3)] = 3
+        scale: Annotated[int, Search(1, 1000, log=True)] = 1
+        ratio: Annotated[float, Search(0.005, 0.1, step=0.005)] = 0.1
+        width: Annotated[float, Search(0.1, 10, log=True)] = 0.1
+        free: Annotated[float, Search(-1, 1)] = 0.0
+
+
+def test_evenly_spread_points_reach_every_step_of_a_range_and_nothing_beyond_it():
+    """Each as often as any other, and as many below the middle of a logarithm as above."""
+    space = Space(Ranges)
+    asked = sampling_of(space, "qmc", 1).ask(4096)
+    for name, given in space.ranges.items():
+        assert given.low <= min(params[name] for params in asked)
+        assert max(params[name] for params in asked) <= given.high
+    counts = Counter(params["whole"] for params in asked)
+    assert counts.keys() == {3, 6, 9}
+    assert max(counts.values()) - min(counts.values()) <= 2
+    assert {params["ratio"] for params in asked} == {round(0.005 * step, 3) for step in range(1, 21)}
+    assert sum(params["width"] < 1 for params in asked) == 2048
+    assert sum(params["free"] < 0 for params in asked) == 2048
+    assert 1 / 3 < sum(params["scale"] < 22 for params in asked) / 4096 < 1 / 2
+    ends = (space.at([0.0] * 5), space.at([1 - 2**-53] * 5))
+    assert [(end["whole"], end["scale"]) for end in ends] == [(3, 1), (9, 1000)]
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_built_in_strategy_takes_what_a_search_asks(name):
     """The corners of what it declares, and a hundred sets between."""
-    from app.research.sampling import Sampling
-
     space = Space(strategy_class(name, name))
     corners = [{key: getattr(given, end) for key, given in space.ranges.items()} for end in ("low", "high")]
-    asked = [params for _, params in Sampling(space, "qmc", 1).ask(100)]
+    asked = sampling_of(space, "qmc", 1).ask(100)
     for params in [*corners, *asked]:
         settings = StrategySettings(strategy=name, symbols=("BTC/USDT:USDT",), params=params)
         assert len(create(name, settings)) == 1

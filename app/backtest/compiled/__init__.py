@@ -2,6 +2,7 @@ from app.backtest.compiled.engine import CompiledBacktest, CompiledFigures, Sign
 from app.backtest.compiled.errors import HandedOn, NotCompilable
 from app.backtest.compiled.market import CompiledMarket
 from app.backtest.compiled.story import document_of, figures_of
+from app.backtest.compiled.summary import curve_of, statistics_of_trial
 
 __all__ = [
     "CompiledBacktest",
@@ -11,6 +12,8 @@ __all__ = [
     "NotCompilable",
     "Signals",
     "Trial",
+    "curve_of",
     "document_of",
     "figures_of",
+    "statistics_of_trial",
 ]

@@ -47,6 +47,8 @@ WHY = {
     OVERFLOW: "an amount does not fit",
 }
 NOTHING = np.zeros((0, 5), np.int64)
+ROOM = 4096
+"""Fills that a trace has room for at first."""
 
 
 class Signals(msgspec.Struct, frozen=True):
@@ -132,6 +134,7 @@ class CompiledBacktest:
         self._strategy_id, self._strategy = next(iter(settings.strategies.items()))
         scale_sizing(self._terms, self._strategy.sizing, instrument)
         self._state = new_state(simulated.deposit, 0)
+        self._room = ROOM
 
     def evaluate(self, params: Mapping[str, Any] | None = None) -> CompiledFigures | HandedOn:
         """Run one trial.
@@ -151,10 +154,15 @@ class CompiledBacktest:
 
     def trace(self, params: Mapping[str, Any] | None = None) -> Trial | HandedOn:
         """Run one trial and keep its fills and the equity at each bar. Otherwise as ``evaluate``."""
-        counted = self._run(params or {}, NOTHING, watch=False)
-        if isinstance(counted, HandedOn):
-            return counted
-        return self._run(params or {}, np.zeros((counted.figures.fills, 5), np.int64), watch=True)
+        while True:
+            trial = self._run(params or {}, np.zeros((self._room, 5), np.int64), watch=True)
+            if isinstance(trial, HandedOn):
+                return trial
+            count = trial.figures.fills
+            if count <= self._room:
+                return msgspec.structs.replace(trial, fills=trial.fills[:count])
+            # There is no telling before: it is run again, and the next trials find room.
+            self._room = 2 * count
 
     def asked(self) -> Signals:
         """Return what the strategy wants, for all bars at once. Raises as ``evaluate``."""
@@ -183,7 +191,7 @@ class CompiledBacktest:
                 break
             self._liquidate(state, terms, market, fills)
         if state.status != DONE:
-            return HandedOn(f"{WHY[state.status]} at {iso(int(market.bars[state.bar, TIME]))}")
+            return HandedOn(WHY[state.status], iso(int(market.bars[state.bar, TIME])))
         return Trial(self._figures(state, terms, market), market, fills, samples, receipts)
 
     def _liquidate(self, state: Any, terms: Any, market: CompiledMarket, fills: Integers) -> None:  # noqa: ANN401 - records

@@ -16,3 +16,8 @@ class HandedOn(msgspec.Struct, frozen=True):
 
     why: str
     """For people."""
+    at: str
+    """Close of the bar at which it did, ISO 8601, UTC."""
+
+    def __str__(self) -> str:
+        return f"{self.why} at {self.at}"

@@ -53,6 +53,16 @@ def whole(value: Decimal, what: str) -> int:
     return int(value)
 
 
+def value_of_lot(instrument: Instrument) -> int:
+    """Return the quanta of one lot at a price of one tick.
+
+    Raises:
+        NotCompilable: They are no whole number.
+    """
+    unit = instrument.tick_size * instrument.lot_size * instrument.contract_size
+    return whole(unit / LEDGER_QUANTUM, "the value of a lot")
+
+
 def decimals_of(value: Decimal) -> int:
     """Return how many digits stand behind the point, zeros at the end left out."""
     exponent = value.normalize().as_tuple().exponent
@@ -73,7 +83,7 @@ def scale_terms(settings: Settings, instrument: Instrument, rules: MatchingRules
     """
     terms: Any = new_record(Terms)
     lot = instrument.lot_size
-    terms.unit = whole(instrument.tick_size * lot * instrument.contract_size / LEDGER_QUANTUM, "the value of a lot")
+    terms.unit = value_of_lot(instrument)
     terms.half_spread = ceil(rules.spread_ticks / 2)
     terms.slippage, terms.slippage_scale = rules.slippage_ratio.as_integer_ratio()
     highest = 2 * (price_max + terms.half_spread)
