@@ -147,7 +147,7 @@ def adapter_class(settings: Settings) -> Callable[[Settings, Journal], Any]:
         raise AdapterRefused(path, "there is no such adapter: use simulated, paper, ccxt, or the path of a class")
     try:
         adapter: Callable[[Settings, Journal], Any] = getattr(import_module(module), name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AdapterRefused(path, f"cannot import it: {type(error).__name__}: {error}") from error
     return adapter
 

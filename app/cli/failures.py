@@ -1,10 +1,12 @@
 """Turns an error into one sentence on stderr and its exit code."""
 
+import errno
 import sys
 import traceback
 
 from app.ports.exit_codes import ExitCode
 
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EPIPE, errno.EIO})
 BY_NAME = {
     # By name, so that --help does not import what defines them.
     "SettingsRefused": ExitCode.SETTINGS_REFUSED,
@@ -30,8 +32,13 @@ class NotDone(Exception):
     """What the operator commanded is not done, and nobody is at work on it."""
 
 
-def report_failure(error: Exception) -> int:
+def report_failure(error: BaseException) -> int:
     """Print what went wrong; return the exit code. What nobody foresaw is a bug, and says so."""
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        # What was to be printed is not the only trace of a run. Nothing is left to be flushed at the end.
+        sys.stdout = None
+        print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return ExitCode.UNCLEAN_STOP
     for kind in type(error).__mro__:
         code = BY_NAME.get(kind.__name__)
         if code is not None:

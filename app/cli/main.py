@@ -365,7 +365,8 @@ def _files(candles: str | None, mark: str | None, funding: str | None) -> dict[s
 def _exit(command: Callable[[], int]) -> NoReturn:
     try:
         code = command()
-    except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
+        sys.stdout.flush()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
         code = report_failure(error)
     sys.exit(code)
 

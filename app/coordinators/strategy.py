@@ -79,8 +79,9 @@ class StrategyCoordinator(BaseCoordinator):
             )
 
     async def drain(self) -> None:
-        """Save the strategies' memory, while the journal is still open."""
+        """Save the strategies' memory, while the journal is still open, and ask them no more: one may be slow."""
         self._save(self._strategies)
+        self._ways = {}
 
     async def health_check(self) -> HealthStatus:
         """Degraded while a strategy is set aside, or cannot get the bars that it asked for."""
@@ -133,7 +134,9 @@ class StrategyCoordinator(BaseCoordinator):
             fresh = [bar for bar in bars[len(bars) - need if need < len(bars) else 0 :] if bar.time_ns > since]
             try:
                 strategy.on_history(fresh, self._view)
-            except Exception as error:  # noqa: BLE001 - somebody else's code: whatever it raises is contained
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - somebody else's code: not even its sys.exit() ends the bot
                 self._router.set_aside(strategy, error)
 
     def _on_failure(self, strategy: Strategy, error: str) -> None:

@@ -15,6 +15,8 @@ def _check_number(name: str, value: Decimal | None) -> None:
     """
     if value is not None and (type(value) is not Decimal or not value.is_finite()):
         raise TypeError(f"{name} is {value!r}: use a finite Decimal")
+    if value is not None and value <= 0 and name != "contracts":
+        raise ValueError(f"{name} is {value}: it must be positive")
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -173,7 +173,7 @@ class Supervisor:
                 raise
             # Not we were cancelled, but something that it waited for: that is a failure like any other.
             return "what it waited for was cancelled"
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if _being_stopped():
                 error.add_note(f"in background task {supervised.name}")
                 raise

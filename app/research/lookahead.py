@@ -98,7 +98,9 @@ def _arrays(loaded: LoadedSettings) -> list[list[int]] | None:
     """Return what the strategy says for all bars at once; None when it does not say it so, or where nobody asks."""
     try:
         from app.backtest.compiled import CompiledBacktest, NotCompilable  # noqa: PLC0415 - slow
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name not in {"numba", "numpy"}:
+            raise
         return None
     try:
         rows: list[list[int]] = CompiledBacktest(loaded.settings).asked().rows.tolist()

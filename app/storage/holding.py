@@ -11,7 +11,7 @@ from loguru import logger
 
 from app.storage.diagnosis import diagnosed
 from app.storage.engine import JOURNAL_FILE, writer_engine
-from app.storage.errors import JournalInUse
+from app.storage.errors import JournalInUse, JournalUnreadable
 from app.storage.folder_lock import StateFolderLock
 from app.storage.holder import Holder
 from app.storage.lease import Lease, read_holder
@@ -67,10 +67,20 @@ def _hold_folder(folder: Path, busy_timeout_s: float, profile: str) -> Iterator[
     with (
         StateFolderLock(folder, profile),
         diagnosed(path, busy_timeout_s),
+        _undamaged(path),
         writer_engine(path, busy_timeout_s).connect() as connection,
     ):
         bring_to_head(connection, path)
         yield Held(path, connection, None)
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Refuse a file that was emptied: SQLite would take it for a new one, and with it the kill switch would be lost."""
+    later = path.with_name(f"{path.name}-wal")
+    if path.is_file() and not path.stat().st_size and later.is_file() and later.stat().st_size:
+        raise JournalUnreadable(path, "it is empty, but what was written after it is not")
+    yield
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def strategy_class(strategy_id: str, name: str) -> type[Strategy]:
         raise StrategyRefused(strategy_id, f"there is no strategy {name!r}: use {known}, or a dotted path to a class")
     try:
         found = getattr(import_module(module), attribute)
-    except Exception as error:  # the author's module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # the author's module may raise anything while it is imported
         raise StrategyRefused(strategy_id, f"cannot import {path}: {type(error).__name__}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise StrategyRefused(strategy_id, f"{path} is not a subclass of app.strategies.Strategy")

@@ -62,7 +62,7 @@ class StrategyRouter:
         way = self.ways.get(type(event))
         return NOTHING if way is None else way(event)
 
-    def set_aside(self, strategy: Strategy, error: Exception) -> None:
+    def set_aside(self, strategy: Strategy, error: BaseException) -> None:
         """Ask a strategy no more; its positions keep their protection."""
         self._failed[strategy] = f"{type(error).__name__}: {error}"
         self._on_failure(strategy, self._failed[strategy])
@@ -142,7 +142,9 @@ class StrategyRouter:
                 if target is not None and not isinstance(target, Target):
                     raise TypeError(f"it returned {target!r}, not a Target or None")  # noqa: TRY301 - set aside like any other failure
                 return target  # noqa: TRY300 - reads in order
-            except Exception as error:  # noqa: BLE001 - somebody else's code: whatever it raises is contained
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - somebody else's code: not even its sys.exit() ends the bot
                 self.set_aside(strategy, error)
                 return None
 

@@ -156,6 +156,8 @@ class Strategy:
             if not self._wanted:
                 return None
             side = 0
+        if side:
+            _check_sides(side, entry.trigger_price or entry.price or price, stop, take_profit)
         self._wanted = side
         self._sequence += 1
         return Target(
@@ -242,6 +244,14 @@ class Strategy:
     def _remembered(self) -> list[str]:
         services = {"strategy_id", "symbol", "params", "_params_json", "_sizing", "_warming", "_handlers"}
         return [name for name in vars(self) if name not in services]
+
+
+def _check_sides(side: int, entered_at: Decimal, stop: Decimal | None, take_profit: Decimal | None) -> None:
+    """Refuse protection that would go off at once: two fees for nothing."""
+    if stop is not None and (entered_at - stop) * side <= 0:
+        raise ValueError(f"stop {stop} is on the wrong side of {entered_at}")
+    if take_profit is not None and (take_profit - entered_at) * side <= 0:
+        raise ValueError(f"take_profit {take_profit} is on the wrong side of {entered_at}")
 
 
 def _type_of(value: object) -> Any:  # noqa: ANN401 - a type expression for msgspec

@@ -384,3 +384,26 @@ def test_what_a_server_needs_is_refused_in_a_sentence_without_the_password(call,
     assert why in done.stderr
     assert "er2" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+QUITS = "import sys; sys.exit(0)"
+
+
+@pytest.mark.parametrize("setting", ["strategies.trend.strategy=quits.X", "exchange.adapter=quits.X"])
+def test_a_module_that_ends_the_process_while_it_is_imported_is_refused(tmp_path, setting):
+    """Exit code 0 would say that a bot had run."""
+    (tmp_path / "quits.py").write_text(QUITS, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}", "XDG_STATE_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "app", "run", "--plain", "--for", "1s", "--set", setting]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "SystemExit" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_an_output_that_cannot_be_written_is_no_bug(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "app", "settings", "show", "--json"]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(words, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (6, "error: the output cannot be written: No space left on device\n")

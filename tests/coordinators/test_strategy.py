@@ -1,5 +1,6 @@
 """What the strategy coordinator does: warm-up, memory, failures, halts."""
 
+import asyncio
 from contextlib import suppress
 from decimal import Decimal
 
@@ -68,6 +69,36 @@ async def test_a_strategy_that_raises_is_set_aside_and_the_others_go_on(containe
     status = await bot.strategy.health_check()
     assert (status.state, "ZeroDivisionError: mine" in status.error) == (HealthState.DEGRADED, True)
     assert container.registry.context.trading_state.current.holds("strategy", f"failed:trend:{BTC}")
+
+
+@pytest.mark.parametrize("raised", [SystemExit(0), asyncio.CancelledError(), GeneratorExit()])
+@pytest.mark.parametrize("past", [True, False])
+async def test_whatever_a_strategy_raises_ends_only_the_strategy(container, exchange, strategies, mocker, raised, past):
+    """Its sys.exit() would end the process with code 0, its positions and orders left."""
+    [broken] = trend()
+    mocker.patch.object(broken, "on_bar", side_effect=raised)
+    strategies(broken)
+    if past:
+        exchange.bars = bars("100", "101")
+    await container.init_resources()
+    if not past:
+        exchange.tell(*bars("100", "101", "102"))
+        await settle(40)
+    status = await container.bot().strategy.health_check()
+    assert (status.state, type(raised).__name__ in status.error) == (HealthState.DEGRADED, True)
+    await _stop(container)
+
+
+async def test_a_stop_asks_no_strategy_any_more(container, exchange, strategies):
+    """One that takes its time would hold the stop up with every bar that comes meanwhile."""
+    [strategy] = trend()
+    strategies(strategy)
+    await container.init_resources()
+    await container.bot().strategy.drain()
+    exchange.tell(*bars("100", "101", "102"))
+    await settle(40)
+    assert strategy.snapshot() == trend()[0].snapshot()
+    await _stop(container)
 
 
 async def test_a_symbol_that_is_not_listed_refuses_the_start(container, strategies):

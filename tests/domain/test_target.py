@@ -36,3 +36,11 @@ def test_an_entry_is_valid_for_whole_seconds(value):
 def test_what_is_not_said_is_not_refused():
     assert Entry().price is None
     assert not target(Decimal(0)).is_protected
+
+
+@pytest.mark.parametrize("name", ["stop", "take_profit", "trailing"])
+@pytest.mark.parametrize("value", ["0", "-5"])
+def test_a_price_is_positive(name, value):
+    """The entry would go out, and its protection never."""
+    with pytest.raises(ValueError, match=f"{name} is {value}: it must be positive"):
+        target(**{name: value})

@@ -92,6 +92,15 @@ def test_a_corrupt_database(opened, existing):
     assert lock_is_free(existing)
 
 
+def test_a_database_that_was_emptied_is_no_new_one(opened, existing):
+    """What was written after its last checkpoint is still beside it, and with the file a halt on record is gone."""
+    (existing / "journal.sqlite").write_bytes(b"")
+    (existing / "journal.sqlite-wal").write_bytes(b"left")
+    with pytest.raises(JournalUnreadable, match="it is empty, but what was written after it is not"):
+        opened()
+    assert (existing / "journal.sqlite-wal").read_bytes() == b"left"
+
+
 def test_a_database_that_is_corrupt_further_in(opened, existing):
     path = existing / JOURNAL_FILE
     with path.open("r+b") as file:

@@ -134,6 +134,21 @@ def test_a_strategy_that_raises_is_set_aside_and_the_others_go_on(listener):
     assert len(listener.seen) == 2
 
 
+def test_ctrl_c_is_not_the_strategys(listener, monkeypatch):
+    """Its own sys.exit() is contained; what the operator's keyboard says is not."""
+    routes, failures = router(listener)
+    for raised in (SystemExit(0), KeyboardInterrupt()):
+        broken = made(Raising)
+        monkeypatch.setattr(Raising, "on_bar", lambda *_, raised=raised: (_ for _ in ()).throw(raised))
+        routes, failures = router(broken)
+        if isinstance(raised, KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt):
+                routes.route(bar(100))
+        else:
+            routes.route(bar(100))
+            assert failures == [(broken, "SystemExit: 0")]
+
+
 def test_a_strategy_can_be_set_aside_from_outside(listener):
     routes, failures = router(listener)
     routes.set_aside(listener, ValueError("no history"))

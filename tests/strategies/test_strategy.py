@@ -12,6 +12,7 @@ from app.strategies.trend import Trend
 from tests.builders import BTC, START_NS, bar, fill, funding_rate, mark, quote, trade
 from tests.strategies.account import made, targets
 
+ENTRY_AT_105 = Entry(type=OrderType.STOP_MARKET, trigger_price=Decimal(105))
 VOLATILE = {"model": "volatility_target", "volatility_ratio": "0.2", "fraction_max": "1"}
 
 
@@ -210,3 +211,23 @@ def test_a_memory_that_lacks_something_leaves_that_as_it_was(view):
     del state["words"]
     strategy.restore(msgspec.json.encode(state | {"count": 4}))
     assert (strategy.count, strategy.words) == (4, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("side", "words", "what"),
+    [
+        (1, {"stop": Decimal(101)}, "stop 101 is on the wrong side of 100"),
+        (-1, {"stop": Decimal(100)}, "stop 100 is on the wrong side of 100"),
+        (1, {"take_profit": Decimal(99)}, "take_profit 99 is on the wrong side of 100"),
+        (1, {"stop": Decimal(106), "entry": ENTRY_AT_105}, "stop 106 is on the wrong side of 105"),
+    ],
+)
+def test_protection_on_the_wrong_side_is_refused(view, side, words, what):
+    """It would go off as soon as it rests."""
+    with pytest.raises(ValueError, match=what):
+        made(Follower).target(view, side, START_NS, Decimal(100), **words)
+
+
+def test_a_stop_may_be_above_the_price_when_the_entry_is(view):
+    asked = made(Follower).target(view, 1, START_NS, Decimal(100), stop=Decimal(102), entry=ENTRY_AT_105)
+    assert asked.stop == 102

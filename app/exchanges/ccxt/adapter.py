@@ -1,6 +1,7 @@
 """Trades at a venue: the four ports of an exchange over ccxt, REST and websockets."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -229,7 +230,7 @@ class CcxtExchange:
             except (ccxt.MarginModeAlreadySet, ccxt.NoChange):
                 continue
             except ccxt.BaseError as error:
-                if any(code in str(error) for code in ALREADY_SET):
+                if ALREADY_SET.search(str(error)):
                     continue
                 if classify(error, wrote=True) is Outcome.UNKNOWN:
                     raise ExchangeUnavailable(f"{self._venue.name}: {in_words(error)}") from None
@@ -477,5 +478,5 @@ class CcxtExchange:
             self._market.queue.put(event)
 
 
-ALREADY_SET = ("-4046", "110026", "110043", "59000")
+ALREADY_SET = re.compile(r"(?<!\d)(-4046|110026|110043|59000)(?!\d)")
 """What venues say when margin mode or leverage is what it is to become: binance, bybit twice, okx."""
