@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.domain.events import Fill
 from app.domain.market import Bar, FundingRate, MarketEvent, MarkPrice, Quote, Trade
+from app.domain.order import OrderType
 from app.domain.target import Entry, Target
 from app.domain.term import Term
 from app.ports.strategy_view import StrategyView
@@ -156,8 +157,9 @@ class Strategy:
             if not self._wanted:
                 return None
             side = 0
-        if side:
-            _check_sides(side, entry.trigger_price or entry.price or price, stop, take_profit)
+        if side and entry.type is OrderType.MARKET:
+            # Other entries fill elsewhere, and much later.
+            _check_sides(side, price, stop, take_profit)
         self._wanted = side
         self._sequence += 1
         return Target(

@@ -219,7 +219,6 @@ def test_a_memory_that_lacks_something_leaves_that_as_it_was(view):
         (1, {"stop": Decimal(101)}, "stop 101 is on the wrong side of 100"),
         (-1, {"stop": Decimal(100)}, "stop 100 is on the wrong side of 100"),
         (1, {"take_profit": Decimal(99)}, "take_profit 99 is on the wrong side of 100"),
-        (1, {"stop": Decimal(106), "entry": ENTRY_AT_105}, "stop 106 is on the wrong side of 105"),
     ],
 )
 def test_protection_on_the_wrong_side_is_refused(view, side, words, what):
