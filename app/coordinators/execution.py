@@ -309,10 +309,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _on_order(self, event: OrderEvent) -> None:
         tracked = self._tracker.apply(event)
-        try:
-            self._journal.append(event)
-        except JournalFailed as error:
-            self._send_point.store_failed(error)
+        self._record(event)
         self._publish(event)
         self.stop_policy.note_progress()
         if tracked is None:
@@ -339,10 +336,7 @@ class ExecutionCoordinator(BaseCoordinator):
         if entry is None:
             return
         tracked = self._tracker.fill(fill)
-        try:
-            self._journal.append(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
-        except JournalFailed as error:
-            self._send_point.store_failed(error)
+        self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
         self._risk.on_fill(fill, entry, self._books)
         self._publish(fill)
         self._look()
@@ -478,10 +472,7 @@ class ExecutionCoordinator(BaseCoordinator):
             await asyncio.sleep(self._settings.execution.unknown_query_every_s)
             if self._journal.failure is not None:
                 # The store may fail after it has taken an intent: what waits for it would wait for ever.
-                try:
-                    self._journal.append()
-                except JournalFailed as error:
-                    self._send_point.store_failed(error)
+                self._record()
             # Not being able to ask leaves an unknown order unknown; it is asked for again.
             with suppress(ExchangeUnavailable):
                 await self._reconciler.resolve_unknown()

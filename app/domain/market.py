@@ -7,6 +7,7 @@ import msgspec
 from app.domain.order import Side
 
 SECOND_NS = 1_000_000_000
+MS_NS = 1_000_000
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -1,11 +1,12 @@
 """What a strategy decides on some data: the targets of a whole run of the bot."""
 
 import asyncio
-from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 
 from loguru import logger
 
 from app.backtest import Backtest
+from app.domain.money import ZERO
 from app.domain.target import Target
 from app.ports.exit_codes import ExitCode
 from app.research.errors import TrialFailed
@@ -26,8 +27,11 @@ def decisions_of(loaded: LoadedSettings) -> list[Target]:
     return run.figures.targets
 
 
-def side_at(targets: list[Target], time_ns: int) -> int:
-    """Return which side was wanted at a time: 1 long, -1 short, 0 none or nothing yet."""
-    place = bisect_right(targets, time_ns, key=lambda target: target.time_ns)
-    contracts = targets[place - 1].contracts if place else 0
-    return (contracts > 0) - (contracts < 0)
+def sides_at(targets: list[Target], times_ns: Iterable[int]) -> Iterator[int]:
+    """Yield which side was wanted at each of rising times: 1 long, -1 short, 0 none or nothing yet."""
+    place, contracts = 0, ZERO
+    for time_ns in times_ns:
+        while place < len(targets) and targets[place].time_ns <= time_ns:
+            contracts = targets[place].contracts
+            place += 1
+        yield (contracts > 0) - (contracts < 0)

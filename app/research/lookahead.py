@@ -14,9 +14,11 @@ import msgspec
 from app.domain.money import plain
 from app.domain.target import Target
 from app.domain.times import iso
-from app.exchanges.simulated.columns import read_columns
+from app.exchanges.simulated.columns import read_columns, write_before
 from app.research.decisions import decisions_of
+from app.research.errors import NeedsExtra
 from app.settings import LoadedSettings
+from app.strategies import strategy_class
 
 FILES = ("candles", "mark", "funding")
 
@@ -86,21 +88,25 @@ def _ends(loaded: LoadedSettings, cuts: int) -> list[int]:
 
 
 def _cut(path: Path, end_ns: int, to: Path) -> Path:
-    import polars as pl  # noqa: PLC0415 - imported already, by whoever checked the file
-
-    rows = int(read_columns(path, ())["time"].search_sorted(end_ns))
-    frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, try_parse_dates=True)
-    frame.head(rows).write_parquet(to)
+    write_before(path, end_ns, to)
     return to
 
 
 def _arrays(loaded: LoadedSettings) -> list[list[int]] | None:
-    """Return what the strategy says for all bars at once; None when it does not say it so, or where nobody asks."""
+    """Return what the strategy says for all bars at once; None when it does not say it so, or nothing would ask.
+
+    Raises:
+        NeedsExtra: It does, and numba is not installed.
+    """
     try:
         from app.backtest.compiled import CompiledBacktest, NotCompilable  # noqa: PLC0415 - slow
     except ModuleNotFoundError as error:
         if error.name not in {"numba", "numpy"}:
             raise
+        named = loaded.settings.strategies.items()
+        if any(hasattr(strategy_class(name, item.strategy), "compiled_signals") for name, item in named):
+            # Where nobody looked, nothing may be called clean.
+            raise NeedsExtra("looking at what a strategy says as arrays", "numba", "research") from None
         return None
     try:
         rows: list[list[int]] = CompiledBacktest(loaded.settings).asked().rows.tolist()

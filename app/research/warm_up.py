@@ -10,7 +10,7 @@ import msgspec
 
 from app.domain.times import iso
 from app.exchanges.simulated.columns import read_columns
-from app.research.decisions import decisions_of, side_at
+from app.research.decisions import decisions_of, sides_at
 from app.settings import LoadedSettings
 
 STARTS = (0.1, 0.2, 0.3, 0.4)
@@ -54,7 +54,8 @@ def starts_of(loaded: LoadedSettings) -> Iterator[Start]:
         later = decisions_of(_from(loaded, times[begin]))
         # From the second close on: at the first one neither has been asked.
         bars = times[begin + 1 :]
-        differing = [time for time in bars if side_at(first, time) != side_at(later, time)]
+        both = zip(bars, sides_at(first, bars), sides_at(later, bars), strict=True)
+        differing = [time for time, seen_all, seen_less in both if seen_all != seen_less]
         settles = bars[int(len(bars) * SETTLED_RATIO)]
         last = differing[-1] if differing else None
         yield Start(times[begin], last, len(differing), last is None or last < settles)

@@ -1,6 +1,7 @@
 """Peeking and history-bound strategies are found out; honest ones are not accused."""
 
 import json
+import sys
 from random import Random
 
 import polars as pl
@@ -80,3 +81,12 @@ def test_without_candles_it_says_what_it_needs(what):
     result = CliRunner().invoke(app, ["analyze", what, "--strategy", "trend"])
     assert result.exit_code == 2
     assert "--candles FILE" in result.output
+
+
+@pytest.mark.parametrize(("strategy", "code"), [("tests.research.peeping.Shifted", 2), ("trend", 0)])
+def test_arrays_that_nobody_can_look_at_are_not_called_clean(files, monkeypatch, strategy, code):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for name in [name for name in sys.modules if name.startswith("app.backtest.compiled")]:
+        monkeypatch.delitem(sys.modules, name)
+    result = CliRunner().invoke(app, ["analyze", "lookahead", "--candles", str(files[0]), "--strategy", strategy])
+    assert (result.exit_code, "needs numba" in result.output) == (code, bool(code))

@@ -9,14 +9,9 @@ ORDERS_IN_A_BAR_MAX = 10
 """More than the planner sends within one bar."""
 
 
-def refusal_of(settings: Settings, instrument: Instrument, interval_s: int) -> str | None:
-    """Return why, or None. The settings are those of a backtest; ``interval_s`` is the length of the bars."""
-    return (
-        _of_strategies(settings, instrument)
-        or _of_exchange(settings)
-        or _of_instrument(settings, instrument)
-        or _of_limits(settings, interval_s)
-    )
+def refusal_of(settings: Settings, instrument: Instrument) -> str | None:
+    """Return why the settings of a backtest cannot be compiled, whatever the data; or None."""
+    return _of_strategies(settings, instrument) or _of_exchange(settings) or _of_instrument(settings, instrument)
 
 
 def _of_strategies(settings: Settings, instrument: Instrument) -> str | None:
@@ -57,7 +52,8 @@ def _of_instrument(settings: Settings, instrument: Instrument) -> str | None:
     return None
 
 
-def _of_limits(settings: Settings, interval_s: int) -> str | None:
+def refusal_on_bars(settings: Settings, interval_s: int) -> str | None:
+    """Return why they cannot be on bars of such a length, seconds; or None."""
     limits = settings.risk
     bars_a_minute = 60 // interval_s + 1
     if limits.orders_per_minute_max < ORDERS_IN_A_BAR_MAX * bars_a_minute:

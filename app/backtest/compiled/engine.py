@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.backtest.compiled import kernel, signals
-from app.backtest.compiled.eligibility import refusal_of
+from app.backtest.compiled.eligibility import refusal_of, refusal_on_bars
 from app.backtest.compiled.errors import HandedOn, NotCompilable
 from app.backtest.compiled.liquidations import due_liquidation
 from app.backtest.compiled.market import CompiledMarket, scale_market
@@ -31,8 +31,9 @@ from app.backtest.compiled.scaling import decimals_of, money, new_state, scale_s
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
 from app.domain.times import iso, parse_iso
+from app.exchanges.matching import rules_from
 from app.exchanges.simulated.recorded import RecordedMarket
-from app.exchanges.simulated.translate import instrument_from, rules_from
+from app.exchanges.simulated.translate import instrument_from
 from app.settings.models import Settings
 from app.strategies import Strategy, create
 from app.strategies.breakout import Breakout
@@ -116,7 +117,7 @@ class CompiledBacktest:
         instruments = {item.symbol: instrument_from(item) for item in simulated.instruments}
         instrument = instruments[simulated.data_symbol or simulated.instruments[0].symbol]
         # Before the data is read: whatever else is refused needs no file.
-        self._refuse(refusal_of(settings, instrument, 60))
+        self._refuse(refusal_of(settings, instrument))
         recorded = RecordedMarket(
             instrument,
             simulated.candles,
@@ -126,7 +127,7 @@ class CompiledBacktest:
             None if simulated.time_from is None else parse_iso(simulated.time_from),
             None if simulated.time_to is None else parse_iso(simulated.time_to),
         )
-        self._refuse(refusal_of(settings, instrument, recorded.interval_s))
+        self._refuse(refusal_on_bars(settings, recorded.interval_s))
         rules = rules_from(simulated)
         self._market = scale_market(recorded, instrument, settings.risk, rules.partial_fill_ratio)
         self._terms: Any = scale_terms(settings, instrument, rules, int(self._market.bars[:, HIGH].max()))

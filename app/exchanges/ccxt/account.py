@@ -9,6 +9,7 @@ import msgspec
 
 from app.domain.events import Fill, FundingPaid
 from app.domain.instrument import Instrument
+from app.domain.market import MS_NS
 from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.client import MS
@@ -16,7 +17,6 @@ from app.exchanges.ccxt.client_ids import ClientIds
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.translate import (
-    MS_NS,
     fill_from,
     funding_paid_from,
     order_record,

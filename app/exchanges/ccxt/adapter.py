@@ -1,7 +1,6 @@
 """Trades at a venue: the four ports of an exchange over ccxt, REST and websockets."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -36,7 +35,7 @@ from app.exchanges.ccxt.limiter import Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market import CcxtMarket, wall_ns
 from app.exchanges.ccxt.order_facts import OrderFacts
-from app.exchanges.ccxt.outcome import Outcome, classify, in_words
+from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.translate import (
     NotHeldThere,
     Request,
@@ -230,7 +229,7 @@ class CcxtExchange:
             except (ccxt.MarginModeAlreadySet, ccxt.NoChange):
                 continue
             except ccxt.BaseError as error:
-                if ALREADY_SET.search(str(error)):
+                if says(error, self._venue.already_set_codes):
                     continue
                 if classify(error, wrote=True) is Outcome.UNKNOWN:
                     raise ExchangeUnavailable(f"{self._venue.name}: {in_words(error)}") from None
@@ -476,7 +475,3 @@ class CcxtExchange:
     def _put(self, events: Sequence[AccountEvent | StreamReset]) -> None:
         for event in events:
             self._market.queue.put(event)
-
-
-ALREADY_SET = re.compile(r"(?<!\d)(-4046|110026|110043|59000)(?!\d)")
-"""What venues say when margin mode or leverage is what it is to become: binance, bybit twice, okx."""

@@ -13,7 +13,7 @@ from loguru import logger
 from app.domain.bars import BarAggregator
 from app.domain.events import BookStale, StreamEvent
 from app.domain.instrument import Instrument
-from app.domain.market import SECOND_NS, Bar, Quote
+from app.domain.market import MS_NS, SECOND_NS, Bar, Quote
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client import close_sockets, open_client
 from app.exchanges.ccxt.errors import KeysRefused, NotListed, VenueRefused
@@ -22,7 +22,6 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.outcome import in_words
 from app.exchanges.ccxt.queue import EventQueue
 from app.exchanges.ccxt.translate import (
-    MS_NS,
     bar_from,
     funding_rate_from,
     instrument_from,
@@ -294,17 +293,19 @@ class CcxtMarket:
             silence_s_max=silence_s,
             room=self.queue.room,
             on_break=self._on_break,
+            on_silence=self._on_silence,
             on_fatal=self.refuse,
         )
         self.spawn(watch.run(), name)
+
+    async def _on_silence(self) -> None:
+        """Open new sockets: one that is half open says nothing, and only a new one helps."""
+        await close_sockets(self.client, "opened anew")
 
     async def _on_break(self, watch: Watch, why: str) -> None:
         logger.bind(stream=watch.name).warning(f"the market's stream broke: {why}")
         for symbol in self.symbols:
             self.queue.put(BookStale(symbol, self.now_ns, why))
-        if "nothing for" in why:
-            # A socket that is half open says nothing: only a new one helps.
-            await close_sockets(self.client, "opened anew")
         if watch.name.startswith("candles"):
             self.spawn(self._refill(), "refill")
 

@@ -1,5 +1,6 @@
 """What an error of a request means. One total function; what it does not know it calls unknown."""
 
+import re
 from collections.abc import Collection
 
 import ccxt
@@ -49,9 +50,14 @@ def classify(error: BaseException, *, wrote: bool, duplicate_codes: Collection[s
         return Outcome.FATAL
     if not wrote:
         return Outcome.REJECTED if _is_refusal(error) else Outcome.RETRYABLE
-    if any(code in str(error) for code in duplicate_codes):
+    if says(error, duplicate_codes):
         return Outcome.UNKNOWN
     return Outcome.REJECTED if _is_refusal(error) else Outcome.UNKNOWN
+
+
+def says(error: BaseException, codes: Collection[str]) -> bool:
+    """Whether an error names one of a venue's codes; not as a part of a longer number, which may be anything."""
+    return any(re.search(rf"(?<!\d){code}(?!\d)", str(error)) for code in codes)
 
 
 def in_words(error: BaseException) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from app.domain.events import Fill, FundingPaid, Liquidity
 from app.domain.instrument import Instrument, MarginTier
-from app.domain.market import SECOND_NS, Bar, FundingRate, MarkPrice, Quote
+from app.domain.market import MS_NS, SECOND_NS, Bar, FundingRate, MarkPrice, Quote
 from app.domain.money import ONE, ZERO, plain, to_ledger
 from app.domain.order import CONDITIONAL, PRICED, Order, OrderStatus, OrderType, Side, TimeInForce, TriggerPrice
 from app.domain.position import Position
@@ -20,7 +20,6 @@ from app.domain.records import OrderRecord
 from app.exchanges.ccxt.client_ids import ClientIds
 from app.exchanges.ccxt.venues import UnreadableAnswer, Venue
 
-MS_NS = 1_000_000
 FOREIGN = "foreign"
 """Strategy of an order that this bot did not make, or does not remember."""
 CONTRACTS_MAX = Decimal(1_000_000_000)

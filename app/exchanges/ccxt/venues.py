@@ -44,6 +44,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a market order needs the price that a slippage bound is reckoned from."""
     duplicate_codes: tuple[str, ...] = ()
     """What the venue says when a client order id is in use: the order before it exists, then."""
+    already_set_codes: tuple[str, ...] = ()
+    """What the venue says when margin mode or leverage is what it is to become."""
     funding_interval_s: int = 28_800
     one_way_only: bool = False
     """Whether it has no hedge mode at all."""
@@ -123,6 +125,7 @@ VENUES: Mapping[str, Venue] = {
             validity=_receive_window,
             conditional_apart=True,  # the "algo" service, since 2025-12
             duplicate_codes=("-4116", "-4111"),
+            already_set_codes=("-4046",),
             dead_man=True,
         ),
         Venue(
@@ -135,6 +138,7 @@ VENUES: Mapping[str, Venue] = {
             trade_fee="execFee",
             validity=_nothing,  # its window is an option of the client, not of a request
             duplicate_codes=("110072",),
+            already_set_codes=("110026", "110043"),
         ),
         Venue(
             name="okx",
@@ -148,6 +152,7 @@ VENUES: Mapping[str, Venue] = {
             conditional_apart=True,
             holds_conditional=False,  # its algo orders take another id, and are not followed here
             duplicate_codes=("51016",),
+            already_set_codes=("59000",),
         ),
         Venue(
             name="hyperliquid",

@@ -24,6 +24,7 @@ class Watch:
         silence_s_max: float | None,
         room: Callable[[], Awaitable[None]],
         on_break: Callable[["Watch", str], Awaitable[None]],
+        on_silence: Callable[[], Awaitable[None]] | None = None,
         on_fatal: Callable[[Exception], None],
     ) -> None:
         self.name = name
@@ -32,6 +33,7 @@ class Watch:
         self._silence_s_max = silence_s_max
         self._room = room
         self._on_break = on_break
+        self._on_silence = on_silence
         self._on_fatal = on_fatal
         self._failures = 0
 
@@ -55,6 +57,8 @@ class Watch:
                 # Nobody canceled us: ccxt cancels what waits for a socket that it closes.
                 await self._broken(f"{self.name}: its socket was closed")
             except TimeoutError:
+                if self._on_silence is not None:
+                    await self._on_silence()
                 await self._broken(f"{self.name}: nothing for {self._silence_s_max:g} s")
             except Exception as error:  # noqa: BLE001 - whatever ccxt or a venue's message raises, the stream goes on
                 if classify(error, wrote=False) is Outcome.FATAL:

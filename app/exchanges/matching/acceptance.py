@@ -32,32 +32,9 @@ def refusal(
         resting: The account's working orders, by client order id.
         rules: How the book is made up where there are no quotes.
     """
-    instrument = instruments.get(order.symbol)
-    if instrument is None:
-        return f"unknown symbol {order.symbol}"
-    try:
-        check_order(order, instrument)
-    except InvalidOrder as error:
-        return str(error)
-    if order.reduce_only:
-        return _cannot_reduce(order, books)
-    return _cannot_afford(order, instruments, books, prices, resting, rules)
-
-
-def _cannot_reduce(order: Order, books: Portfolio) -> str | None:
-    held = books.position(order.symbol).contracts
-    reduces = held < ZERO if order.side is Side.BUY else held > ZERO
-    return None if reduces else "reduce-only, and there is nothing to reduce"
-
-
-def _cannot_afford(
-    order: Order,
-    instruments: Mapping[str, Instrument],
-    books: Portfolio,
-    prices: Prices,
-    resting: Mapping[str, RestingOrder],
-    rules: MatchingRules,
-) -> str | None:
+    why = _not_well_formed(order, instruments)
+    if why is not None or order.reduce_only:
+        return why or _cannot_reduce(order, books)
     instrument, price = instruments[order.symbol], _measured_at(order, books, prices)
     if price is None:
         return "no price yet"
@@ -73,6 +50,23 @@ def _cannot_afford(
         need += _reserved(instruments, books, prices, resting)
     free = books.margin_available
     return f"insufficient margin: {plain(need)} needed, {plain(free)} free" if need > free else None
+
+
+def _not_well_formed(order: Order, instruments: Mapping[str, Instrument]) -> str | None:
+    instrument = instruments.get(order.symbol)
+    if instrument is None:
+        return f"unknown symbol {order.symbol}"
+    try:
+        check_order(order, instrument)
+    except InvalidOrder as error:
+        return str(error)
+    return None
+
+
+def _cannot_reduce(order: Order, books: Portfolio) -> str | None:
+    held = books.position(order.symbol).contracts
+    reduces = held < ZERO if order.side is Side.BUY else held > ZERO
+    return None if reduces else "reduce-only, and there is nothing to reduce"
 
 
 def _measured_at(order: Order, books: Portfolio, prices: Prices) -> Decimal | None:

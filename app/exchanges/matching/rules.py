@@ -5,8 +5,10 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import msgspec
 
 from app.domain.instrument import Instrument
+from app.domain.market import MS_NS
 from app.domain.money import ZERO
 from app.domain.order import Side
+from app.settings.models import SimulatedSettings
 
 HALF = Decimal("0.5")
 
@@ -28,6 +30,19 @@ class MatchingRules(msgspec.Struct, frozen=True):
     """Take a client order id again once its order has ended, as some venues do: an id is no proof against doubles."""
     fill_at_signal: bool = False
     """Market orders fill at the last price at once, without spread or slippage: for comparisons only."""
+
+
+def rules_from(settings: SimulatedSettings) -> MatchingRules:
+    """Return the rules that the settings describe."""
+    return MatchingRules(
+        spread_ticks=settings.spread_ticks,
+        slippage_ratio=settings.slippage_ratio,
+        impact_ratio=settings.impact_ratio,
+        latency_ns=int(settings.latency_ms * MS_NS),
+        latency_jitter_ns=int(settings.latency_jitter_ms * MS_NS),
+        partial_fill_ratio=settings.partial_fill_ratio,
+        fill_at_signal=settings.fill_at == "signal_close",
+    )
 
 
 def taker_price(

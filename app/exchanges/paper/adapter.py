@@ -13,17 +13,17 @@ from app.domain.events import Fill, FundingPaid, OrderRejected, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
 from app.domain.market import SECOND_NS, Bar, FundingRate, MarkPrice, Quote
+from app.domain.money import ZERO
 from app.domain.order import CONDITIONAL, Order, TriggerPrice
 from app.domain.position import Position
 from app.domain.records import OrderRecord, StateSaved
-from app.exchanges.matching import MatchingEngine, MatchingRules, VenueState
+from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.ports.connection import Capabilities, Connection
 from app.ports.journal import Journal, JournalFailed
 from app.ports.market_data import MarketData
 from app.settings.models import AccountSettings, SimulatedSettings
 
 OWNER = "paper"
-MS_NS = 1_000_000
 SAVE_EVERY_NS = 60 * SECOND_NS
 MATCHED = (Quote, MarkPrice, FundingRate)
 """What orders are matched against. A candle is not: its low may be older than the order that it would fill."""
@@ -84,13 +84,8 @@ class PaperExchange:
             self._account.id,
             self._account.currency,
             self._instruments,
-            MatchingRules(
-                slippage_ratio=settings.slippage_ratio,
-                impact_ratio=settings.impact_ratio,
-                latency_ns=int(settings.latency_ms * MS_NS),
-                latency_jitter_ns=int(settings.latency_jitter_ms * MS_NS),
-                partial_fill_ratio=settings.partial_fill_ratio,
-            ),
+            # The spread is the venue's own, and what is told of its prices comes too late to fill at.
+            msgspec.structs.replace(rules_from(settings), spread_ticks=ZERO, fill_at_signal=False),
             Random(f"latency:{settings.seed}").random,  # noqa: S311 - a simulated network
             self._account.margin_mode,
             self._account.leverage,

@@ -17,11 +17,11 @@ from app.domain.order import Order
 from app.domain.position import Position
 from app.domain.records import OrderRecord, StateSaved
 from app.domain.times import parse_iso
-from app.exchanges.matching import MatchingEngine, VenueState
+from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.exchanges.simulated.generator import Generator
 from app.exchanges.simulated.recorded import DataReport, RecordedMarket, open_recorded
 from app.exchanges.simulated.source import MarketSource
-from app.exchanges.simulated.translate import instrument_from, rules_from
+from app.exchanges.simulated.translate import instrument_from
 from app.ports.connection import Capabilities
 from app.ports.journal import Journal, JournalFailed
 from app.settings.models import AccountSettings, SimulatedSettings

@@ -27,6 +27,29 @@ def read_columns(
     Raises:
         BadDataFile: It cannot be read, is empty, or lacks a column; times are missing, unsorted or repeated.
     """
+    frame = _read(path)
+    if "time" not in frame.columns and "ts" in frame.columns:
+        frame = frame.rename({"ts": "time"})
+    missing = [name for name in ("time", *wanted) if name not in frame.columns]
+    if missing:
+        raise BadDataFile(path, f"has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
+    kept = ["time", *wanted, *(name for name in optional if name in frame.columns)]
+    frame = frame.select(kept).with_columns(_nanoseconds(path, frame))
+    _check_times(path, frame, repeats=repeats)
+    return frame
+
+
+def write_before(path: Path, end_ns: int, to: Path) -> None:
+    """Write a copy of a file, with all its columns, that holds no row from ``end_ns`` on.
+
+    Raises:
+        BadDataFile: As ``read_columns``.
+    """
+    times = read_columns(path, (), repeats=True)["time"]
+    _read(path).filter(times < end_ns).write_parquet(to)
+
+
+def _read(path: Path) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415 - costs 0.2 s, and a generated market needs none of it
 
     if path.suffix.lower() not in {".parquet", ".csv"}:
@@ -39,14 +62,6 @@ def read_columns(
         raise BadDataFile(path, f"cannot be read: {str(error).splitlines()[0]}") from error
     if frame.is_empty():
         raise BadDataFile(path, "has no rows")
-    if "time" not in frame.columns and "ts" in frame.columns:
-        frame = frame.rename({"ts": "time"})
-    missing = [name for name in ("time", *wanted) if name not in frame.columns]
-    if missing:
-        raise BadDataFile(path, f"has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
-    kept = ["time", *wanted, *(name for name in optional if name in frame.columns)]
-    frame = frame.select(kept).with_columns(_nanoseconds(path, frame))
-    _check_times(path, frame, repeats=repeats)
     return frame
 
 

@@ -1,10 +1,7 @@
-"""From settings to instruments and matching rules. Pure."""
+"""From settings to instruments. Pure."""
 
 from app.domain.instrument import Instrument, MarginTier
-from app.exchanges.matching import MatchingRules
-from app.settings.models import InstrumentSettings, SimulatedSettings
-
-MS_NS = 1_000_000
+from app.settings.models import InstrumentSettings
 
 
 def instrument_from(settings: InstrumentSettings) -> Instrument:
@@ -31,17 +28,4 @@ def instrument_from(settings: InstrumentSettings) -> Instrument:
         liquidation_fee_rate=settings.liquidation_fee_rate,
         funding_interval_s=settings.funding_interval_s,
         inverse=settings.inverse,
-    )
-
-
-def rules_from(settings: SimulatedSettings) -> MatchingRules:
-    """Return the matching rules that the settings describe."""
-    return MatchingRules(
-        spread_ticks=settings.spread_ticks,
-        slippage_ratio=settings.slippage_ratio,
-        impact_ratio=settings.impact_ratio,
-        latency_ns=int(settings.latency_ms * MS_NS),
-        latency_jitter_ns=int(settings.latency_jitter_ms * MS_NS),
-        partial_fill_ratio=settings.partial_fill_ratio,
-        fill_at_signal=settings.fill_at == "signal_close",
     )

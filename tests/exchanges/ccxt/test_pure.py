@@ -16,7 +16,7 @@ from app.exchanges.ccxt.client import TooManyRequests
 from app.exchanges.ccxt.client_ids import HexIds
 from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.order_facts import OrderFacts
-from app.exchanges.ccxt.outcome import Outcome, classify, in_words
+from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.queue import EventQueue
 from app.exchanges.ccxt.translate import (
     NotHeldThere,
@@ -68,6 +68,21 @@ def test_every_error_of_the_library_means_something(kind):
     assert read is not Outcome.UNKNOWN
     if issubclass(kind, ccxt.NetworkError) and not issubclass(kind, ccxt.InvalidNonce | ccxt.RateLimitExceeded):
         assert written is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('binance {"code":-4046,"msg":"No need to change margin type."}', True),
+        ("okx 59000", True),
+        ("refused at 1759000123", False),
+        ("order 590001", False),
+        ("-40461", False),
+    ],
+)
+def test_a_code_is_not_a_part_of_a_longer_number(text, said):
+    """A refusal that names a time or an id must not pass for \"it is set already\"."""
+    assert says(ccxt.ExchangeError(text), ("-4046", "59000")) is said
 
 
 def test_words_of_an_error_hold_no_query():
