@@ -5,24 +5,18 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-
-class ReportNeedsPlotly(Exception):
-    """The optional dependency that draws is missing."""
-
-    def __init__(self) -> None:
-        super().__init__("a report needs plotly: pip install '.[research]'")
+from app.backtest.extras import require
 
 
 def plotting() -> Any:  # noqa: ANN401 - plotly has no types
     """Return plotly's graph objects.
 
     Raises:
-        ReportNeedsPlotly: plotly is not installed.
+        NeedsExtra: plotly is not installed.
     """
-    try:
-        from plotly import graph_objects  # noqa: PLC0415 - an optional dependency, and a slow one
-    except ImportError:
-        raise ReportNeedsPlotly from None
+    require("a report", "plotly", "plotly")
+    from plotly import graph_objects  # noqa: PLC0415 - an optional dependency, and a slow one
+
     return graph_objects
 
 

@@ -12,7 +12,7 @@ from loguru import logger
 from rich.console import Console
 from rich.table import Table
 
-from app.backtest import Backtest, BacktestFigures, Statistics, origin_of, write_report
+from app.backtest import Backtest, BacktestFigures, Statistics, origin_of, require_compiled, write_report
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
 from app.container import check_before_start
@@ -93,12 +93,9 @@ def _on_events(loaded: LoadedSettings) -> Outcome:
 
 def _compiled(loaded: LoadedSettings) -> Outcome | None:
     """Run the compiled engine; None when it hands the run on to the event path, and says why."""
-    try:
-        from app.backtest.compiled import CompiledBacktest, HandedOn, document_of, figures_of  # noqa: PLC0415 - slow
-    except ImportError as error:
-        if error.name != "numba":
-            raise
-        raise UsageRefused("the compiled engine needs numba: pip install '.[research]'") from None
+    require_compiled()
+    from app.backtest.compiled import CompiledBacktest, HandedOn, document_of, figures_of  # noqa: PLC0415 - slow
+
     backtest = CompiledBacktest(loaded.settings)
     began = perf_counter()
     trial = backtest.trace()

@@ -12,7 +12,7 @@ BY_NAME = {
     "SettingsRefused": ExitCode.SETTINGS_REFUSED,
     "StrategyRefused": ExitCode.SETTINGS_REFUSED,
     "UsageRefused": ExitCode.USAGE,
-    "ReportNeedsPlotly": ExitCode.USAGE,
+    "NeedsExtra": ExitCode.USAGE,
     "NotCompilable": ExitCode.USAGE,
     "ResearchRefused": ExitCode.USAGE,
     "BadDataFile": ExitCode.START_FAILED,

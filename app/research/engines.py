@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from app.research.errors import NeedsExtra
+from app.backtest import NeedsExtra, require_compiled
 from app.research.event_path import EventPath
 from app.research.trial import EngineFactory, Window
 from app.settings import LoadedSettings
@@ -37,15 +37,14 @@ def choose_engine(name: EngineName, loaded: LoadedSettings, strategy_id: str, wi
     if name == "event":
         return Chosen(events)
     try:
-        from app.backtest.compiled import NotCompilable  # noqa: PLC0415 - slow, and needs an extra
-        from app.research.compiled_path import CompiledPath  # noqa: PLC0415 - as above
-    except ImportError as error:
-        if error.name != "numba":
-            raise
-        missing = NeedsExtra("the compiled engine", "numba", "research")
+        require_compiled()
+    except NeedsExtra as missing:
         if name == "compiled":
-            raise missing from None
+            raise
         return Chosen(events, str(missing))
+    from app.backtest.compiled import NotCompilable  # noqa: PLC0415 - slow, and needs an extra
+    from app.research.compiled_path import CompiledPath  # noqa: PLC0415 - as above
+
     compiled = CompiledPath(events)
     try:
         compiled.check(window)

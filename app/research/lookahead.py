@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from app.backtest import NeedsExtra, require_compiled
 from app.domain.money import plain
 from app.domain.target import Target
 from app.domain.times import iso
 from app.exchanges.simulated.columns import read_columns, write_before
 from app.research.decisions import decisions_of
-from app.research.errors import NeedsExtra
 from app.settings import LoadedSettings
 from app.strategies import strategy_class
 
@@ -99,15 +99,15 @@ def _arrays(loaded: LoadedSettings) -> list[list[int]] | None:
         NeedsExtra: It does, and numba is not installed.
     """
     try:
-        from app.backtest.compiled import CompiledBacktest, NotCompilable  # noqa: PLC0415 - slow
-    except ModuleNotFoundError as error:
-        if error.name not in {"numba", "numpy"}:
-            raise
+        require_compiled()
+    except NeedsExtra:
         named = loaded.settings.strategies.items()
         if any(hasattr(strategy_class(name, item.strategy), "compiled_signals") for name, item in named):
             # Where nobody looked, nothing may be called clean.
-            raise NeedsExtra("looking at what a strategy says as arrays", "numba", "research") from None
+            raise
         return None
+    from app.backtest.compiled import CompiledBacktest, NotCompilable  # noqa: PLC0415 - slow
+
     try:
         rows: list[list[int]] = CompiledBacktest(loaded.settings).asked().rows.tolist()
     except NotCompilable:

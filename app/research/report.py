@@ -32,7 +32,7 @@ def write_search_report(
         objective: What the scores are.
 
     Raises:
-        ReportNeedsPlotly: plotly is not installed.
+        NeedsExtra: plotly is not installed.
         OSError: The file cannot be written.
     """
     plot = plotting()

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
-from app.research.errors import NeedsExtra
+from app.backtest import require
 from app.research.space import Space
 
 SamplerName = Literal["random", "qmc", "tpe"]
@@ -51,10 +51,9 @@ class SobolPoints:
         Raises:
             NeedsExtra: SciPy is not installed.
         """
-        try:
-            from scipy.stats.qmc import Sobol  # noqa: PLC0415 - an extra, and slow to import
-        except ImportError:
-            raise NeedsExtra("the qmc sampler", "SciPy", "research") from None
+        require("the qmc sampler", "SciPy", "numpy", "scipy")
+        from scipy.stats.qmc import Sobol  # noqa: PLC0415 - an extra, and slow to import
+
         self._space = space
         self._points = Sobol(len(space.ranges), rng=seed)
 
@@ -79,10 +78,9 @@ class OptunaStudy:
         Raises:
             NeedsExtra: Optuna is not installed.
         """
-        try:
-            import optuna  # noqa: PLC0415 - an extra, and slow to import
-        except ImportError:
-            raise NeedsExtra("optimize", "Optuna", "research") from None
+        require("optimize", "Optuna", "optuna")
+        import optuna  # noqa: PLC0415 - an extra, and slow to import
+
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._states = optuna.trial.TrialState
         self._space = space

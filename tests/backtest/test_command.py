@@ -94,3 +94,16 @@ def test_a_run_in_which_nothing_is_traded_has_figures(candles, tmp_path):
     told = app("backtest", "--candles", str(candles), "--strategy", "funding_carry", "--json", folder=tmp_path)
     assert told.returncode == 0
     assert json.loads(told.stdout)["statistics"]["round_trips"] == 0
+
+
+@pytest.mark.parametrize("missing", ["numpy", "numba"])
+@pytest.mark.parametrize("command", ["backtest", "optimize"])
+def test_whatever_of_the_extra_is_missing_is_one_sentence(candles, tmp_path, missing, command):
+    """On a plain installation numpy is what is missed first, and numba is what one knows the engine by."""
+    code = f"import sys; sys.modules[{missing!r}] = None; from app.cli.main import main; main()"
+    words = [command, "--candles", str(candles), "--strategy", "trend", "--engine", "compiled"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env=os.environ | {"XDG_STATE_HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "error: the compiled engine needs numba: pip install '.[research]'\n")

@@ -9,7 +9,7 @@ pytest.importorskip("numba", reason="the compiler is not installed: pip install 
 import msgspec
 import numpy as np
 
-from app.backtest import daily_returns
+from app.backtest import NeedsExtra, daily_returns
 from app.backtest.compiled import CompiledBacktest, HandedOn, NotCompilable, curve_of, figures_of, statistics_of_trial
 from app.backtest.compiled.summary import amounts
 from app.cli.backtest import backtest_settings
@@ -17,7 +17,6 @@ from app.exchanges.simulated import open_recorded
 from app.research import (
     EventPath,
     Goal,
-    ResearchRefused,
     Results,
     Space,
     Window,
@@ -148,5 +147,5 @@ def test_without_the_compiler_the_bot_runs_all_trials_and_says_what_installs_it(
     chosen = choose_engine("auto", loaded, "trend", whole_of(loaded))
     sentence = "the compiled engine needs numba: pip install '.[research]'"
     assert (type(chosen.factory), chosen.not_compiled) == (EventPath, sentence)
-    with pytest.raises(ResearchRefused, match="needs numba"):
+    with pytest.raises(NeedsExtra, match="needs numba"):
         choose_engine("compiled", loaded, "trend", whole_of(loaded))

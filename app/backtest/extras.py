@@ -1,0 +1,34 @@
+"""What an optional dependency that is missing is answered with, before anything needs it."""
+
+from importlib.util import find_spec
+
+
+class NeedsExtra(Exception):
+    """An optional dependency is missing."""
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(f"{what} needs {package}: pip install '.[research]'")
+
+
+def require(what: str, package: str, *modules: str) -> None:
+    """Refuse to begin without the packages of the extra ``research``.
+
+    Args:
+        what: What is wanted, for people.
+        package: The one to name.
+        modules: All that must be there: what a package needs itself may be what is missed first.
+
+    Raises:
+        NeedsExtra: One of them is not installed.
+    """
+    if any(find_spec(module) is None for module in modules):
+        raise NeedsExtra(what, package)
+
+
+def require_compiled() -> None:
+    """Refuse to import the compiled path without what it is compiled by.
+
+    Raises:
+        NeedsExtra: It is not installed.
+    """
+    require("the compiled engine", "numba", "numpy", "numba")
