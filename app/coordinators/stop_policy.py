@@ -47,7 +47,7 @@ class StopPolicy:
         self._progress.set()
 
     async def work_off(self) -> None:
-        """Return once nothing is left that the policy does not want, and whatever protects a position rests.
+        """Return once nothing is left that the policy does not want, no cancel is under way, and protection rests.
 
         A stop-loss that still waited for the store would never leave, and the position would be bare for as long as
         the bot is down.
@@ -59,7 +59,7 @@ class StopPolicy:
                 self._send_point.cancel(tracked, why)
         if self._policy == FLATTEN:
             self._flatten(why)
-        while self.left_over() or self.unconfirmed_protection():
+        while self.left_over() or self.unconfirmed():
             self._progress.clear()
             # Bounded: that an order is withdrawn, because the store has it only now, is no fact of the account.
             with suppress(TimeoutError):
@@ -72,7 +72,7 @@ class StopPolicy:
         Raises:
             LeftAtExchange: It had, and this is what is left.
         """
-        left = dict.fromkeys([*self.left_over(), *self.unconfirmed_protection()]) if self._began else {}
+        left = dict.fromkeys([*self.left_over(), *self.unconfirmed()]) if self._began else {}
         if left:
             raise LeftAtExchange(list(left))
 
@@ -89,10 +89,13 @@ class StopPolicy:
             left += [f"position {position.contracts} {position.symbol}" for position in self._portfolio.positions]
         return left
 
-    def unconfirmed_protection(self) -> list[str]:
-        """Return the protective orders that are on their way to the exchange, or on their way out, for people."""
+    def unconfirmed(self) -> list[str]:
+        """Return what nobody would learn the end of any more, for people.
+
+        Cancels that are under way, and protective orders that are on their way to the exchange.
+        """
         return [
             words_of(item)
             for item in self._tracker.all_working()
-            if item.order.is_protective and (item.cancel_requested or item.status not in CONFIRMED)
+            if item.cancel_requested or (item.order.is_protective and item.status not in CONFIRMED)
         ]

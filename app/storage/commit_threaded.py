@@ -12,7 +12,7 @@ from app.storage.store import Encoded, JournalStore
 QUEUED_RECORDS_MAX = 10_000
 """Records that may wait for the writer. More means a disk that hangs, and orders that are not on record."""
 GROUP_RECORDS_MAX = 1_000
-"""Records of one transaction, so that the first of a crowd need not wait for the last."""
+"""Records of one transaction, so that the first of a crowd need not wait for the last; more if they belong together."""
 CLOSE_S = 10.0
 """How long closing waits for the writer beyond the busy timeout; a disk that hangs must not hang the stop."""
 
@@ -27,7 +27,9 @@ class CommitThreaded:
     def __init__(self, store: JournalStore, last_seq: int, busy_timeout_s: float) -> None:
         self._store = store
         self._close_s = busy_timeout_s + CLOSE_S
-        self._queue: deque[Encoded] = deque()
+        self._queue: deque[Sequence[Encoded]] = deque()
+        """What was handed over together, each as a whole: half a fill on record is worse than none."""
+        self._waiting_records = 0
         self._changed = threading.Condition()
         self._closing = False
         self._committed_seq = last_seq
@@ -52,12 +54,12 @@ class CommitThreaded:
         if self._thread is None:
             self._start(asyncio.get_running_loop())
         with self._changed:
-            if len(self._queue) + len(records) > QUEUED_RECORDS_MAX:
-                self._abandoned = JournalFailed(
-                    f"the journal's writer is behind by {len(self._queue)} records: the disk hangs; free it and restart"
-                )
+            if self._waiting_records + len(records) > QUEUED_RECORDS_MAX:
+                behind = f"the journal's writer is behind by {self._waiting_records} records"
+                self._abandoned = JournalFailed(f"{behind}: the disk hangs; free it and restart")
             self._check()
-            self._queue.extend(records)
+            self._queue.append(records)
+            self._waiting_records += len(records)
             self._queued_seq = records[-1].numbered.seq
             self._changed.notify_all()
 
@@ -142,4 +144,8 @@ class CommitThreaded:
         """Wait for records and return them; empty when closing and nothing is left."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing)
-            return [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_RECORDS_MAX))]
+            group: list[Encoded] = []
+            while self._queue and len(group) + len(self._queue[0]) <= max(GROUP_RECORDS_MAX, len(self._queue[0])):
+                group += self._queue.popleft()
+            self._waiting_records -= len(group)
+            return group

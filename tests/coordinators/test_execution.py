@@ -24,6 +24,7 @@ from app.domain.market import Quote
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderIntended, StateSaved
+from app.domain.target import Entry
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import Deadlines, HealthState, StartFailed
 from app.settings import load_settings
@@ -325,9 +326,7 @@ async def test_a_stop_waits_until_the_protection_rests_at_the_exchange(container
     exchange.tell(filled_of(entry, "t1", "100"))
     await settle()
     assert exchange.submitted == [entry]
-    assert [text.partition(" ")[0] for text in container.bot().execution.stop_policy.unconfirmed_protection()] == [
-        "sell"
-    ]
+    assert [text.partition(" ")[0] for text in container.bot().execution.stop_policy.unconfirmed()] == ["sell"]
 
     stopping = asyncio.ensure_future(container.shutdown_resources())
     await settle()
@@ -435,3 +434,27 @@ async def test_a_stop_that_runs_out_of_time_lists_what_is_left(container, exchan
     assert "left at the exchange" in str(left)
     assert "position 0.5 BTC/USDT:USDT" in str(left)
     assert "sell 0.5 BTC/USDT:USDT" in str(left)
+
+
+async def test_a_stop_that_keeps_orders_waits_for_the_cancels_that_are_under_way(container, exchange, journal):
+    """The journal would call an order working that the exchange has canceled a moment later."""
+    container.loaded.override(providers.Object(load_settings("benchmark", [*SETTINGS, "execution.stop_policy=keep"])))
+    container.deadlines.override(providers.Object(Deadlines(drain_s=5)))
+    await container.init_resources()
+    exchange.tell(mark("100"))
+    await settle()
+    execution = container.bot().execution
+    execution.pursue([target(LONG, entry=Entry(type=OrderType.LIMIT, price=Decimal(90)))])
+    [entry] = exchange.submitted
+    exchange.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
+    await settle()
+    assert execution.stop_policy.unconfirmed() == []
+    execution.pursue([target(0, sequence=2)])
+    assert exchange.canceled
+
+    stopping = asyncio.ensure_future(container.shutdown_resources())
+    await settle()
+    assert not stopping.done()
+    exchange.tell(OrderCanceled(entry.client_order_id, BTC, START_NS, "asked for"))
+    await stopping
+    assert execution.orders() == ()

@@ -92,6 +92,9 @@ def differences(report: Report, books: Books) -> list[str]:
     terminal = {status.value for status in TERMINAL}
     working = {key for key, status in books.orders.items() if status not in terminal}
     found += _apart("working orders", set(report.working), working)
+    theirs = {record.order.client_order_id: record.status.value for record in report.orders}
+    ended = sorted(working - set(report.working))
+    found += [f"{key} is {books.orders[key]} in the journal, {theirs.get(key)} at the venue" for key in ended]
     if report.on_the_wire:
         found.append(f"{report.on_the_wire} requests are on their way")
     return found

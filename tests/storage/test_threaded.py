@@ -98,6 +98,20 @@ async def test_a_group_is_bounded(opened, mocker):
     assert max(gate.batches) <= 3
 
 
+@pytest.mark.parametrize("most", [1, 3, 4, 7])
+async def test_what_belongs_together_is_written_together(opened, mocker, most):
+    """A fill without the ledger entry that it caused would be taken for booked at the next start."""
+    mocker.patch.object(commit_threaded, "GROUP_RECORDS_MAX", most)
+    journal = opened(threaded=True)
+    gate = Gate(journal, mocker)
+    for number in range(8):
+        last = journal.append(*(OrderSent(f"main-1-{number}", part) for part in range(3)))
+    gate.open.set()
+    await durable(last)
+    assert sum(gate.batches) == 24
+    assert {size % 3 for size in gate.batches} == {0}
+
+
 async def test_a_full_queue_fails_the_journal(opened, mocker):
     """A disk that hangs must stop new orders, not eat memory."""
     mocker.patch.object(commit_threaded, "QUEUED_RECORDS_MAX", 3)

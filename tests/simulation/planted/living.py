@@ -196,6 +196,7 @@ def nobody_drains(patch):
 
 def the_drain_does_not_wait(patch):
     patch.setattr(StopPolicy, "left_over", lambda policy: [])
+    patch.setattr(StopPolicy, "unconfirmed", lambda policy: [])
 
 
 def the_drain_does_not_cancel(patch):
