@@ -145,6 +145,8 @@ class Course:
 
     def _fail_store(self, fault: Fault) -> None:
         self._store.failure = "disk full" if fault.kind is FaultKind.STORE_FULL else "database is locked"
+        # Whoever starts a bot anew makes room at once; what was said before to the one that could not write is lost.
+        self._store.healthy_since_s = now_s() + fault.seconds
         asyncio.get_running_loop().call_later(fault.seconds, self._mend_store)
 
     def _distrust_book(self, life: Life, fault: Fault) -> None:

@@ -63,7 +63,7 @@ class PositionRules:
                 continue
             purposes = {r.order.purpose for r in working_orders(life) if r.order.symbol == symbol}
             bare = self._wants_stop(life, symbol, held) and Purpose.STOP_LOSS not in purposes
-            wrong = self._must_go(symbol, held) and Purpose.EXIT not in purposes
+            wrong = self._must_go(life, symbol, held) and Purpose.EXIT not in purposes
             _note(self._bare_since, symbol, now, is_so=bare)
             _note(self._wrong_since, symbol, now, is_so=wrong)
         self._judge_delays(now, theirs)
@@ -87,9 +87,12 @@ class PositionRules:
         target = self._seen.record.targets.get(symbol)
         return None if target is None or target.sequence <= self._seen.flattened.get(symbol, 0) else target
 
-    def _must_go(self, symbol: str, held: Decimal) -> bool:
+    def _must_go(self, life: Life, symbol: str, held: Decimal) -> bool:
         target = self._wanted(symbol)
         if target is None or target.sequence <= self._seen.stopped.get(symbol, 0):
+            return False
+        if life.journal.failure is not None and life.bot.execution.pursued(symbol) > target.sequence:
+            # What was decided since the store has failed is nowhere on record.
             return False
         return held * target.contracts <= 0
 
