@@ -19,8 +19,6 @@ BREATH_S = 0.01
 """Seconds of the loop after which the pump lets the event loop run: signals, the live view, deadlines."""
 EVENTS_BETWEEN_LOOKS = 64
 """Reading the wall clock at every event would cost more than most events do."""
-TICK_S = 1.0
-"""Between timer events where the wall is the clock."""
 INBOX_MAX = 10_000
 """Control events waiting for the pump. More than a handful means that the pump is stuck."""
 
@@ -53,7 +51,8 @@ class RuntimeCoordinator(BaseCoordinator):
         self._on_stream_end = on_stream_end
         self._inbox: deque[StreamEvent] = deque(maxlen=INBOX_MAX)
         self._events = 0
-        self._last_event_s: float | None = None
+        self._posted = 0
+        self._heard_s: float | None = None
 
     @property
     def events(self) -> int:
@@ -62,13 +61,20 @@ class RuntimeCoordinator(BaseCoordinator):
 
     @property
     def silence_s(self) -> float | None:
-        """Seconds of the event loop since the last event; None before the first."""
-        return None if self._last_event_s is None else now_s() - self._last_event_s
+        """Seconds of the event loop since the exchange last told something; None while it is nobody's to tell.
+
+        What the bot puts on the stream itself breaks no silence: its timers would hide every one. A stream of virtual
+        time is as silent as it was recorded.
+        """
+        if self._heard_s is None or self._connection.capabilities.is_virtual:
+            return None
+        return now_s() - self._heard_s
 
     def post(self, event: StreamEvent) -> None:
         """Put an event of the bot's own on the stream."""
         if self._on_post is not None:
             self._on_post(event)
+        self._posted += 1
         self._inbox.append(event)
         self._connection.wake()
 
@@ -127,8 +133,9 @@ class RuntimeCoordinator(BaseCoordinator):
         )
 
     async def _tick(self) -> None:
+        every_s = self.context.settings.execution.timer_every_s
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(every_s)
             self.post(Timer(self.context.clock.now_ns))
 
     async def _pump(self) -> None:
@@ -142,6 +149,7 @@ class RuntimeCoordinator(BaseCoordinator):
         timer_due_ns, advanced_ns, ended = 0, -1, False
         clock = asyncio.get_running_loop().time
         breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
+        self._heard_s, heard = breathed, 0
         context.execution.begin()
         while True:
             event = inbox.popleft() if inbox else next_event()
@@ -149,7 +157,9 @@ class RuntimeCoordinator(BaseCoordinator):
                 if self._connection.ended and not ended:
                     ended = True
                     self._on_stream_end("stream ended")
-                self._last_event_s = clock()
+                # Here the inbox is empty: all that was posted has been counted among the events.
+                if self._events - self._posted != heard:
+                    heard, self._heard_s = self._events - self._posted, clock()
                 self.beat()
                 # Nothing can have been posted since the inbox was looked into: nobody else has run.
                 await self._connection.wait()
@@ -176,7 +186,7 @@ class RuntimeCoordinator(BaseCoordinator):
                 countdown = EVENTS_BETWEEN_LOOKS
                 now = clock()
                 if now - breathed >= BREATH_S:
-                    self._last_event_s = now
+                    self._heard_s = now
                     self.beat()
                     await asyncio.sleep(0)
                     breathed = clock()

@@ -222,6 +222,9 @@ class ExecutionSettings(Section):
     """How orders are worked."""
 
     stop_policy: Literal["cancel", "keep", "flatten"] = Field("cancel", description="Working orders at the stop.")
+    timer_every_s: Seconds = Field(
+        1.0, le=10, description="How often guards, expiries and ages of data are looked at when the exchange is silent."
+    )
     reconcile_every_s: Seconds = Field(300.0, description="Wall time between comparisons with the exchange.")
     cancel_retry_every_s: float = Field(
         1.0, gt=0, le=60, description="Until the exchange confirms a cancel of an order that must not grow."

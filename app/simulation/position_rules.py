@@ -54,6 +54,7 @@ class PositionRules:
             return
         now, portfolio = self._seen.now_s(), life.context.portfolio
         theirs = {position.symbol: position.contracts for position in self._seen.venue.positions}
+        working = working_orders(life)
         for symbol in self._seen.venue.instruments:
             held = portfolio.position(symbol).contracts
             _note(self._apart_since, symbol, now, is_so=held != theirs.get(symbol, ZERO))
@@ -61,7 +62,7 @@ class PositionRules:
                 self._bare_since.pop(symbol, None)
                 self._wrong_since.pop(symbol, None)
                 continue
-            purposes = {r.order.purpose for r in working_orders(life) if r.order.symbol == symbol}
+            purposes = {r.order.purpose for r in working if r.order.symbol == symbol}
             bare = self._wants_stop(life, symbol, held) and Purpose.STOP_LOSS not in purposes
             wrong = self._must_go(life, symbol, held) and Purpose.EXIT not in purposes
             _note(self._bare_since, symbol, now, is_so=bare)

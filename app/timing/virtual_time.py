@@ -1,11 +1,15 @@
 """An event loop whose sleeps cost no wall time, for tests and fault simulation."""
 
 import asyncio
+import heapq
 import selectors
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+SOCKETS_OF_LOOP = 1
+"""The one by which threads and signals wake it."""
 BUSY_ROUNDS_MAX = 16
 """Rounds of the loop with work of its own, after which timers and I/O get their turn all the same."""
 
@@ -43,10 +47,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     time: what they bring comes at an arbitrary moment, so the ports that need them have fakes.
     """
 
+    # Of asyncio's own loop, like ``_run_once``: a test keeps them.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _timer_cancelled_count: int
+    _clock_resolution: float
+
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
-
         self._busy_rounds = 0
 
     def time(self) -> float:
@@ -54,20 +63,39 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._jumping.now_s
 
     def _run_once(self) -> None:
-        """Run what is ready, without looking for what else might be: no timer comes due while time stands still.
+        """Run what is ready; when nothing is, and no socket could bring something, jump to the next timer.
 
-        A round of asyncio's own costs more than most of the work that is in it.
+        A round of asyncio's own costs more than most of the work that is in it. It is left what is rare: sockets,
+        waiting for ever, timers that come due while time stands still.
         """
-        ready = self._ready  # type: ignore[attr-defined] # asyncio's, like the method: a test keeps both
-        if not ready or self._busy_rounds == BUSY_ROUNDS_MAX:
+        ready = self._ready
+        if ready and self._busy_rounds < BUSY_ROUNDS_MAX:
+            self._busy_rounds += 1
+        elif ready or not self._jump():
             self._busy_rounds = 0
             super()._run_once()  # type: ignore[misc]
             return
-        self._busy_rounds += 1
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle.cancelled():
                 handle._run()  # noqa: SLF001
+
+    def _jump(self) -> bool:
+        """Move time to the next timer, and make ready all that are due then; False when that is not ours to do."""
+        timers = self._scheduled
+        while timers and timers[0].cancelled():
+            heapq.heappop(timers)._scheduled = False  # type: ignore[attr-defined] # noqa: SLF001
+            self._timer_cancelled_count -= 1
+        if not timers or len(self._jumping.get_map()) > SOCKETS_OF_LOOP:
+            return False
+        self._busy_rounds = 0
+        self._jumping.now_s += max(0.0, timers[0].when() - self._jumping.now_s)
+        due_s = self._jumping.now_s + self._clock_resolution
+        while timers and timers[0].when() < due_s:
+            handle = heapq.heappop(timers)
+            handle._scheduled = False  # type: ignore[attr-defined] # noqa: SLF001
+            self._ready.append(handle)
+        return True
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from app.coordinators import ExecutionCoordinator, StrategyCoordinator
+from app.coordinators import ExecutionCoordinator, RuntimeCoordinator, StrategyCoordinator
 from app.domain.events import Severity, Timer
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState, NotStarted, TaskState
 from app.telemetry import RunFigures
+from app.timing import run_virtual
 from tests.builders import BTC, mark, quote, target
 from tests.conftest import settle
 
@@ -83,15 +84,41 @@ async def test_a_state_that_cannot_be_journalled_binds_all_the_same(bot, contain
     assert trading.current.level is TradingLevel.HALTED
 
 
-async def test_a_live_exchange_gets_a_timer_every_second(container, exchange, mocker):
-    exchange.is_virtual = False
-    mocker.patch("app.coordinators.runtime.TICK_S", 0.001)
-    await container.init_resources()
-    came = asyncio.Event()
-    mocker.patch.object(container.bot().runtime, "post", lambda event: came.set() if isinstance(event, Timer) else None)
-    async with asyncio.timeout(5):
-        await came.wait()
-    await container.shutdown_resources()
+def test_a_live_exchange_gets_a_timer_every_second(container, exchange, mocker):
+    posted = mocker.spy(RuntimeCoordinator, "post")
+
+    async def ten_seconds():
+        exchange.is_virtual = False
+        await container.init_resources()
+        await asyncio.sleep(10.5)
+        await container.shutdown_resources()
+
+    run_virtual(ten_seconds())
+    assert [isinstance(call.args[1], Timer) for call in posted.call_args_list].count(True) == 10
+
+
+def test_timers_break_no_silence(container, exchange):
+    """An exchange that has been silent for too long restricts trading, also from the first moment on."""
+
+    async def main():
+        held = []
+
+        async def look_after(seconds):
+            await asyncio.sleep(seconds)
+            state = container.registry.context.trading_state.current
+            held.append(state.holds("system_monitor", "stream_silent"))
+
+        exchange.is_virtual = False
+        await container.init_resources()
+        await look_after(20)
+        await look_after(20)
+        exchange.tell(mark("100"))
+        await look_after(2)
+        await look_after(40)
+        await container.shutdown_resources()
+        return held
+
+    assert run_virtual(main()) == [False, True, False, True]
 
 
 async def test_health_tells_how_much_came_in(bot, exchange):
@@ -100,7 +127,6 @@ async def test_health_tells_how_much_came_in(bot, exchange):
     status = await bot.runtime.health_check()
     assert (status.state, status.details["stream"]) == (HealthState.HEALTHY, "open")
     assert bot.runtime.events >= 1
-    assert bot.runtime.silence_s is not None
 
 
 async def test_coordinators_are_there_only_while_the_bot_is_up(container):

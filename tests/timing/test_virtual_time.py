@@ -87,3 +87,17 @@ def test_exceptions_come_out():
 
     with pytest.raises(LookupError, match="gone"):
         run_virtual(main())
+
+
+def test_cancelled_timers_are_not_kept():
+    """The loop reaches into asyncio's own: this is what it must leave as asyncio itself would."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for delay_s in range(1, 1001):
+            loop.call_later(delay_s, pytest.fail, "cancelled").cancel()
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(2_000)
+        return len(loop._scheduled), loop._timer_cancelled_count, len(loop._ready)
+
+    assert run_virtual(main()) == (0, 0, 0)
