@@ -51,7 +51,7 @@ class RuntimeCoordinator(BaseCoordinator):
         self._on_stream_end = on_stream_end
         self._inbox: deque[StreamEvent] = deque(maxlen=INBOX_MAX)
         self._events = 0
-        self._posted = 0
+        self._posted = self._heard = 0
         self._heard_s: float | None = None
 
     @property
@@ -149,7 +149,7 @@ class RuntimeCoordinator(BaseCoordinator):
         timer_due_ns, advanced_ns, ended = 0, -1, False
         clock = asyncio.get_running_loop().time
         breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
-        self._heard_s, heard = breathed, 0
+        self._heard_s = breathed
         context.execution.begin()
         while True:
             event = inbox.popleft() if inbox else next_event()
@@ -157,10 +157,7 @@ class RuntimeCoordinator(BaseCoordinator):
                 if self._connection.ended and not ended:
                     ended = True
                     self._on_stream_end("stream ended")
-                # Here the inbox is empty: all that was posted has been counted among the events.
-                if self._events - self._posted != heard:
-                    heard, self._heard_s = self._events - self._posted, clock()
-                self.beat()
+                self._listen(clock())
                 # Nothing can have been posted since the inbox was looked into: nobody else has run.
                 await self._connection.wait()
                 breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
@@ -186,7 +183,13 @@ class RuntimeCoordinator(BaseCoordinator):
                 countdown = EVENTS_BETWEEN_LOOKS
                 now = clock()
                 if now - breathed >= BREATH_S:
-                    self._heard_s = now
-                    self.beat()
+                    self._listen(now)
                     await asyncio.sleep(0)
                     breathed = clock()
+
+    def _listen(self, now_s: float) -> None:
+        """Note that the pump runs, and whether the exchange has told it anything since it was here."""
+        self.beat()
+        heard = self._events - self._posted
+        if heard != self._heard:
+            self._heard, self._heard_s = heard, now_s

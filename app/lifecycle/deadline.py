@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -26,25 +26,39 @@ async def bounded(step: Awaitable[T], seconds: float, what: str) -> T:
     """
     task = asyncio.ensure_future(step)
     try:
-        await asyncio.wait({task}, timeout=seconds)
+        late = await late_of([task], seconds)
     except asyncio.CancelledError as cancelled:
-        with suppress(asyncio.CancelledError):
-            await finish(_give_up(task))
         if not task.done():
             cancelled.add_note(f"{what} ignored its cancellation and was abandoned")
         raise
-    if not task.done():
-        await finish(_give_up(task))
+    if late:
         raise DeadlineExceeded(what, seconds, abandoned=not task.done())
     if task.cancelled():
         raise StepCancelled(what)
     return task.result()
 
 
-async def _give_up(task: "asyncio.Future[T]") -> None:
-    task.cancel()
-    task.add_done_callback(look_at)
-    await asyncio.wait({task}, timeout=GRACE_S)
+async def late_of(tasks: Collection["asyncio.Future[T]"], seconds: float) -> Collection["asyncio.Future[T]"]:
+    """Wait for all tasks together; cancel those that do not end in time, and return them.
+
+    When the caller is cancelled, all are.
+    """
+    try:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+    except asyncio.CancelledError:
+        with suppress(asyncio.CancelledError):
+            await finish(_give_up(tasks))
+        raise
+    if late:
+        await finish(_give_up(late))
+    return late
+
+
+async def _give_up(tasks: Collection["asyncio.Future[T]"]) -> None:
+    for task in tasks:
+        task.cancel()
+        task.add_done_callback(look_at)
+    await asyncio.wait(tasks, timeout=GRACE_S)
 
 
 def look_at(ended: "asyncio.Future[T]") -> None:

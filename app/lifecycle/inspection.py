@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from app.lifecycle.coordinator import Coordinator
-from app.lifecycle.deadline import bounded
+from app.lifecycle.deadline import late_of
 from app.lifecycle.health import HealthReport, HealthState, HealthStatus, TaskState, TaskStatus
 from app.lifecycle.phases import Phase
 
@@ -13,7 +13,7 @@ async def inspect(
     phase: Phase, coordinators: Sequence[Coordinator], tasks: Sequence[TaskStatus], seconds: float
 ) -> HealthReport:
     """Return how the bot is. A check that raises or hangs makes its own coordinator unhealthy, and no other."""
-    asked = await asyncio.gather(*(_ask(coordinator, seconds) for coordinator in coordinators))
+    asked = await _ask(coordinators, seconds)
     components = tuple(_with_tasks(status, [t for t in tasks if t.owner == status.component]) for status in asked)
     dead = any(task.critical and task.state is TaskState.EXHAUSTED for task in tasks)
     sick = any(item.critical and item.state is HealthState.UNHEALTHY for item in components)
@@ -27,12 +27,27 @@ async def inspect(
     )
 
 
-async def _ask(coordinator: Coordinator, seconds: float) -> HealthStatus:
-    try:
-        status = await bounded(coordinator.health_check(), seconds, f"health check of {coordinator.name}")
-    except Exception as error:  # noqa: BLE001 - whatever a check raises says the same: unhealthy
+async def _ask(coordinators: Sequence[Coordinator], seconds: float) -> list[HealthStatus]:
+    """Ask all at once: each answers within the bound, or is unhealthy."""
+    checks = [asyncio.ensure_future(_check(coordinator)) for coordinator in coordinators]
+    late = await late_of(checks, seconds) if checks else ()
+    return [
+        _answer(coordinator, check, f"no answer within {seconds:g} s" if check in late else "")
+        for coordinator, check in zip(coordinators, checks, strict=True)
+    ]
+
+
+async def _check(coordinator: Coordinator) -> object:
+    return await coordinator.health_check()
+
+
+def _answer(coordinator: Coordinator, check: "asyncio.Future[object]", problem: str) -> HealthStatus:
+    if not problem and check.cancelled():
+        problem = "the check was cancelled"
+    elif not problem and (error := check.exception()) is not None:
         problem = f"{type(error).__name__}: {error}"
-    else:
+    elif not problem:
+        status = check.result()
         if isinstance(status, HealthStatus):
             return status
         problem = f"TypeError: health_check returned a {type(status).__name__}"

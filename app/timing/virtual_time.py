@@ -8,8 +8,6 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-SOCKETS_OF_LOOP = 1
-"""The one by which threads and signals wake it."""
 BUSY_ROUNDS_MAX = 16
 """Rounds of the loop with work of its own, after which timers and I/O get their turn all the same."""
 
@@ -29,6 +27,10 @@ class _JumpingSelector(selectors.DefaultSelector):
     """Asks for I/O without waiting; where the loop would have waited, its time jumps instead."""
 
     now_s = 0.0
+
+    def has_something(self) -> bool:
+        """Whether a socket is ready; threads and signals wake the loop by one too."""
+        return bool(super().select(0))
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready. When nothing is, ``timeout`` has passed on return."""
@@ -63,9 +65,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._jumping.now_s
 
     def _run_once(self) -> None:
-        """Run what is ready; when nothing is, and no socket could bring something, jump to the next timer.
+        """Run what is ready; when nothing is, jump to the next timer.
 
-        A round of asyncio's own costs more than most of the work that is in it. It is left what is rare: sockets,
+        A round of asyncio's own costs more than most of the work that is in it. It is left what is rare: I/O,
         waiting for ever, timers that come due while time stands still.
         """
         ready = self._ready
@@ -86,7 +88,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         while timers and timers[0].cancelled():
             heapq.heappop(timers)._scheduled = False  # type: ignore[attr-defined] # noqa: SLF001
             self._timer_cancelled_count -= 1
-        if not timers or len(self._jumping.get_map()) > SOCKETS_OF_LOOP:
+        if not timers or self._jumping.has_something():
             return False
         self._busy_rounds = 0
         self._jumping.now_s += max(0.0, timers[0].when() - self._jumping.now_s)
