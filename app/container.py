@@ -70,7 +70,7 @@ class MissingExtra(SettingsRefused):
 
 def state_folder(settings: Settings) -> Path | None:
     """Return the folder that the run's state lies in; None when it keeps none."""
-    if settings.storage.backend == "memory":
+    if not settings.storage.keeps_state:
         return settings.storage.folder
     default = user_state_path("perps-bot") / settings.profile
     if settings.storage.backend == "postgres":
@@ -95,7 +95,7 @@ def journal_place(settings: Settings, folder: Path) -> Place:
 
 def journal_of(settings: Settings, folder: Path | None) -> Iterator[Journal]:
     """Open the journal; close it at the end."""
-    if settings.storage.backend == "memory" or folder is None:
+    if not settings.storage.keeps_state or folder is None:
         yield MemoryJournal()
         return
     place = journal_place(settings, folder)
@@ -175,7 +175,7 @@ def paper_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN401
         settings.exchange.simulated,
         settings.account,
         journal,
-        resumable=settings.storage.backend != "memory",
+        resumable=settings.storage.keeps_state,
     )
 
 
@@ -253,7 +253,7 @@ def surfaces_of(
 ) -> list[Any]:
     """Return where the status is shown: the health file where there is a state folder, the view on a terminal."""
     surfaces: list[Any] = []
-    if folder is not None and settings.storage.backend != "memory":
+    if folder is not None and settings.storage.keeps_state:
         surfaces.append(HealthFile(folder, settings.telemetry.health_every_s, figures))
     if console is not None:
         surfaces.append(LiveView(console, settings.telemetry.view_every_s, figures, log))
@@ -262,7 +262,7 @@ def surfaces_of(
 
 def control_of(settings: Settings, folder: Path | None) -> ControlSocket | None:
     """Return where the operator reaches the bot: a socket in the state folder; None when no state is kept."""
-    return None if folder is None or settings.storage.backend == "memory" else ControlSocket(folder)
+    return None if folder is None or not settings.storage.keeps_state else ControlSocket(folder)
 
 
 class Container(containers.DeclarativeContainer):
@@ -299,7 +299,7 @@ class Container(containers.DeclarativeContainer):
                 settings.provided.exchange.simulated,
                 settings.provided.account,
                 journal,
-                resumable=Callable_(lambda given: given.storage.backend != "memory", settings),
+                resumable=Callable_(lambda given: given.storage.keeps_state, settings),
             ),
             ccxt=Factory(ccxt_exchange, settings),
             paper=Factory(paper_exchange, settings, journal),

@@ -22,7 +22,7 @@ def print_status(profile: str | None, overrides: list[str], *, as_json: bool) ->
     """Print the status; the journal tells it, and a running bot's health file."""
     settings = load_settings(profile, overrides).settings
     folder = state_folder(settings)
-    if folder is None or settings.storage.backend == "memory":
+    if folder is None or not settings.storage.keeps_state:
         raise UsageRefused(f"profile {settings.profile} keeps no state: there is nothing to show")
     health = _health(folder)
     place = journal_place(settings, folder)

@@ -63,6 +63,7 @@ class ExecutionCoordinator(BaseCoordinator):
         self._make_send_point = make_send_point
         self._risk = risk
         self._marked_by_feed: set[str] = set()
+        # A start that fails before there is a stop policy is taken down, too.
         self._check_left: Callable[[], None] = lambda: None
         self._handlers: dict[type, Callable[..., None]] = {
             Bar: self._on_bar,
@@ -94,7 +95,7 @@ class ExecutionCoordinator(BaseCoordinator):
         settings = context.settings
         self._settings: Settings = settings
         self._journal = context.journal
-        self._keep_state = settings.storage.backend != "memory"
+        self._keep_state = settings.storage.keeps_state
         self._trading_state = context.trading_state
         self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "books not yet compared")
         self._portfolio = Portfolio(
@@ -321,11 +322,8 @@ class ExecutionCoordinator(BaseCoordinator):
             self._pursuits.after_end(tracked.order)
 
     def _on_cancel_rejected(self, event: CancelRejected) -> None:
-        tracked = self._tracker.find(event.client_order_id)
-        if tracked is not None and tracked.is_working:
-            # It is asked again: the order still works, as far as we know.
-            tracked.cancel_requested = False
-            self._unfinished.add(event.symbol)
+        if self._tracker.refuse_cancel(event.client_order_id):
+            self._pursuits.defer(event.symbol)
         self._record(event)
         self._publish(event)
 

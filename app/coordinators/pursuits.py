@@ -52,6 +52,10 @@ class Pursuits:
         """Begin to act. Before, facts that were missed come in one by one, and it is not known what is left to do."""
         self._held_back = False
 
+    def defer(self, symbol: str) -> None:
+        """Have a symbol worked again at its next price."""
+        self.unfinished.add(symbol)
+
     # -- what is wanted ------------------------------------------------------------------------------------------
 
     def take(self, target: Target) -> bool:

@@ -52,7 +52,7 @@ class StrategyCoordinator(BaseCoordinator):
         """Restore the strategies' memory, and warm them up with the history that they have not seen."""
         self._journal, self._clock = context.journal, context.clock
         self._trading_state = context.trading_state
-        self._keep_state = context.settings.storage.backend != "memory"
+        self._keep_state = context.settings.storage.keeps_state
         self._save_every_s = context.settings.storage.save_every_s
         self._view = AccountView(context.portfolio, context.instruments)
         for strategy in self._strategies:

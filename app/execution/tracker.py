@@ -125,6 +125,14 @@ class OrderTracker:
             raise IllegalTransition(client_order_id, tracked.status, _CANCELED)
         self._end(tracked, _CANCELED)
 
+    def refuse_cancel(self, client_order_id: str) -> bool:
+        """Take in that a cancel was refused; True when the order still works as far as is known, and may be asked."""
+        tracked = self._orders.get(client_order_id)
+        if tracked is None or not tracked.is_working:
+            return False
+        tracked.cancel_requested = False
+        return True
+
     def apply(self, event: OrderEvent) -> TrackedOrder | None:
         """Take in what became of an order; None when it is not ours, or when the event is stale.
 

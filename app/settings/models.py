@@ -254,6 +254,11 @@ class StorageSettings(Section):
     lease_renew_every_s: Seconds = Field(4.0, description="postgres: between signs of life; at most half of lease_s.")
     lease_wait_s: Seconds = Field(20.0, description="postgres: how long a start waits for the lease of another bot.")
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether anything of a run is there when it has ended."""
+        return self.backend != "memory"
+
     @model_validator(mode="after")
     def _postgres_needs_a_url(self) -> "StorageSettings":
         # Here and not at the field: the refusal of a field prints its value, and with it the password.

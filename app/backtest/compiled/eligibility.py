@@ -36,7 +36,7 @@ def _of_exchange(settings: Settings) -> str | None:
         (simulated.slippage_ratio >= 1, "a slippage_ratio of 1 or more is not modelled"),
         (settings.account.margin_mode is not MarginMode.CROSS, "isolated margin is not modelled"),
         (settings.execution.stop_policy == "flatten", "stop_policy flatten is not modelled"),
-        (settings.storage.backend != "memory", "a journal that is kept is not modelled: storage.backend = memory"),
+        (settings.storage.keeps_state, "a journal that is kept is not modelled: storage.backend = memory"),
     )
     return next((why for applies, why in refused if applies), None)
 
