@@ -1,6 +1,7 @@
-"""Soaks the bot and prints what it held: ``python tests/soak/run.py virtual 24 10`` or ``real 10 100``.
+"""Soaks the bot and prints what it held: ``python tests/soak/run.py virtual 24 10``, ``real 10 100``, ``venue 30 200``.
 
-The numbers are hours (virtual) or minutes (real), and events a second. The exit code is 1 when something grew.
+The numbers are hours (virtual) or minutes (real, venue), and events a second. ``kills 50 200`` kills the bot's process
+at the venue so often. The exit code is 1 when something grew, or books and venue do not agree.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from loguru import logger
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.timing import run_virtual
-from tests.soak import real, virtual
+from tests.soak import real, venue, virtual
 from tests.soak.vitals import Vitals, growth
 
 
@@ -29,7 +30,15 @@ def main(kind: str = "virtual", length: str = "24", rate: str = "10") -> int:
         samples = run_virtual(virtual.soak(float(length), float(rate), show))
     else:
         with TemporaryDirectory() as folder:
-            samples = asyncio.run(real.soak(float(length), float(rate), Path(folder) / "state", show))
+            try:
+                if kind == "kills":
+                    asyncio.run(venue.kill_often(int(length), float(rate), Path(folder)))
+                    return 0
+                soak, place = (venue.soak, Path(folder)) if kind == "venue" else (real.soak, Path(folder) / "state")
+                samples = asyncio.run(soak(float(length), float(rate), place, show))
+            except venue.Apart as apart:
+                print(f"DEFECT: {apart}")
+                return 1
     found = growth(samples)
     print("\n".join(found) or "nothing grew")
     return 1 if found else 0

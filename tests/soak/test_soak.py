@@ -1,4 +1,4 @@
-"""What counts as growth, and that both soaks run; the long ones are ``tox -e nightly``."""
+"""What counts as growth, and that all soaks run; the long ones are ``tox -e nightly``."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 from loguru import logger
 
 from app.timing import run_virtual
-from tests.soak import real, virtual
+from tests.soak import real, venue, virtual
 from tests.soak.vitals import Vitals, growth
 
 
@@ -47,6 +47,14 @@ def test_some_virtual_minutes(quiet):
     held = run_virtual(virtual.soak(0.1, 10, seen.append))
     assert (len(held), held) == (virtual.SAMPLES, seen)
     assert held[-1].events >= 3600
+
+
+def test_some_seconds_at_a_venue_and_some_kills(quiet, tmp_path):
+    (tmp_path / "kills").mkdir()
+    seen = []
+    held = asyncio.run(venue.soak(0.1, 100, tmp_path, seen.append))
+    assert (len(held), held) == (venue.SAMPLES, seen)
+    asyncio.run(venue.kill_often(1, 100, tmp_path / "kills"))
 
 
 def test_some_real_seconds(quiet, tmp_path):
