@@ -138,6 +138,54 @@ def search_of(month, folder):
     return json.loads(out)
 
 
+def event_path(candles, folder):
+    """Yield what the event path does in a second, by what it is given to do."""
+    file = f"exchange.simulated.candles={candles}"
+
+    def told(*words):
+        settings = [word for setting in words for word in ("--set", setting)]
+        return json.loads(app("run", "--profile", "benchmark", "--json", *settings, folder=folder)[0])
+
+    yield "bars, a strategy that never acts", told(file, strategy_of("Still"))["bars_per_second"], ">= 300,000"
+    rates = []
+    for orders in (2_000, 50_000):
+        ran = told(file, strategy_of("Turning"), f"exchange.simulated.duration_s={orders * 60}")
+        rates.append(ran["orders"] / ran["elapsed_s"])
+        yield f"orders, {orders:,} of them", rates[-1], ">= 20,000"
+    yield "  rate at 50,000 over the rate at 2,000", rates[1] / rates[0], ">= 0.95"
+    trades = write_trades(Path(folder) / "trades.parquet")
+    ran = told(f"exchange.simulated.trades={trades}", strategy_of("Listening"), "exchange.simulated.fill_at=next_event")
+    yield "trades, 1,000,000 of them, never acting", ran["events"] / ran["elapsed_s"], ">= 500,000"
+
+
+def strategy_of(name):
+    return f"strategies.trend.strategy=tests.bench.strategies.{name}"
+
+
+def write_trades(path, count=1_000_000):
+    """Write trades that wander, ten a second."""
+    import polars as pl
+
+    steps = pl.Series([(n * 2_654_435_761 >> 7) % 21 - 10 for n in range(count)])
+    prices = 500_000 + steps.cum_sum() % 100_000
+    pl.DataFrame(
+        {
+            "ts": pl.int_range(count, eager=True) * 100_000_000 + 1_700_000_000_000_000_000,
+            "price": prices / 10,
+            "contracts": 0.5,
+            "side": pl.Series(["buy", "sell"] * (count // 2)),
+        }
+    ).write_parquet(path)
+    return path
+
+
+def nautilus(python, candles, rows):
+    """Return the bars a second of NautilusTrader, in a Python that has it."""
+    script = Path(__file__).with_name("nautilus.py")
+    ran = subprocess.run([python, script, candles, str(rows)], check=True, capture_output=True, text=True)
+    return json.loads(ran.stdout.splitlines()[-1])["bars_per_second"]
+
+
 def tell(name, value, target):
     print(f"{name:<58} {value:>14}   target {target}")
 
@@ -145,7 +193,9 @@ def tell(name, value, target):
 def main():
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--candles", type=Path, default=REFERENCE, help="the reference candles")
-    candles = words.parse_args().candles
+    words.add_argument("--nautilus", type=Path, help="a Python that has NautilusTrader, which is timed beside it")
+    given = words.parse_args()
+    candles = given.candles
     with tempfile.TemporaryDirectory() as folder:
         bare = best(lambda: timed([sys.executable, "-c", "pass"]))
         helped = best(lambda: app("--help", folder=folder)[1])
@@ -178,6 +228,12 @@ def main():
         tell("  peak memory", f"{memory:.0f} MB", "< 300 MB")
         figures = {name: told[name] for name in ("fills", "fees", "balance", "realized_pnl", "unrealized_pnl")}
         print(f"  {figures}")
+        if given.nautilus is not None:
+            theirs = nautilus(given.nautilus, candles, told["bars"])
+            tell("  NautilusTrader on the same bars", f"{theirs:,.0f} bars/s", "-")
+            tell("  ours over theirs", f"{told['bars_per_second'] / theirs:.1f}", "-")
+        for name, rate, target in event_path(candles, folder):
+            tell(name, f"{rate:,.2f}" if rate < 10 else f"{rate:,.0f} a second", target)
         first_s, speed = compiled_figures(candles)
         tell("compiled, first trial (compiles, or loads what was)", f"{first_s:.2f} s", "< 15 s, < 1 s")
         tell("compiled, later trials, indicators included", f"{speed:,.0f} bars/s", ">= 5,000,000 bars/s")
