@@ -14,8 +14,7 @@ APP = Path(__file__).parents[1]
 
 def data_files(settings: Settings) -> list[Path]:
     """Return the recorded files that the settings name."""
-    simulated = settings.exchange.simulated
-    return [path for path in (simulated.candles, simulated.trades, simulated.mark, simulated.funding) if path]
+    return [path for data in settings.exchange.simulated.data for path in data.files]
 
 
 def origin_of(settings: Settings) -> dict[str, Any]:

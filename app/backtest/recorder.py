@@ -81,7 +81,12 @@ class BacktestFigures(RunFigures):
         portfolio, time_ns = self._portfolio(), bar.time_ns
         if self.times_ns and portfolio.positions:
             self.in_market_ns += time_ns - self.times_ns[-1]
-        self.times_ns.append(time_ns)
-        self.equity.append(float(portfolio.equity))
+        equity = float(portfolio.equity)
+        if self.times_ns and self.times_ns[-1] == time_ns:
+            # Bars of several symbols close together: the last of them knows all prices of that moment.
+            self.equity[-1] = equity
+        else:
+            self.times_ns.append(time_ns)
+            self.equity.append(equity)
         self.closes.setdefault(bar.symbol, array("d")).append(float(bar.close))
         self.close_times_ns.setdefault(bar.symbol, array("q")).append(time_ns)

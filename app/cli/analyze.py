@@ -10,6 +10,7 @@ from rich.table import Table
 
 from app.backtest import Backtest, origin_of
 from app.cli.backtest import backtest_settings, words_for
+from app.cli.data_words import DataWords
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
 from app.container import check_before_start
@@ -24,7 +25,7 @@ from app.telemetry import configure_logs
 def monte_carlo(
     profile: str | None,
     overrides: list[str],
-    files: dict[str, Path | None],
+    files: DataWords,
     strategy: str | None,
     draws: int,
     seed: int,
@@ -57,7 +58,7 @@ def monte_carlo(
 def lookahead(
     profile: str | None,
     overrides: list[str],
-    files: dict[str, Path | None],
+    files: DataWords,
     strategy: str | None,
     cuts: int,
     *,
@@ -83,7 +84,7 @@ def lookahead(
 def warm_up(
     profile: str | None,
     overrides: list[str],
-    files: dict[str, Path | None],
+    files: DataWords,
     strategy: str | None,
     *,
     as_json: bool,
@@ -99,12 +100,10 @@ def warm_up(
     return ExitCode.CLEAN if all(start.is_settled for start in starts) else ExitCode.BUG
 
 
-def _on_candles(
-    profile: str | None, overrides: list[str], files: dict[str, Path | None], strategy: str | None
-) -> LoadedSettings:
+def _on_candles(profile: str | None, overrides: list[str], files: DataWords, strategy: str | None) -> LoadedSettings:
     loaded = backtest_settings(profile, [*words_for(files, (None, None)), *overrides], strategy)
     if loaded.settings.exchange.simulated.candles is None:
-        raise UsageRefused("this needs candles: give --candles FILE")
+        raise UsageRefused("this needs the candles of one symbol: give --candles FILE")
     check_before_start(loaded.settings)
     return loaded
 

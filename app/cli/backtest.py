@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.backtest import Backtest, BacktestFigures, Statistics, origin_of, require_compiled, write_report
+from app.cli.data_words import DataWords, settings_of_files
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
 from app.container import check_before_start
@@ -49,7 +50,7 @@ LABELS = {
 def backtest(
     profile: str | None,
     overrides: list[str],
-    files: dict[str, Path | None],
+    files: DataWords,
     strategy: str | None,
     period: tuple[str | None, str | None],
     report: Path | None,
@@ -105,11 +106,9 @@ def _compiled(loaded: LoadedSettings) -> Outcome | None:
     return ExitCode.CLEAN, figures_of(trial), document_of(trial, loaded.settings.account, perf_counter() - began)
 
 
-def words_for(files: dict[str, Path | None], period: tuple[str | None, str | None]) -> Iterator[str]:
+def words_for(files: DataWords, period: tuple[str | None, str | None]) -> Iterator[str]:
     """Yield the settings that the options stand for."""
-    for name, path in files.items():
-        if path is not None:
-            yield f"exchange.simulated.{name}={path}"
+    yield from settings_of_files(files)
     for name, moment in zip(("time_from", "time_to"), period, strict=True):
         if moment is not None:
             yield f"exchange.simulated.{name}={moment}"
@@ -122,19 +121,28 @@ def backtest_settings(profile: str | None, overrides: list[str], strategy: str |
     if strategy is not None:
         others = [word for word in overrides if not word.startswith("strategies.")]
         simulated = load_settings(profile, others).settings.exchange.simulated
-        symbol = simulated.data_symbol or simulated.instruments[0].symbol
+        symbols = [data.symbol for data in simulated.data] or [simulated.instruments[0].symbol]
         named = f"strategies.{strategy_id}"
-        overrides = [f"{named}.strategy={strategy}", f"{named}.symbols={json.dumps([symbol])}", *overrides]
+        overrides = [f"{named}.strategy={strategy}", f"{named}.symbols={json.dumps(symbols)}", *overrides]
     loaded = load_settings(profile, overrides)
     settings = loaded.settings
     if settings.exchange.adapter != "simulated":
         adapter = settings.exchange.adapter
         raise UsageRefused(f"a backtest runs on the simulated exchange, and exchange.adapter is {adapter}")
-    if settings.exchange.simulated.candles is None and settings.exchange.simulated.trades is None:
+    recorded = [data.symbol for data in settings.exchange.simulated.data]
+    if not recorded:
         raise UsageRefused("a backtest needs data: give it with --candles FILE")
     if not settings.strategies:
         raise UsageRefused("a backtest needs a strategy: give it with --strategy NAME, or a profile that has one")
-    return loaded if strategy_id is None else loaded.with_strategy(strategy_id)
+    loaded = loaded if strategy_id is None else loaded.with_strategy(strategy_id)
+    for name, traded in loaded.settings.strategies.items():
+        for symbol in traded.symbols:
+            if symbol not in recorded:
+                raise UsageRefused(
+                    f"{name} trades {symbol}, and the data is of {', '.join(recorded)}: "
+                    f"give the other with --candles {symbol}=FILE"
+                )
+    return loaded
 
 
 def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[str, str]]:

@@ -43,9 +43,18 @@ Confirm = Annotated[
     typer.Option("--confirm", metavar="TOKEN", help="What the first call said."),
 ]
 Symbol = Annotated[Optional[str], typer.Option("--symbol", help="This one only.")]  # noqa: UP045 - typer reads it
-Candles = Annotated[Optional[str], typer.Option("--candles", help="Candle file: Parquet or CSV.")]  # noqa: UP045
-Mark = Annotated[Optional[str], typer.Option("--mark", help="Mark-price candles.")]  # noqa: UP045
-Funding = Annotated[Optional[str], typer.Option("--funding", help="Settled funding rates.")]  # noqa: UP045
+Candles = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads it
+    typer.Option("--candles", metavar="[SYMBOL=]FILE", help="Parquet or CSV; repeated, one file for each symbol."),
+]
+Mark = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads it
+    typer.Option("--mark", metavar="[SYMBOL=]FILE", help="Mark-price candles."),
+]
+Funding = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads it
+    typer.Option("--funding", metavar="[SYMBOL=]FILE", help="Settled funding rates."),
+]
 StrategyName = Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")]  # noqa: UP045
 Folder = Annotated[Optional[str], typer.Option("--folder", help="Instead of the user's data folder.")]  # noqa: UP045
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -357,9 +366,8 @@ def strategy_new(name: Annotated[str, typer.Argument(help="Name in snake_case: m
     _exit(lambda: new(name))
 
 
-def _files(candles: str | None, mark: str | None, funding: str | None) -> dict[str, Path | None]:
-    given = {"candles": candles, "mark": mark, "funding": funding}
-    return {name: None if path is None else Path(path) for name, path in given.items()}
+def _files(candles: list[str] | None, mark: list[str] | None, funding: list[str] | None) -> dict[str, list[str]]:
+    return {"candles": candles or [], "mark": mark or [], "funding": funding or []}
 
 
 def _exit(command: Callable[[], int]) -> NoReturn:

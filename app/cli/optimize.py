@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from app.backtest import origin_of
 from app.cli.backtest import backtest_settings, words_for
+from app.cli.data_words import DataWords
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
 from app.container import check_before_start
@@ -58,7 +59,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     profile: str | None
     overrides: list[str]
-    files: dict[str, Path | None]
+    files: DataWords
     strategy: str | None
     period: tuple[str | None, str | None]
     trials: int
@@ -99,10 +100,11 @@ def optimize(wish: Wish) -> int:
         seed=wish.seed,
         prune=wish.prune,
     )
-    market = open_recorded(loaded.settings.exchange.simulated)
-    _check_bars(loaded, strategy_id, market.interval_s)
-    begins_ns, ends_ns, rows = market.extent
-    whole = Window(begins_ns, ends_ns)
+    simulated = loaded.settings.exchange.simulated
+    markets = [open_recorded(simulated, data) for data in simulated.data]
+    _check_bars(loaded, strategy_id, {market.symbol: market.interval_s for market in markets})
+    begins_ns, ends_ns, rows = zip(*(market.extent for market in markets), strict=True)
+    whole = Window(min(begins_ns), max(ends_ns))
     windows = [] if wish.walk is None else windows_of(whole, *_stretches(wish.walk))
     chosen = choose_engine(cast("EngineName", wish.engine), loaded, strategy_id, whole)
     if chosen.not_compiled is not None:
@@ -116,7 +118,7 @@ def optimize(wish: Wish) -> int:
         Console(stderr=True).print(f"interrupted: {kept}", highlight=False)
         return ExitCode.UNCLEAN_STOP
     best = done.founds[-1].ranked
-    document = _document(wish, done, origin, rows)
+    document = _document(wish, done, origin, sum(rows))
     document["not_compiled"] = chosen.not_compiled
     document["backtest"] = None if not best else _backtest_words(wish, strategy_id, best[0])
     if wish.as_json:
@@ -141,10 +143,11 @@ def _check(wish: Wish) -> None:
         raise UsageRefused(f"there is no objective {wish.objective!r}: use {', '.join(OBJECTIVES)}")
 
 
-def _check_bars(loaded: LoadedSettings, strategy_id: str, interval_s: int) -> None:
-    """Refuse bars that cannot be built: no set of parameters would trade."""
+def _check_bars(loaded: LoadedSettings, strategy_id: str, intervals_s: Mapping[str, int]) -> None:
+    """Refuse bars that cannot be built of those that each symbol has: no set of parameters would trade."""
     for strategy in create(strategy_id, loaded.settings.strategies[strategy_id]):
         for asked in strategy.subscriptions():
+            interval_s = intervals_s.get(asked.symbol or strategy.symbol)
             if asked.feed is Feed.BARS and interval_s and asked.interval_s % interval_s:
                 raise UsageRefused(
                     f"bars of {asked.interval_s} s cannot be built from bars of {interval_s} s: "
@@ -244,8 +247,11 @@ def _step(step: Step) -> dict[str, Any]:
 
 def _backtest_words(wish: Wish, strategy_id: str, best: Tried) -> str:
     words = ["python", "-m", "app", "backtest"]
-    for name, value in (*wish.files.items(), ("strategy", wish.strategy), ("profile", wish.profile)):
-        words += [] if value is None else [f"--{name}", str(value)]
+    for kind, files in wish.files.items():
+        for file in files:
+            words += [f"--{kind}", file]
+    for name, value in (("strategy", wish.strategy), ("profile", wish.profile)):
+        words += [] if value is None else [f"--{name}", value]
     for name, moment in zip(("--from", "--to"), wish.period, strict=True):
         words += [] if moment is None else [name, moment]
     settings = [*wish.overrides, *(f"strategies.{strategy_id}.params.{key}={v}" for key, v in best.params.items())]

@@ -73,6 +73,27 @@ class InstrumentSettings(Section):
         return self
 
 
+class RecordedSettings(Section):
+    """Recorded market data of one symbol."""
+
+    symbol: Symbol
+    candles: Path | None = Field(None, description="Candle file (Parquet, CSV).")
+    trades: Path | None = Field(None, description="Trade file instead of candles.")
+    mark: Path | None = Field(None, description="Mark-price candles; outside them the mark is the last price.")
+    funding: Path | None = Field(None, description="Settled funding rates.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "RecordedSettings":
+        if (self.candles is None) == (self.trades is None):
+            raise ValueError(f"{self.symbol} needs candles or trades, and not both")
+        return self
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are named."""
+        return tuple(path for path in (self.candles, self.trades, self.mark, self.funding) if path is not None)
+
+
 class SimulatedSettings(Section):
     """The embedded exchange: its data, its speed, and how it fills."""
 
@@ -97,6 +118,9 @@ class SimulatedSettings(Section):
     mark: Path | None = Field(None, description="Mark-price candles; outside them the mark is the last price.")
     funding: Path | None = Field(None, description="Settled funding rates.")
     data_symbol: Symbol | None = Field(None, description="Symbol of the files; none is the first instrument.")
+    recorded: tuple[RecordedSettings, ...] = Field(
+        (), description="Files of several symbols, instead of the four above; of equal times the first listed is first."
+    )
     time_from: str | None = Field(None, description="First moment of the files to use, ISO 8601, UTC.")
     time_to: str | None = Field(None, description="Moment at which to end, ISO 8601, UTC.")
     duration_s: float | None = Field(None, gt=0, description="Market time after which to end.")
@@ -123,7 +147,27 @@ class SimulatedSettings(Section):
         listed = [instrument.symbol for instrument in self.instruments]
         if len(set(listed)) != len(listed):
             raise ValueError("a symbol is listed twice")
+        if self.recorded and any((self.candles, self.trades, self.mark, self.funding, self.data_symbol)):
+            raise ValueError("give the files of one symbol, or those of several in recorded, not both")
+        recorded = [data.symbol for data in self.data]
+        if len(set(recorded)) != len(recorded):
+            raise ValueError("a symbol has recorded data twice")
+        for symbol in recorded:
+            if symbol not in listed:
+                raise ValueError(f"there is data of {symbol}, which is none of the instruments: {', '.join(listed)}")
         return self
+
+    @property
+    def data(self) -> tuple[RecordedSettings, ...]:
+        """The recorded data of each symbol that has some, in the order in which equal times come; empty generates."""
+        if self.candles is None and self.trades is None:
+            return self.recorded
+        symbol = self.data_symbol or self.instruments[0].symbol
+        return (
+            RecordedSettings(
+                symbol=symbol, candles=self.candles, trades=self.trades, mark=self.mark, funding=self.funding
+            ),
+        )
 
 
 class CcxtSettings(Section):

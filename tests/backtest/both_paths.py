@@ -147,7 +147,7 @@ def loaded_for(seed, folder, bars):
     open_limits = OPEN_LIMITS if random.random() < 0.7 else ("consecutive_losses_max", "daily_loss_ratio_max")
     risk = loaded.settings.risk.model_copy(update=dict.fromkeys(open_limits) | {"duplicate_window_s": 0.0})
     exchange = loaded.settings.exchange
-    (listed,) = exchange.simulated.instruments
+    listed = exchange.simulated.instruments[0]
     listed = listed.model_copy(
         update={
             "maker_fee_rate": random.choice((Decimal("0.0002"), Decimal("-0.00005"))),

@@ -94,7 +94,7 @@ async def test_marks_of_a_file_are_used(candles, tmp_path):
     frame(volume=None).write_parquet(marks)
     exchange = await opened(candles=candles, mark=marks)
     assert isinstance(exchange.next_event(), MarkPrice)
-    assert exchange.report.without_mark == 0
+    assert exchange.reports[BTC].without_mark == 0
 
 
 @pytest.mark.parametrize("source", ["generated", "recorded"])

@@ -40,7 +40,8 @@ def settings_for(candles, *words, strategy="trend"):
 
 
 def whole_of(loaded):
-    return Window(*open_recorded(loaded.settings.exchange.simulated).extent[:2])
+    simulated = loaded.settings.exchange.simulated
+    return Window(*open_recorded(simulated, simulated.data[0]).extent[:2])
 
 
 def found_by(factory, loaded, strategy="trend", trials=8, *, prune=False):

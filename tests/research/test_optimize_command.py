@@ -124,7 +124,8 @@ def test_the_result_says_which_engine_ran_and_why(candles, tmp_path):
         (("--walk-forward", "30d"), 2, "write TRAIN:TEST"),
         (("--walk-forward", "30d:1d"), 2, "the data is 4.0 days long"),
         (("--set", "strategies.trend.params.interval_s=90"), 2, "bars of 90 s cannot be built from bars of 60 s"),
-        (("--candles", "nowhere.csv"), 4, "there is no such file"),
+        (("--funding", "nowhere.csv"), 4, "there is no such file"),
+        (("--candles", "nowhere.csv"), 2, "of which symbol is"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(candles, tmp_path, words, code, sentence):

@@ -11,7 +11,7 @@ ORDERS_IN_A_BAR_MAX = 10
 
 def refusal_of(settings: Settings, instrument: Instrument) -> str | None:
     """Return why the settings of a backtest cannot be compiled, whatever the data; or None."""
-    return _of_strategies(settings, instrument) or _of_exchange(settings) or _of_instrument(settings, instrument)
+    return _of_exchange(settings) or _of_strategies(settings, instrument) or _of_instrument(settings, instrument)
 
 
 def _of_strategies(settings: Settings, instrument: Instrument) -> str | None:
@@ -28,8 +28,9 @@ def _of_strategies(settings: Settings, instrument: Instrument) -> str | None:
 def _of_exchange(settings: Settings) -> str | None:
     simulated = settings.exchange.simulated
     refused = (
-        (simulated.candles is None, "it needs candles"),
-        (simulated.mark is not None, "a file of mark prices is not modelled"),
+        (len(simulated.data) > 1, f"there is data of {len(simulated.data)} symbols, and it does one"),
+        (any(data.candles is None for data in simulated.data) or not simulated.data, "it needs candles"),
+        (any(data.mark is not None for data in simulated.data), "a file of mark prices is not modelled"),
         (simulated.duration_s is not None, "exchange.simulated.duration_s is not modelled"),
         (bool(simulated.latency_ms or simulated.latency_jitter_ms), "latency is not modelled"),
         (bool(simulated.impact_ratio), "impact_ratio is not modelled"),

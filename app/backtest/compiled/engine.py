@@ -30,9 +30,9 @@ from app.backtest.compiled.records import (
 from app.backtest.compiled.scaling import decimals_of, money, new_state, scale_sizing, scale_terms
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
-from app.domain.times import iso, parse_iso
+from app.domain.times import iso
 from app.exchanges.matching import rules_from
-from app.exchanges.simulated.recorded import RecordedMarket
+from app.exchanges.simulated.recorded import open_recorded
 from app.exchanges.simulated.translate import instrument_from
 from app.settings.models import Settings
 from app.strategies import Strategy, create
@@ -114,19 +114,11 @@ class CompiledBacktest:
     def __init__(self, settings: Settings) -> None:
         simulated = settings.exchange.simulated
         self._settings = settings
-        instruments = {item.symbol: instrument_from(item) for item in simulated.instruments}
-        instrument = instruments[simulated.data_symbol or simulated.instruments[0].symbol]
+        traded = simulated.data[0].symbol if simulated.data else simulated.instruments[0].symbol
+        instrument = next(instrument_from(item) for item in simulated.instruments if item.symbol == traded)
         # Before the data is read: whatever else is refused needs no file.
         self._refuse(refusal_of(settings, instrument))
-        recorded = RecordedMarket(
-            instrument,
-            simulated.candles,
-            None,
-            None,
-            simulated.funding,
-            None if simulated.time_from is None else parse_iso(simulated.time_from),
-            None if simulated.time_to is None else parse_iso(simulated.time_to),
-        )
+        recorded = open_recorded(simulated, simulated.data[0])
         self._refuse(refusal_on_bars(settings, recorded.interval_s))
         rules = rules_from(simulated)
         self._market = scale_market(recorded, instrument, settings.risk, rules.partial_fill_ratio)

@@ -19,7 +19,8 @@ from app.domain.records import OrderRecord, StateSaved
 from app.domain.times import parse_iso
 from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.exchanges.simulated.generator import Generator
-from app.exchanges.simulated.recorded import DataReport, RecordedMarket, open_recorded
+from app.exchanges.simulated.merged import MergedMarket
+from app.exchanges.simulated.recorded import DataReport, open_recorded
 from app.exchanges.simulated.source import MarketSource
 from app.exchanges.simulated.translate import instrument_from
 from app.ports.connection import Capabilities
@@ -73,7 +74,8 @@ class SimulatedExchange:
         self._requested = asyncio.Event()
         self._awaited = False
         """Whether somebody waits for the next request: while events flow, nobody does."""
-        self.report: DataReport | None = None
+        self.reports: dict[str, DataReport] = {}
+        """What was noticed in the files of each symbol."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ class SimulatedExchange:
     @property
     def now_ns(self) -> int:
         """Time of the last market event, or before the first the time at which the data begins."""
-        return self._engine.time_ns or self._start_ns()
+        return self._engine.time_ns or self._source.start_ns
 
     async def connect(self) -> None:
         """Open the data, and go on where the journal says that we were.
@@ -102,7 +104,7 @@ class SimulatedExchange:
         self._next_market_event = self._source.next
         saved = self._journal.state_of(OWNER) if self._resumable else None
         if saved is None:
-            self._engine.deposit(self._settings.deposit, self._start_ns())
+            self._engine.deposit(self._settings.deposit, self._source.start_ns)
             return
         memory = msgspec.json.decode(saved, type=_Memory)
         self._engine.restore(memory.venue)
@@ -226,16 +228,12 @@ class SimulatedExchange:
 
     def _open_source(self) -> MarketSource:
         settings = self._settings
-        if settings.candles is None and settings.trades is None:
+        if not settings.data:
             listed = [(self._instruments[i.symbol], i.price_start, i.volatility_ratio) for i in settings.instruments]
             return Generator(listed, settings.seed, parse_iso(settings.start), settings.step_s)
-        recorded = open_recorded(settings)
-        self.report = recorded.report
-        return recorded
-
-    def _start_ns(self) -> int:
-        source = self._source
-        return source.start_ns if isinstance(source, RecordedMarket) else parse_iso(self._settings.start)
+        markets = [open_recorded(settings, data) for data in settings.data]
+        self.reports = {market.symbol: market.report for market in markets}
+        return markets[0] if len(markets) == 1 else MergedMarket(markets)
 
     def _is_due(self, time_ns: int) -> bool:
         if self._anchor is None:

@@ -110,6 +110,11 @@ class Generator:
         for symbol, walk in self._walks.items():
             self._announce(symbol, walk)
 
+    @property
+    def start_ns(self) -> int:
+        """Time before the first event."""
+        return self._start_ns
+
     def next(self) -> MarketEvent:
         """Return the next event; there is always one."""
         if not self._queue:

@@ -23,7 +23,7 @@ from app.exchanges.matching import PriceRange
 from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, check_rates, read_columns
 from app.exchanges.simulated.errors import BadDataFile
 from app.exchanges.simulated.translate import instrument_from
-from app.settings.models import SimulatedSettings
+from app.settings.models import RecordedSettings, SimulatedSettings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,6 +101,11 @@ class RecordedMarket:
         times = self._frame["time"]
         lasts_ns = max(1, self._interval_s) * SECOND_NS
         return int(times[self._first]), int(times[self._end - 1]) + lasts_ns, self._end - self._first
+
+    @property
+    def symbol(self) -> str:
+        """What it is of."""
+        return self._instrument.symbol
 
     @property
     def start_ns(self) -> int:
@@ -297,19 +302,18 @@ class RecordedMarket:
             report.without_mark = sum(1 for time_ns in closes if time_ns not in self._marks)
 
 
-def open_recorded(settings: SimulatedSettings) -> RecordedMarket:
-    """Return the market of the files that the settings name.
+def open_recorded(settings: SimulatedSettings, data: RecordedSettings) -> RecordedMarket:
+    """Return the market of one symbol's files, between the times that the settings give.
 
     Raises:
         BadDataFile: A file cannot be used.
     """
-    symbol = settings.data_symbol or settings.instruments[0].symbol
     return RecordedMarket(
-        instrument_from(next(item for item in settings.instruments if item.symbol == symbol)),
-        settings.candles,
-        settings.trades,
-        settings.mark,
-        settings.funding,
+        instrument_from(next(item for item in settings.instruments if item.symbol == data.symbol)),
+        data.candles,
+        data.trades,
+        data.mark,
+        data.funding,
         None if settings.time_from is None else parse_iso(settings.time_from),
         None if settings.time_to is None else parse_iso(settings.time_to),
     )

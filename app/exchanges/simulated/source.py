@@ -9,6 +9,10 @@ from app.exchanges.matching import PriceRange
 class MarketSource(Protocol):
     """A deterministic sequence of market events, in the order of their times."""
 
+    @property
+    def start_ns(self) -> int:
+        """Time before the first event."""
+
     def next(self) -> MarketEvent | None:
         """Return the next event; None when there are no more."""
 
