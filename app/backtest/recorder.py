@@ -24,6 +24,7 @@ class BacktestFigures(RunFigures):
         self._portfolio = portfolio
         self._instruments = instruments
         self._trips: RoundTripBuilder | None = None
+        self._view: PortfolioView | None = None
         self.traded = ZERO
         """Notional of all fills, settlement currency."""
         self.in_market_ns = 0
@@ -75,10 +76,7 @@ class BacktestFigures(RunFigures):
         )
 
     def _sample(self, bar: Bar) -> None:
-        if self._trips is None:
-            # While the bot is up: a run without a fill is asked for its round trips afterwards, too.
-            self._trips = RoundTripBuilder(self._instruments())
-        portfolio, time_ns = self._portfolio(), bar.time_ns
+        portfolio, time_ns = self._view or self._look(), bar.time_ns
         if self.times_ns and portfolio.positions:
             self.in_market_ns += time_ns - self.times_ns[-1]
         equity = float(portfolio.equity)
@@ -88,5 +86,14 @@ class BacktestFigures(RunFigures):
         else:
             self.times_ns.append(time_ns)
             self.equity.append(equity)
-        self.closes.setdefault(bar.symbol, array("d")).append(float(bar.close))
-        self.close_times_ns.setdefault(bar.symbol, array("q")).append(time_ns)
+        symbol = bar.symbol
+        if symbol not in self.closes:
+            self.closes[symbol], self.close_times_ns[symbol] = array("d"), array("q")
+        self.closes[symbol].append(float(bar.close))
+        self.close_times_ns[symbol].append(time_ns)
+
+    def _look(self) -> PortfolioView:
+        """Take the books up once, while the bot is up: afterwards they are asked for round trips, fills or not."""
+        self._trips = self._trips or RoundTripBuilder(self._instruments())
+        self._view = self._portfolio()
+        return self._view

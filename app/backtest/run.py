@@ -1,5 +1,7 @@
 """One backtest: the container on recorded data, watched."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -9,6 +11,9 @@ from app.container import Container
 from app.container_lifecycle import LifecycleContainer
 from app.lifecycle import RunResult
 from app.settings import LoadedSettings
+
+TELL_EVERY_S = 0.1
+"""Between looks at how far it is: what moves more often is not read."""
 
 
 class Backtested(msgspec.Struct, frozen=True):
@@ -33,7 +38,27 @@ class Backtest:
         container.figures.override(self.figures)
         self._container = container
 
-    async def run(self) -> Backtested:
-        """Run to the end of the data, or until a signal."""
-        result = await self._container.bot().run()
+    async def run(self, on_progress: Callable[[float, int], None] | None = None) -> Backtested:
+        """Run to the end of the data, or until a signal.
+
+        Args:
+            on_progress: Called now and then with the part of the data that is over, from 0 to 1, and the time of its
+                last event, UTC nanoseconds.
+        """
+        telling = None if on_progress is None else asyncio.create_task(self._tell(on_progress))
+        try:
+            result = await self._container.bot().run()
+        finally:
+            if telling is not None:
+                telling.cancel()
         return Backtested(result, self._container.summary().document(result), self.figures)
+
+    async def _tell(self, on_progress: Callable[[float, int], None]) -> None:
+        figures = self.figures
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            first_ns, last_ns = figures.first_ns, figures.last_ns
+            if first_ns is None or last_ns is None:
+                continue
+            ends_ns = self._container.exchange().data_ends_ns
+            on_progress((last_ns - first_ns) / max(1, ends_ns - first_ns), last_ns)

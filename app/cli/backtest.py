@@ -16,7 +16,9 @@ from app.backtest import Backtest, BacktestFigures, Statistics, origin_of, requi
 from app.cli.data_words import DataWords, settings_of_files
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
+from app.cli.progress import covering
 from app.container import check_before_start
+from app.domain.times import iso
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings, load_settings
 from app.telemetry import configure_logs
@@ -63,10 +65,10 @@ def backtest(
         raise UsageRefused(f"there is no engine {engine!r}: use {' or '.join(ENGINES)}")
     loaded = backtest_settings(profile, [*words_for(files, period), *overrides], strategy)
     check_before_start(loaded.settings)
-    configure_logs(loaded.settings.telemetry.log_level, as_json=loaded.settings.telemetry.log_json)
+    _configure_logs(loaded)
     origin = origin_of(loaded.settings)
     run = _compiled(loaded) if engine == "compiled" else None
-    exit_code, figures, document = run or _on_events(loaded)
+    exit_code, figures, document = run or _on_events(loaded, quiet=as_json)
     statistics = figures.statistics()
     document |= {
         "statistics": None if statistics is None else msgspec.to_builtins(statistics),
@@ -86,10 +88,24 @@ def backtest(
     return exit_code
 
 
-def _on_events(loaded: LoadedSettings) -> Outcome:
-    """Run the bot itself."""
-    run, _ = run_loop(Backtest(loaded).run())
+def _on_events(loaded: LoadedSettings, *, quiet: bool) -> Outcome:
+    """Run the bot itself, with a bar on a terminal unless ``quiet``."""
+    with covering("backtest", quiet=quiet) as progress:
+        # While the bar is there, stderr is its own: it keeps lines above itself.
+        _configure_logs(loaded)
+        task = progress.add_task("", total=1.0)
+
+        def show(part: float, time_ns: int) -> None:
+            progress.update(task, completed=part, description=iso(time_ns)[:10])
+
+        run, _ = run_loop(Backtest(loaded).run(show))
+    _configure_logs(loaded)
     return run.result.exit_code, run.figures, run.document
+
+
+def _configure_logs(loaded: LoadedSettings) -> None:
+    telemetry = loaded.settings.telemetry
+    configure_logs(telemetry.log_level, as_json=telemetry.log_json)
 
 
 def _compiled(loaded: LoadedSettings) -> Outcome | None:

@@ -13,7 +13,6 @@ from typing import Any, cast, get_args
 import msgspec
 from loguru import logger
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from app.backtest import origin_of
@@ -21,6 +20,7 @@ from app.cli.backtest import backtest_settings, words_for
 from app.cli.data_words import DataWords
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
+from app.cli.progress import counting
 from app.container import check_before_start
 from app.domain.times import iso
 from app.exchanges.simulated import open_recorded
@@ -179,12 +179,7 @@ def _run(
     origin: dict[str, Any],
 ) -> _Search:
     began = perf_counter()
-    console = Console(stderr=True)
-    columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        workers(chosen.factory, wish.workers) as evaluate,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-    ):
+    with workers(chosen.factory, wish.workers) as evaluate, counting("trials") as progress:
         advance = partial(progress.advance, progress.add_task("trials", total=goal.trials * (len(windows) or 1)))
         results = Results(evaluate, wish.study, origin)
         try:

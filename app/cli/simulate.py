@@ -8,10 +8,9 @@ from time import perf_counter
 from typing import Any
 
 from loguru import logger
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.cli.failures import UsageRefused
+from app.cli.progress import counting
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings, load_settings
 from app.simulation import Outcome, Plan, plan_of, run_plan, run_seeds, shrink
@@ -70,9 +69,8 @@ def _run_one(seed: int, loaded: LoadedSettings, *, trace: bool, as_json: bool) -
 
 
 def _run_all(seeds: range, loaded: LoadedSettings, workers: int | None) -> list[Outcome]:
-    columns = (TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     outcomes = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with counting("seeds") as progress:
         task = progress.add_task("seeds", total=len(seeds))
         for outcome in run_seeds(seeds, loaded, workers):
             outcomes.append(outcome)

@@ -74,6 +74,8 @@ class SimulatedExchange:
         self._requested = asyncio.Event()
         self._awaited = False
         """Whether somebody waits for the next request: while events flow, nobody does."""
+        self.data_ends_ns: int | None = None
+        """When recorded data is over; None before it is opened, and for a generated market."""
         self.reports: dict[str, DataReport] = {}
         """What was noticed in the files of each symbol."""
 
@@ -233,6 +235,7 @@ class SimulatedExchange:
             return Generator(listed, settings.seed, parse_iso(settings.start), settings.step_s)
         markets = [open_recorded(settings, data) for data in settings.data]
         self.reports = {market.symbol: market.report for market in markets}
+        self.data_ends_ns = max(market.extent[1] for market in markets)
         return markets[0] if len(markets) == 1 else MergedMarket(markets)
 
     def _is_due(self, time_ns: int) -> bool:

@@ -86,7 +86,7 @@ class RecordedMarket:
         self._look_over()
         # Once for the whole file: a chunk is too small to spread what starting a column's operation costs.
         names = PRICES if self._interval_s else ("price",)
-        self._frame = self._frame.with_columns([self._ticks(self._frame, name) for name in names])
+        self._frame = self._frame.with_columns([self._ticks(self._frame, name) for name in names]).fill_nan(None)
 
     # -- MarketSource --------------------------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ class RecordedMarket:
     def _texts(frame: "pl.DataFrame", name: str) -> list[str | None]:
         import polars as pl  # noqa: PLC0415 - as above
 
-        return frame[name].fill_nan(None).cast(pl.String).to_list()
+        return frame[name].cast(pl.String).to_list()
 
     # -- the files -----------------------------------------------------------------------------------------------
 
