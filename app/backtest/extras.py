@@ -6,8 +6,8 @@ from importlib.util import find_spec
 class NeedsExtra(Exception):
     """An optional dependency is missing."""
 
-    def __init__(self, what: str, package: str) -> None:
-        super().__init__(f"{what} needs {package}: pip install '.[research]'")
+    def __init__(self, what: str, package: str, extra: str = "research") -> None:
+        super().__init__(f"{what} needs {package}: pip install '.[{extra}]'")
 
 
 def require(what: str, package: str, *modules: str) -> None:

@@ -1,6 +1,7 @@
 """Keeps market data for backtests."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,26 +14,38 @@ from app.domain.times import iso
 from app.ports.exit_codes import ExitCode
 from app.research.data_folder import COLUMNS, Contents, DataFolder
 
+GAPS_SHOWN = 20
+"""Of a file; a machine is told all."""
+
+
+def check_names(symbol: str, kind: str, kinds: Iterable[str]) -> None:
+    """Refuse what would not name a file.
+
+    Raises:
+        UsageRefused: It is no symbol, or no kind of data.
+    """
+    if kind not in kinds:
+        raise UsageRefused(f"there is no kind {kind!r}: use {', '.join(kinds)}")
+    if "/" not in symbol or ".." in symbol:
+        raise UsageRefused(f"{symbol!r} is no symbol: write it as BTC/USDT:USDT")
+
 
 def import_file(source: Path, symbol: str, kind: str, folder: Path | None, *, as_json: bool) -> int:
     """Add the rows of a file; return the exit code."""
-    if kind not in COLUMNS:
-        raise UsageRefused(f"there is no kind {kind!r}: use {', '.join(COLUMNS)}")
-    if "/" not in symbol or ".." in symbol:
-        raise UsageRefused(f"{symbol!r} is no symbol: write it as BTC/USDT:USDT")
-    done = DataFolder(_folder(folder)).add(source, symbol, kind)
+    check_names(symbol, kind, COLUMNS)
+    done = DataFolder(place_of(folder)).add(source, symbol, kind)
     if as_json:
         print(json.dumps(msgspec.to_builtins(done, enc_hook=str)))
         return ExitCode.CLEAN
     console = Console(highlight=False)
     console.print(f"{done.added} rows added, {done.repeated} were there", soft_wrap=True)
-    console.print(_words(done.contents), soft_wrap=True)
+    console.print(words_of(done.contents), soft_wrap=True)
     return ExitCode.CLEAN
 
 
 def list_files(folder: Path | None, *, as_json: bool) -> int:
     """Check every file and say what is in it; return the exit code."""
-    place = _folder(folder)
+    place = place_of(folder)
     found = list(DataFolder(place).contents())
     if as_json:
         print(json.dumps([msgspec.to_builtins(item, enc_hook=str) for item in found]))
@@ -57,11 +70,29 @@ def _day(time_ns: int) -> str:
     return iso(time_ns)[:10]
 
 
-def _folder(folder: Path | None) -> Path:
+def check_files(folder: Path | None, *, as_json: bool) -> int:
+    """Say of every file whether it can be used, and where its gaps are; return the exit code."""
+    examined = list(DataFolder(place_of(folder)).examined())
+    if as_json:
+        print(json.dumps([msgspec.to_builtins(item, enc_hook=str) for item in examined]))
+    else:
+        console = Console(highlight=False)
+        for item in examined:
+            console.print(item.wrong if item.contents is None else words_of(item.contents), soft_wrap=True)
+            for from_ns, to_ns in item.gaps[:GAPS_SHOWN]:
+                console.print(f"  nothing from {iso(from_ns)} to {iso(to_ns)}", soft_wrap=True)
+            if len(item.gaps) > GAPS_SHOWN:
+                console.print(f"  and {len(item.gaps) - GAPS_SHOWN} gaps more")
+    return ExitCode.START_FAILED if any(item.wrong for item in examined) else ExitCode.CLEAN
+
+
+def place_of(folder: Path | None) -> Path:
+    """Return the data folder."""
     return user_data_path("perps-bot") / "market" if folder is None else folder
 
 
-def _words(contents: Contents) -> str:
+def words_of(contents: Contents) -> str:
+    """Return what is in a file, for people."""
     text = f"{contents.path}: {contents.rows} rows from {iso(contents.first_ns)} to {iso(contents.last_ns)}"
     if contents.interval_s is None:
         return text

@@ -20,6 +20,7 @@ BY_NAME = {
     "StorageError": ExitCode.START_FAILED,
     "StartFailed": ExitCode.START_FAILED,
     "NotFit": ExitCode.START_FAILED,
+    "VenueRefused": ExitCode.START_FAILED,
     "NotDone": ExitCode.UNCLEAN_STOP,
 }
 

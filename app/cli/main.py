@@ -326,6 +326,33 @@ def data_import(
     _exit(lambda: import_file(Path(file), symbol, kind, None if folder is None else Path(folder), as_json=as_json))
 
 
+@data_app.command("download")
+def data_download(
+    venue: Annotated[str, typer.Option("--venue", help="As exchange.ccxt.venue: binanceusdm, bybit, ...")],
+    symbol: Annotated[str, typer.Option("--symbol", help="As BTC/USDT:USDT.")],
+    begin: Annotated[str, typer.Option("--from", help="First moment, ISO 8601, UTC.")],
+    end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end; now.")] = None,  # noqa: UP045
+    kind: Annotated[str, typer.Option("--kind", help="candles, mark or funding.")] = "candles",
+    profile: Profile = None,
+    overrides: Overrides = None,
+    folder: Folder = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Fetch minutes or settlements that are not there yet; an interrupted download goes on with the same command."""
+    from app.cli.download import download  # noqa: PLC0415
+
+    place = None if folder is None else Path(folder)
+    _exit(lambda: download(venue, symbol, kind, (begin, end), profile, overrides or [], place, as_json=as_json))
+
+
+@data_app.command("check")
+def data_check(folder: Folder = None, as_json: Json = False) -> None:  # noqa: FBT002
+    """Say of every file whether it can be used, and where its gaps are."""
+    from app.cli.data import check_files  # noqa: PLC0415
+
+    _exit(lambda: check_files(None if folder is None else Path(folder), as_json=as_json))
+
+
 @data_app.command("list")
 def data_list(folder: Folder = None, as_json: Json = False) -> None:  # noqa: FBT002
     """Check all files, and say what is in them."""

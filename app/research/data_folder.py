@@ -4,7 +4,7 @@ An import adds rows to what is there. The new file replaces the old one at once,
 interrupted leaves the old one, and the same command goes on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,20 @@ class Contents(msgspec.Struct, frozen=True):
     """Zero without a gap."""
 
 
+class Examined(msgspec.Struct, frozen=True):
+    """What an examination of a file has found."""
+
+    path: Path
+    symbol: str
+    kind: str
+    contents: Contents | None = None
+    """None when it cannot be used."""
+    gaps: list[tuple[int, int]] = []
+    """From and to of each stretch without rows, UTC nanoseconds."""
+    wrong: str | None = None
+    """Why it cannot be used."""
+
+
 class Imported(msgspec.Struct, frozen=True):
     """What an import has done."""
 
@@ -66,7 +80,47 @@ class DataFolder:
         Raises:
             BadDataFile: A row cannot be, times go backwards or repeat, or a row contradicts what is there.
         """
-        new = read_checked(source, kind)
+        return self._merge(source, read_checked(source, kind), symbol, kind)
+
+    def add_rows(self, rows: Sequence[tuple[int | float, ...]], symbol: str, kind: str) -> Imported:
+        """Add rows: time in UTC nanoseconds, and the columns of ``COLUMNS``, in that order, all of them.
+
+        Raises:
+            BadDataFile: As ``add``; it names the file that the rows were to be added to.
+        """
+        import polars as pl  # noqa: PLC0415 - as below
+
+        wanted, optional = COLUMNS[kind]
+        schema = {"time": pl.Int64} | dict.fromkeys((*wanted, *optional), pl.Float64)
+        path = self._path(symbol, kind)
+        return self._merge(path, checked(path, pl.DataFrame(rows, schema=schema, orient="row"), kind), symbol, kind)
+
+    def missing(self, symbol: str, kind: str, interval_s: int, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
+        """Return the stretches between two times that there is no candle of, the ends excluded, UTC nanoseconds.
+
+        Raises:
+            BadDataFile: The file cannot be used, or holds candles of another length.
+        """
+        import polars as pl  # noqa: PLC0415 - as below
+
+        step_ns = interval_s * SECOND_NS
+        # The first and the last candle that lie within the times asked for.
+        first_ns, end_ns = -(-from_ns // step_ns) * step_ns, to_ns // step_ns * step_ns
+        if first_ns >= end_ns:
+            return []
+        path = self._path(symbol, kind)
+        if not path.is_file():
+            return [(first_ns, end_ns)]
+        times = read_checked(path, kind)["time"]
+        steps = times.diff().drop_nulls()
+        if len(steps) and int(steps.min()) != step_ns:  # type: ignore[arg-type] # int64 column
+            raise BadDataFile(path, f"holds candles of {int(steps.min()) // SECOND_NS} s, not of {interval_s} s")  # type: ignore[arg-type] # as above
+        there = times.filter((times >= first_ns) & (times < end_ns))
+        edges = pl.concat([pl.Series([first_ns - step_ns]), there, pl.Series([end_ns])])
+        ends = (edges.diff() > step_ns).fill_null(value=False).arg_true().to_list()
+        return [(int(edges[at - 1]) + step_ns, int(edges[at])) for at in ends]
+
+    def _merge(self, source: Path, new: "pl.DataFrame", symbol: str, kind: str) -> Imported:
         path = self._path(symbol, kind)
         rows, added = new, len(new)
         if path.is_file():
@@ -80,16 +134,29 @@ class DataFolder:
         unfinished.replace(path)
         return Imported(added, len(new) - added, _contents(path, symbol, kind, rows))
 
+    def examined(self) -> Iterator[Examined]:
+        """Yield what is in each file, where its gaps are, and what makes it unusable, in the order of their names."""
+        for path in self._files():
+            symbol = _symbol_of(path.parent.name)
+            try:
+                rows = read_checked(path, path.stem)
+            except BadDataFile as bad:
+                yield Examined(path, symbol, path.stem, wrong=str(bad))
+                continue
+            contents = _contents(path, symbol, path.stem, rows)
+            yield Examined(path, symbol, path.stem, contents=contents, gaps=_gaps(rows, contents.interval_s))
+
     def contents(self) -> Iterator[Contents]:
         """Yield what is in each file, having checked it, in the order of their names.
 
         Raises:
             BadDataFile: A file cannot be used.
         """
-        for path in sorted(self._folder.glob("*/*.parquet")):
-            if path.stem in COLUMNS:
-                symbol = _symbol_of(path.parent.name)
-                yield _contents(path, symbol, path.stem, read_checked(path, path.stem))
+        for path in self._files():
+            yield _contents(path, _symbol_of(path.parent.name), path.stem, read_checked(path, path.stem))
+
+    def _files(self) -> list[Path]:
+        return [path for path in sorted(self._folder.glob("*/*.parquet")) if path.stem in COLUMNS]
 
     def _path(self, symbol: str, kind: str) -> Path:
         return self._folder / symbol.replace("/", "_").replace(":", "-") / f"{kind}.parquet"
@@ -101,10 +168,19 @@ def read_checked(path: Path, kind: str) -> "pl.DataFrame":
     Raises:
         BadDataFile: Names the row and what is wrong.
     """
+    wanted, optional = COLUMNS[kind]
+    return checked(path, read_columns(path, wanted, optional, repeats=kind == "trades"), kind)
+
+
+def checked(path: Path, frame: "pl.DataFrame", kind: str) -> "pl.DataFrame":
+    """Return rows as numbers, having looked at each.
+
+    Raises:
+        BadDataFile: Names the row and what is wrong.
+    """
     import polars as pl  # noqa: PLC0415 - costs 0.2 s, and other commands need none of it
 
-    wanted, optional = COLUMNS[kind]
-    frame = read_columns(path, wanted, optional, repeats=kind == "trades")
+    wanted, _ = COLUMNS[kind]
     if kind in STEADY:
         check_bars(path, frame)
     elif kind == "trades":
@@ -146,6 +222,14 @@ def _contents(path: Path, symbol: str, kind: str, rows: "pl.DataFrame") -> Conte
     return Contents(
         path, symbol, kind, len(rows), int(times[0]), int(times[-1]), interval_s, gaps, longest_ns // SECOND_NS
     )
+
+
+def _gaps(rows: "pl.DataFrame", interval_s: int | None) -> list[tuple[int, int]]:
+    if interval_s is None:
+        return []
+    times, usual_ns = rows["time"], interval_s * SECOND_NS
+    wide = (times.diff() > usual_ns).fill_null(value=False).arg_true().to_list()
+    return [(int(times[at - 1]) + usual_ns, int(times[at])) for at in wide]
 
 
 def _symbol_of(name: str) -> str:

@@ -105,6 +105,10 @@ class LoopbackBinance:
         self._tasks = []
         self.deposit = Decimal(deposit)
         self.candle_s = 60
+        self.past = None
+        """Returns the price of a past minute, in milliseconds, or None where there is a gap; None is the price of now."""
+        self.past_rates = ()
+        """Milliseconds and rate of past settlements."""
         self.settles_in_ms = None
         """After the start, when funding settles; None is every eight hours."""
         self._began_ms = self.now_ms
@@ -490,8 +494,9 @@ class LoopbackBinance:
             "time": lambda: {"serverTime": self.now_ms},
             "exchangeInfo": self._exchange_info,
             "klines": lambda: self._klines(params),
+            "markPriceKlines": lambda: self._klines(params),
             "premiumIndex": lambda: [self._premium()] if "symbol" not in params else self._premium(),
-            "fundingRate": self._rates,
+            "fundingRate": lambda: self._rates(params),
         }
         if method == "GET" and name in public:
             return public[name]()
@@ -544,10 +549,12 @@ class LoopbackBinance:
         last = self.now_ms // step * step
         first = int(params.get("startTime", last - (limit - 1) * step))
         first = -(-first // step) * step
-        price = str(self.price)
+        last = min(last, int(params.get("endTime", last)))
+        past = self.past or (lambda opened: str(self.price))
         return [
             [opened, price, price, price, price, "2.5", opened + step - 1, "0", 1, "0", "0", "0"]
             for opened in range(first, last + 1, step)
+            if (price := past(opened)) is not None
         ][:limit]
 
     def _premium(self):
@@ -557,8 +564,13 @@ class LoopbackBinance:
             "time": self.now_ms,
         }  # fmt: skip
 
-    def _rates(self):
+    def _rates(self, params):
+        first, last = int(params.get("startTime", 0)), int(params.get("endTime", self.now_ms))
         return [
+            {"symbol": MARKET, "fundingRate": rate, "fundingTime": settled_ms, "markPrice": "50000"}
+            for settled_ms, rate in self.past_rates
+            if first <= settled_ms <= last
+        ] + [
             {
                 "symbol": MARKET,
                 "fundingRate": str(paid.rate),

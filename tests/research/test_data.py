@@ -128,3 +128,26 @@ def test_trades_may_share_a_moment(tmp_path, folder):
         frame.write_csv(path)
         done = imported(path, folder, "--kind", "trades")
     assert (done["added"], done["repeated"], done["contents"]["rows"]) == (1, 4, 5)
+
+
+def test_a_check_names_every_gap_and_goes_on_behind_a_file_that_cannot_be_used(tmp_path, folder):
+    """Minutes 0 to 2 and 5: three and four are missing. The other file is no Parquet."""
+    imported(candles(tmp_path / "a.parquet", [0, 1, 2, 5]), folder)
+    broken = folder / "ETH_USDT-USDT" / "candles.parquet"
+    broken.parent.mkdir()
+    broken.write_text("no")
+    text = told("check", "--folder", folder, code=4)
+    assert "nothing from 2026-01-01T00:03:00Z to 2026-01-01T00:05:00Z" in text
+    assert f"data file {broken}: cannot be read" in text
+    found = json.loads(told("check", "--folder", folder, "--json", code=4))
+    assert [(item["symbol"], len(item["gaps"]), item["wrong"] is None) for item in found] == [
+        (BTC, 1, True),
+        ("ETH/USDT:USDT", 0, False),
+    ]
+
+
+def test_a_check_of_a_file_with_many_gaps_shows_the_first(tmp_path, folder):
+    imported(candles(tmp_path / "a.parquet", [0, 1, 2, 3, *[at for at in range(5, 200) if at % 5]]), folder)
+    text = told("check", "--folder", folder)
+    assert text.count("nothing from") == 20
+    assert "and 19 gaps more" in text

@@ -200,6 +200,15 @@ def funding_rate_from(payload: Payload, now_ns: int) -> FundingRate | None:
     return FundingRate(text(payload, "symbol"), now_ns, number(rate, "fundingRate"), int(settles) * MS_NS)
 
 
+def settlement_from(payload: Payload) -> tuple[int, float]:
+    """Return when funding was settled, UTC nanoseconds, and at which rate.
+
+    Venues stamp settlements some milliseconds late; they fall on whole seconds.
+    """
+    settled_ns = round(time_ns(payload) / SECOND_NS) * SECOND_NS
+    return settled_ns, float(number(payload.get("fundingRate"), "fundingRate"))
+
+
 # -- orders ------------------------------------------------------------------------------------------------------
 
 
