@@ -36,9 +36,11 @@ from app.exchanges.paper import PaperExchange
 from app.exchanges.simulated import SimulatedExchange
 from app.execution import SendPoint
 from app.lifecycle import CoordinatorContext, Deadlines, StopRequest
+from app.ports.account import AccountPort
 from app.ports.clock import Clock
 from app.ports.connection import Connection
 from app.ports.journal import Journal
+from app.ports.market_data import MarketData
 from app.recording import Edges, Recorder, TapeWriter, final_of
 from app.risk import RiskEngine
 from app.settings import LoadedSettings, Settings, SettingsRefused
@@ -57,6 +59,22 @@ class AdapterRefused(SettingsRefused):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"exchange.adapter = {path!r}: {why}")
+
+
+EXCHANGE_NAMES = (
+    *(name for port in (Connection, MarketData, AccountPort) for name in vars(port) if not name.startswith("_")),
+    "submit",
+    "cancel",
+    "configure",
+)
+"""What an exchange has: its four ports. The one of orders is imported by nobody but the send point and the adapters."""
+
+
+class NothingRecorded(SettingsRefused):
+    """A profile that plays recorded data has none: a generated market would look like it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"a {kind} needs data: give it with --set exchange.simulated.candles=FILE")
 
 
 class MissingExtra(SettingsRefused):
@@ -198,18 +216,32 @@ def symbols_of(settings: Settings) -> tuple[str, ...]:
 
 
 def custom_exchange(adapter: Callable[[Settings, Journal], Any], settings: Settings, journal: Journal) -> Any:  # noqa: ANN401 - an adapter implements four ports at once
-    """Return an exchange of the adapter that the settings name."""
-    return adapter(settings, journal)
+    """Return an exchange of the adapter that the settings name.
+
+    Raises:
+        AdapterRefused: It lacks something that an exchange must have.
+    """
+    made = adapter(settings, journal)
+    there = set(dir(made))
+    missing = [name for name in EXCHANGE_NAMES if name not in there]
+    if missing:
+        raise AdapterRefused(
+            settings.exchange.adapter, f"it has no {', '.join(missing)}: see the exchange's ports in app/ports"
+        )
+    return made
 
 
 def check_before_start(settings: Settings) -> None:
     """Refuse what the settings name and cannot be had, before anything is touched.
 
     Raises:
-        SettingsRefused: The exchange adapter does not import, or its library is not installed.
+        SettingsRefused: The exchange adapter does not import, or its library is not installed; a replay has no data.
         StrategyRefused: A strategy does not import, or its parameters are wrong.
     """
     strategies_of(settings)
+    exchange = settings.exchange
+    if settings.kind in {"replay", "benchmark"} and exchange.adapter == "simulated" and not exchange.simulated.data:
+        raise NothingRecorded(settings.kind)
     if adapter_kind(settings) == "custom":
         adapter_class(settings)
     elif settings.exchange.adapter != "simulated":

@@ -24,6 +24,12 @@ class Backtested(msgspec.Struct, frozen=True):
     """The run's summary. Money is exact text."""
     figures: BacktestFigures
 
+    @property
+    def failures(self) -> list[str]:
+        """What makes the figures worth nothing: the bot did not end well, or a strategy failed or saw no bar."""
+        of_strategy = self.document.get("problems", {}).get("strategy")
+        return [*self.result.errors, *([] if of_strategy is None else [of_strategy])]
+
 
 class Backtest:
     """A bot on recorded data that has not run yet. ``figures`` grow while it does."""

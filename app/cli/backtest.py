@@ -17,6 +17,7 @@ from app.cli.data_words import DataWords, settings_of_files
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
 from app.cli.progress import covering
+from app.cli.report_path import check_report
 from app.container import check_before_start
 from app.domain.times import iso
 from app.ports.exit_codes import ExitCode
@@ -25,6 +26,8 @@ from app.telemetry import configure_logs
 
 PROFILE = "backtest"
 ENGINES = ("event", "compiled")
+IN_MEMORY = ("storage.backend=memory", "exchange.simulated.speed=0")
+"""Whatever the profile says: a backtest neither waits for the clock nor goes on where a bot of that profile stands."""
 Outcome = tuple[int, BacktestFigures, dict[str, Any]]
 """Exit code, what was seen, and the document of the run."""
 PERCENT = frozenset(
@@ -67,6 +70,7 @@ def backtest(
     check_before_start(loaded.settings)
     _configure_logs(loaded)
     origin = origin_of(loaded.settings)
+    check_report(report)
     run = _compiled(loaded) if engine == "compiled" else None
     exit_code, figures, document = run or _on_events(loaded, quiet=as_json)
     statistics = figures.statistics()
@@ -100,7 +104,11 @@ def _on_events(loaded: LoadedSettings, *, quiet: bool) -> Outcome:
 
         run, _ = run_loop(Backtest(loaded).run(show))
     _configure_logs(loaded)
-    return run.result.exit_code, run.figures, run.document
+    document = run.document | {"errors": run.failures}
+    if run.failures and run.result.exit_code is ExitCode.CLEAN:
+        # The bot itself goes on with its other strategies; here there is nothing to go on for.
+        document["exit_code"] = int(ExitCode.CRITICAL_FAILURE)
+    return document["exit_code"], run.figures, document
 
 
 def _configure_logs(loaded: LoadedSettings) -> None:
@@ -132,7 +140,7 @@ def words_for(files: DataWords, period: tuple[str | None, str | None]) -> Iterat
 
 def backtest_settings(profile: str | None, overrides: list[str], strategy: str | None) -> LoadedSettings:
     """Return the settings, with one strategy instead of the profile's when one is named."""
-    profile = profile or PROFILE
+    profile, overrides = profile or PROFILE, [*IN_MEMORY, *overrides]
     strategy_id = None if strategy is None else strategy.rpartition(".")[2]
     if strategy is not None:
         others = [word for word in overrides if not word.startswith("strategies.")]
@@ -166,6 +174,8 @@ def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[st
         yield label, _text(name, getattr(statistics, name))
     for name in ("fees", "funding", "liquidations", "orders", "fills", "equity"):
         yield name, str(document[name])
+    if document.get("held_back"):
+        yield "at the end", f"{document['trading']}: {'; '.join(document['held_back'])}"
 
 
 def _text(name: str, value: float | None) -> str:

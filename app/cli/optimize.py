@@ -21,6 +21,7 @@ from app.cli.data_words import DataWords
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
 from app.cli.progress import counting
+from app.cli.report_path import check_report
 from app.container import check_before_start
 from app.domain.times import iso
 from app.exchanges.simulated import open_recorded
@@ -87,6 +88,7 @@ class _Search(msgspec.Struct, frozen=True):
 def optimize(wish: Wish) -> int:
     """Search; return the exit code."""
     _check(wish)
+    check_report(wish.report)
     loaded = backtest_settings(wish.profile, [*words_for(wish.files, wish.period), *wish.overrides], wish.strategy)
     strategy_id = _only_strategy(loaded)
     check_before_start(loaded.settings)

@@ -85,7 +85,10 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
 
 
 def _greet(settings: "Settings", folder: Path | None) -> None:
-    running = ", ".join(f"{name} on {' '.join(item.symbols)}" for name, item in settings.strategies.items())
+    running = ", ".join(
+        f"{name if item.strategy == name else f'{name} ({item.strategy})'} on {' '.join(item.symbols)}"
+        for name, item in settings.strategies.items()
+    )
     if folder is None or not settings.storage.keeps_state:
         state = "state is kept in memory only"
     else:

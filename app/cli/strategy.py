@@ -1,6 +1,9 @@
 """Writes the first lines of a strategy."""
 
+import keyword
 import re
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from app.cli.failures import UsageRefused
@@ -21,7 +24,7 @@ from app.strategies import BarParams, Search, Strategy
 
 
 class {cls}Params(BarParams):
-    """Set these under [strategies.{name}.params]; optimize looks where Search says."""
+    """Set them under the strategy's params, beside interval_s: the length of its bars, 60 seconds unless set."""
 
     period: Annotated[int, Search(5, 120)] = Field(20, ge=2)
 
@@ -56,6 +59,8 @@ def new(name: str) -> int:
     """
     if NAME.fullmatch(name) is None:
         raise UsageRefused(f"{name!r} cannot name a Python module: use small letters, digits and _, as in my_idea")
+    if keyword.iskeyword(name) or name in sys.stdlib_module_names or find_spec(name) is not None:
+        raise UsageRefused(f"{name!r} is a name of Python's or of a package's that is installed: choose another")
     path = Path(f"{name}.py")
     if path.exists():
         raise UsageRefused(f"{path} exists already: choose another name")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from app.domain.confirmation import REFUSED, is_confirmed, offer, token_of, words_of
 from app.domain.events import FlattenCommand, HaltCommand, OperatorCommand, ResumeCommand, Severity
 from app.domain.money import plain
+from app.domain.order import Purpose
 from app.domain.trading_state import HALT, OPERATOR
+from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 from app.lifecycle.deadlines import now_s
 from app.ports.control import Reply, Request
@@ -65,9 +67,9 @@ class OperatorDesk:
         is_recorded = self._promise()
         await _until(lambda: not execution.growing() and is_recorded(), request.wait_s)
         left, failure = execution.growing(), self._context().journal.failure
-        held = self._positions(self._context().instruments)
+        held = self._positions(self._context().instruments, protection=True)
         lines += _list("still working, and asked for again until the exchange confirms", left)
-        lines += _list("kept with their protection; python -m app flatten closes them", held)
+        lines += _list("kept; python -m app flatten closes them", held)
         if failure is not None:
             lines.append(f"this halt is not on record and ends with the process: {failure}")
         elif not is_recorded():
@@ -122,9 +124,11 @@ class OperatorDesk:
             return Reply(ExitCode.UNCLEAN_STOP, (NOT_TAKEN,))
         await _until(lambda: not self._unflat(symbols), request.wait_s - (now_s() - began))
         left = self._unflat(symbols)
+        where = "" if request.symbol is None else f" in {request.symbol}"
         lines = _list("left; the bot goes on closing it", left) or [
-            "flat: nothing is held, nothing that can grow works"
+            f"flat{where}: nothing is held, nothing that can grow works"
         ]
+        lines += _list("still held", self._positions(set(listed) - set(symbols)))
         return Reply(ExitCode.UNCLEAN_STOP if left else ExitCode.CLEAN, (*lines, *self._holding()))
 
     async def _taken(self, command: OperatorCommand, wait_s: float) -> bool:
@@ -139,11 +143,18 @@ class OperatorDesk:
     def _unflat(self, symbols: Collection[str]) -> Sequence[str]:
         return [*self._positions(symbols), *self._context().execution.growing(symbols)]
 
-    def _positions(self, symbols: Collection[str]) -> Sequence[str]:
-        positions = self._context().portfolio.positions
-        return [
-            f"{plain(position.contracts)} {position.symbol}" for position in positions if position.symbol in symbols
-        ]
+    def _positions(self, symbols: Collection[str], *, protection: bool = False) -> Sequence[str]:
+        """Return positions in words, with what protects them if wanted."""
+        positions = [position for position in self._context().portfolio.positions if position.symbol in symbols]
+        words = {position.symbol: f"{plain(position.contracts)} {position.symbol}" for position in positions}
+        if protection:
+            stops = {
+                record.order.symbol: "its stop at work" if record.status in CONFIRMED else "its stop not confirmed yet"
+                for record in self._context().execution.orders()
+                if record.order.purpose is Purpose.STOP_LOSS
+            }
+            return [f"{said}, {stops.get(symbol, 'without a stop')}" for symbol, said in words.items()]
+        return list(words.values())
 
     def _holding(self) -> Sequence[str]:
         """Return what trading is now, and what holds it there."""

@@ -87,9 +87,11 @@ class StrategyCoordinator(BaseCoordinator):
         """Degraded while a strategy is set aside, or cannot get the bars that it asked for."""
         problems = [f"{s.strategy_id} {s.symbol}: {error}" for s, error in self._router.failed.items()]
         problems += [
-            f"{feed.symbol}: bars of {feed.interval_s} s cannot be built from bars of {feed.too_coarse_s} s"
-            for feed in (subscription.feed for subscription in self._router.bar_subscriptions)
-            if feed.too_coarse_s is not None
+            f"bars of {subscription.feed.interval_s} s cannot be built from bars of {coarse_s} s of "
+            f"{subscription.feed.symbol}: set strategies.{strategy.strategy_id}.params.interval_s={coarse_s}"
+            for subscription in self._router.bar_subscriptions
+            if (coarse_s := subscription.feed.too_coarse_s) is not None
+            for strategy in subscription.strategies
         ]
         warm = sum(strategy.is_warm for strategy in self._strategies)
         return self.status(

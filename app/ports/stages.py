@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from app.domain.events import StreamEvent
+from app.domain.records import OrderRecord
 from app.domain.target import Target
 
 
@@ -21,6 +22,9 @@ class AccountStage(Protocol):
 
     def pursued(self, symbol: str) -> int:
         """Return the sequence of the latest target of ``symbol`` that was taken in; 0 when none was."""
+
+    def orders(self) -> tuple[OrderRecord, ...]:
+        """Return the orders that may still fill, as they are known here."""
 
     def growing(self, symbols: Collection[str] | None = None) -> Sequence[str]:
         """Return the working orders that can grow a position, of some symbols or of all, in words for people."""

@@ -21,9 +21,8 @@ def decisions_of(loaded: LoadedSettings) -> list[Target]:
     """
     logger.remove()
     run = asyncio.run(Backtest(loaded).run())
-    if run.result.exit_code is not ExitCode.CLEAN:
-        why = run.result.errors[0] if run.result.errors else run.result.reason
-        raise TrialFailed(f"a run did not go through: {why}")
+    if run.failures or run.result.exit_code is not ExitCode.CLEAN:
+        raise TrialFailed(f"a run did not go through: {'; '.join(run.failures) or run.result.reason}")
     return run.figures.targets
 
 

@@ -34,8 +34,8 @@ class EventPath(msgspec.Struct, frozen=True):
         logger.remove()
         run = asyncio.run(Backtest(loaded).run())
         statistics = run.figures.statistics()
-        if run.result.exit_code is not ExitCode.CLEAN or statistics is None:
-            why = run.result.errors[0] if run.result.errors else run.result.reason
+        if run.failures or run.result.exit_code is not ExitCode.CLEAN or statistics is None:
+            why = "; ".join(run.failures) or run.result.reason
             raise TrialFailed(f"a trial with {params} did not run through: {why}")
         return Figures("event", statistics, moments_of(daily_returns(run.figures.times_ns, run.figures.equity)))
 

@@ -61,7 +61,8 @@ class DailyLoss:
 
     def figure(self) -> str:
         """Today's change of equity, and the limit."""
-        return f"{plain(self._equity - self._start)} today, {self._limit_text()}"
+        change = self._equity - self._start
+        return f"{'+' if change > 0 else ''}{plain(change)} today, {self._limit_text()}"
 
     def snapshot(self) -> dict[str, str]:
         """The day, the equity that it began with, and the latest: where the next day begins."""
@@ -132,7 +133,8 @@ class Drawdown:
     def figure(self) -> str:
         """Distance from the peak, and the limit."""
         below = ZERO if self._peak is None else self._peak - self._equity
-        return f"{plain(below)} below the peak, limit {'none' if self._ratio_max is None else self._ratio_max}"
+        limit = "none" if self._peak is None or self._floor is None else plain(self._peak - self._floor)
+        return f"{plain(below)} below the peak, limit {limit}"
 
     def snapshot(self) -> dict[str, str]:
         """The peak."""

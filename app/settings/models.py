@@ -4,14 +4,26 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from app.domain.margin import MarginMode
+from app.domain.times import parse_iso
 from app.settings.database_url import refusal_of
 
 Positive = Annotated[Decimal, Field(gt=0)]
 NotNegative = Annotated[Decimal, Field(ge=0)]
 Ratio = Annotated[Decimal, Field(gt=0, le=1)]
+
+
+def _is_time(text: str) -> str:
+    try:
+        parse_iso(text)
+    except ValueError:
+        raise ValueError("it is no ISO 8601 time, as 2022-01-05 or 2022-01-05T12:00:00Z are") from None
+    return text
+
+
+IsoTime = Annotated[str, AfterValidator(_is_time)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+:[A-Z0-9]+$")]
 """Base/quote:settle, as in BTC/USDT:USDT."""
@@ -121,11 +133,11 @@ class SimulatedSettings(Section):
     recorded: tuple[RecordedSettings, ...] = Field(
         (), description="Files of several symbols, instead of the four above; of equal times the first listed is first."
     )
-    time_from: str | None = Field(None, description="First moment of the files to use, ISO 8601, UTC.")
-    time_to: str | None = Field(None, description="Moment at which to end, ISO 8601, UTC.")
+    time_from: IsoTime | None = Field(None, description="First moment of the files to use, ISO 8601, UTC.")
+    time_to: IsoTime | None = Field(None, description="Moment at which to end, ISO 8601, UTC.")
     duration_s: float | None = Field(None, gt=0, description="Market time after which to end.")
     seed: int = Field(1, ge=0, description="Seed of the generator: same seed, same data, byte for byte.")
-    start: str = Field("2026-01-01T00:00:00Z", description="First moment of the generated market.")
+    start: IsoTime = Field("2026-01-01T00:00:00Z", description="First moment of the generated market.")
     step_s: int = Field(1, ge=1, le=3600, description="Seconds between generated prices.")
     speed: float = Field(60.0, ge=0, le=1_000_000, description="Virtual seconds a second; 0 is as fast as it can.")
     fill_at: Literal["next_event", "signal_close"] = Field(
@@ -147,6 +159,8 @@ class SimulatedSettings(Section):
         listed = [instrument.symbol for instrument in self.instruments]
         if len(set(listed)) != len(listed):
             raise ValueError("a symbol is listed twice")
+        if self.time_from and self.time_to and parse_iso(self.time_from) >= parse_iso(self.time_to):
+            raise ValueError(f"it begins at {self.time_from} and ends at {self.time_to}, which is no later")
         if self.recorded and any((self.candles, self.trades, self.mark, self.funding, self.data_symbol)):
             raise ValueError("give the files of one symbol, or those of several in recorded, not both")
         recorded = [data.symbol for data in self.data]

@@ -4,6 +4,7 @@ from importlib import import_module
 
 from pydantic import ValidationError
 
+from app.settings.errors import nearest
 from app.settings.models import StrategySettings
 from app.strategies.sizing import sizing_from
 from app.strategies.strategy import Strategy
@@ -56,6 +57,11 @@ def create(strategy_id: str, settings: StrategySettings) -> tuple[Strategy, ...]
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(("params", *map(str, first["loc"])))
+        if first["type"] == "extra_forbidden":
+            known = found.Params.model_fields
+            near = nearest(str(first["loc"][-1]), known)
+            hint = f"did you mean {near}?" if near else f"it has {', '.join(known)}"
+            raise StrategyRefused(strategy_id, f"{found.__name__} has no {where}: {hint}") from error
         raise StrategyRefused(strategy_id, f"{where}: {first['msg']}") from error
     try:
         return tuple(found(strategy_id, symbol, params, sizing_from(settings.sizing)) for symbol in settings.symbols)

@@ -1,6 +1,8 @@
 """Brings each event to the strategies that asked for it. Pure."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from app.domain.events import Fill, StreamEvent, Timer
@@ -11,6 +13,7 @@ from app.strategies.bar_feed import BarFeed
 from app.strategies.strategy import Feed, Strategy
 
 NOTHING: tuple[Target, ...] = ()
+OURS = Path(__file__).parents[1]
 EVENT_TYPES: dict[Feed, type] = {
     Feed.QUOTES: Quote,
     Feed.TRADES: Trade,
@@ -64,7 +67,7 @@ class StrategyRouter:
 
     def set_aside(self, strategy: Strategy, error: BaseException) -> None:
         """Ask a strategy no more; its positions keep their protection."""
-        self._failed[strategy] = f"{type(error).__name__}: {error}"
+        self._failed[strategy] = f"{type(error).__name__}: {error}{_place_of(error)}"
         self._on_failure(strategy, self._failed[strategy])
 
     def _on_bar(self, bar: Bar) -> Sequence[Target]:
@@ -149,3 +152,9 @@ class StrategyRouter:
                 return None
 
         return ask
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the last line of somebody else's code that an error went through, for people; nothing when none did."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if OURS not in Path(frame.filename).parents]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

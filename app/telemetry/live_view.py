@@ -10,7 +10,7 @@ from rich.text import Text
 
 from app.domain.money import plain
 from app.domain.times import iso
-from app.lifecycle import CoordinatorContext, HealthReport
+from app.lifecycle import CoordinatorContext, HealthReport, HealthState
 from app.telemetry.run_figures import RunFigures
 from app.telemetry.status import BotStatus, bot_status
 
@@ -92,9 +92,10 @@ def small_picture(status: BotStatus) -> RenderableType:
         )
     health = Text("  ")
     for component in status.health["components"]:
-        health.append(f"{component['component']} ", style=COLOURS.get(component["state"], ""))
+        state = "" if component["state"] == HealthState.HEALTHY else f" {component['state']}"
+        health.append(f"{component['component']}{state}  ", style=COLOURS.get(component["state"], ""))
     money = Text(f"  equity {_money(status.equity)}  balance {_money(status.balance)}  fees {_money(status.fees)}")
-    hint = Text("Ctrl-C stops cleanly; a wider terminal shows more.", style="dim")
+    hint = Text(f"Ctrl-C stops cleanly; from {WIDE_COLUMNS} columns on there is more to see.", style="dim")
     return Group(_header(status), money, Panel(rows, title="positions", title_align="left"), health, hint)
 
 

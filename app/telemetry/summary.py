@@ -47,8 +47,10 @@ class RunSummary:
             "positions": {position.symbol: plain(position.contracts) for position in portfolio.positions},
             # What held trading back before the stop did.
             "trading": str(TradingState(tuple(r for r in reasons if r.owner != "lifecycle")).level),
+            "held_back": [f"{r.owner}:{r.code} ({r.detail})" for r in reasons if r.owner != "lifecycle"],
             "orders_digest": context.journal.digest(),
             "coordinators": {item.component: str(item.state) for item in report.components},
+            "problems": {item.component: item.error for item in report.components if item.error},
         }
 
     def document(self, result: RunResult) -> dict[str, Any]:
@@ -69,12 +71,15 @@ class RunSummary:
         lines = [
             stopped,
             f"market {figures['time_first']} to {figures['time_last']}",
-            f"{figures['events']} events in {figures['elapsed_s']:.1f} s, {figures['bars']} of them bars",
+            f"{figures['events']} events in {figures['elapsed_s']:.1f} s",
             f"{figures['orders']} orders, {figures['orders_denied']} denied, {figures['fills']} fills",
             f"balance {figures['balance']}, unrealized {figures['unrealized_pnl']} {figures['currency']}",
             f"equity {figures['equity']} {figures['currency']}",
             f"realized {figures['realized_pnl']}, fees {figures['fees']}, funding {figures['funding']}",
         ]
+        lines += [f"still open: {contracts} {symbol}" for symbol, contracts in figures["positions"].items()]
+        lines += [f"held back: {reason}" for reason in figures["held_back"]]
+        lines += [f"{component}: {error}" for component, error in figures["problems"].items()]
         if figures["liquidations"]:
             lines.append(f"{figures['liquidations']} liquidations")
         if self._unmarked:

@@ -90,6 +90,54 @@ def test_what_is_missing_is_one_sentence(candles, tmp_path, words, code, sentenc
     assert "Traceback" not in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("return self.averge", "'Idea' object has no attribute 'averge' (idea.py, line 4)"),
+        ("return 1", "TypeError: it returned 1, not a Target or None"),
+    ],
+)
+def test_a_strategy_that_fails_fails_the_backtest(candles, tmp_path, body, why):
+    """Its figures would be those of a strategy that wanted nothing."""
+    (tmp_path / "idea.py").write_text(
+        "from app.strategies import Strategy\n"
+        f"class Idea(Strategy):\n    def on_bar(self, bar, view):\n        {body}\n"
+    )
+    told = app("backtest", "--candles", str(candles), "--strategy", "idea.Idea", folder=tmp_path)
+    assert (told.returncode, why in told.stderr) == (5, True), told.stderr
+    assert "reduce_only: strategy:failed:Idea" in told.stdout
+    analysed = app("analyze", "lookahead", "--candles", str(candles), "--strategy", "idea.Idea", folder=tmp_path)
+    assert (analysed.returncode, why in analysed.stderr) == (4, True), analysed.stderr
+
+
+def test_bars_that_are_longer_than_those_of_the_strategy_fail_the_backtest(candles, tmp_path):
+    hours = tmp_path / "hours.csv"
+    head, *rows = candles.read_text().splitlines()
+    hours.write_text("\n".join([head, *rows[::60]]))
+    words = ("backtest", "--candles", str(hours), "--strategy", "trend")
+    told = app(*words, folder=tmp_path)
+    assert told.returncode == 5
+    assert "cannot be built from bars of 3600 s of BTC/USDT:USDT: set strategies.trend.params.interval_s" in told.stderr
+    assert app(*words, "--set", "strategies.trend.params.interval_s=3600", folder=tmp_path).returncode == 0
+
+
+def test_prices_that_the_tick_would_change_are_refused(candles, tmp_path):
+    cents = tmp_path / "cents.csv"
+    head, *rows = candles.read_text().splitlines()
+    cents.write_text("\n".join([head, *(f"{row.split(',')[0]},1.08,1.09,1.07,1.08,5" for row in rows[:100])]))
+    told = app("backtest", "--candles", str(cents), "--strategy", "trend", folder=tmp_path)
+    assert told.returncode == 4
+    assert "the tick of 0.1 moves prices by up to 1.85%. Is it of another symbol?" in told.stderr
+
+
+def test_a_backtest_leaves_the_profile_s_own_bot_alone(candles, tmp_path):
+    """It keeps nothing, and does not wait for the clock, whatever the profile does."""
+    words = ("backtest", "--profile", "simulated", "--candles", str(candles), "--strategy", "trend", "--json")
+    told = app(*words, "--set", f"storage.folder={tmp_path / 'state'}", folder=tmp_path)
+    assert (told.returncode, json.loads(told.stdout)["bars"]) == (0, 2880)
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_run_in_which_nothing_is_traded_has_figures(candles, tmp_path):
     told = app("backtest", "--candles", str(candles), "--strategy", "funding_carry", "--json", folder=tmp_path)
     assert told.returncode == 0

@@ -124,6 +124,11 @@ REFUSED = [
     (("status",), 4, "there is no journal"),
     (("status", "--profile", "replay"), 2, "keeps no state"),
     (("strategy", "new", "My-Idea"), 2, "cannot name a Python module"),
+    (("strategy", "new", "typing"), 2, "'typing' is a name of Python's or of a package's that is installed"),
+    (("strategy", "new", "class"), 2, "'class' is a name of Python's"),
+    (("run", "--profile", "replay"), 3, "a replay needs data: give it with --set exchange.simulated.candles=FILE"),
+    (("run", "--set", "exchange.simulated.time_to=soon"), 3, "it is no ISO 8601 time"),
+    (("run", "--set", "exchange.adapter=builtins.slice"), 4, "it has no capabilities, "),
     (("run", "--profile", "replay", *NO_FILE), 4, "data file none.parquet: there is no such file"),
 ]  # fmt: skip
 

@@ -28,8 +28,9 @@ from app.ports.exit_codes import ExitCode
 from app.risk import RiskEngine
 from app.settings import load_settings
 from app.settings.models import RiskSettings
-from tests.builders import BTC, START_NS, fill, limit, mark, order_record, target
+from tests.builders import BTC, ETH, START_NS, fill, instrument, limit, mark, order_record, target
 from tests.conftest import settle
+from tests.fakes.exchange import FakeExchange
 from tests.fakes.journal import FakeJournal
 
 LONG = Decimal("0.5")
@@ -162,7 +163,7 @@ async def test_the_reply_to_a_halt_says_what_still_works_and_what_is_held(ready,
     assert reply.lines == (
         "trading is halted: nothing grows until python -m app resume",
         f"{STILL}: buy 0.4 BTC/USDT:USDT market (partially_filled)",
-        "kept with their protection; python -m app flatten closes them: 0.5 BTC/USDT:USDT",
+        "kept; python -m app flatten closes them: 0.5 BTC/USDT:USDT, its stop not confirmed yet",
     )
 
 
@@ -444,6 +445,37 @@ async def test_flatten_closes_reduce_only_and_voids_the_target(ready, exchange, 
     assert [command.symbols for command in journal.of(FlattenCommand)] == [(BTC,)]
     ready.execution.pursue([target("0.9")])
     assert exchange.submitted[-1] is exit_order
+
+
+async def test_the_reply_to_a_halt_says_what_protects_a_position(ready, exchange):
+    _, stop = await half_filled(ready, exchange)
+    exchange.tell(OrderAccepted(stop.client_order_id, "V2", BTC, START_NS))
+    await settle()
+    assert (await ask(ready, "halt")).lines[-1].endswith("0.5 BTC/USDT:USDT, its stop at work")
+    exchange.tell(canceled_of(stop.client_order_id))
+    ready.execution.pursue([target("0.5", sequence=2)])
+    await settle()
+    assert (await ask(ready, "halt")).lines[-1].endswith("0.5 BTC/USDT:USDT, without a stop")
+
+
+async def test_a_flatten_of_one_symbol_says_what_is_held_in_others(container):
+    exchange = FakeExchange(instrument(), instrument(symbol=ETH))
+    container.exchange.override(providers.Object(exchange))
+    await container.init_resources()
+    exchange.tell(mark("100"), mark("100", symbol=ETH))
+    await settle()
+    execution = container.bot().execution
+    execution.pursue([target("0.9")])
+    exchange.tell(filled_of(exchange.submitted[-1], "t1", contracts=LONG))
+    await confirms(exchange)
+
+    reply = await ask(container.bot(), "flatten", symbol=ETH)
+
+    assert reply.lines[:2] == (
+        "flat in ETH/USDT:USDT: nothing is held, nothing that can grow works",
+        "still held: 0.5 BTC/USDT:USDT",
+    )
+    await container.shutdown_resources()
 
 
 async def test_flatten_works_while_halted_and_says_what_is_left(ready, exchange):

@@ -7,7 +7,6 @@ import pytest
 
 from app.lifecycle import ExitCode
 from app.settings.profiles import profile_names
-from tests.fakes.exchange import FakeExchange
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,13 +37,11 @@ def test_the_first_strategy_runs():
     assert strategy.Params().period == 20
 
 
-async def test_the_override_of_the_readme_works():
+async def test_the_exchange_and_the_override_of_the_readme_work():
     namespace = {}
-    exec(compile(PYTHON[1], "README.md", "exec"), namespace)  # noqa: S102 - our own README
-    from tests.builders import ETH, instrument
-
-    listed = (instrument(), instrument(ETH), instrument("SOL/USDT:USDT"))
-    assert await namespace["one_bot"](FakeExchange(*listed))
+    for code in PYTHON[1:]:
+        exec(compile(code, "README.md", "exec"), namespace)  # noqa: S102 - our own README
+    assert await namespace["one_bot"](namespace["Deaf"])
 
 
 def test_adrs_have_numbers_of_their_own():

@@ -105,7 +105,7 @@ class TestDrawdown:
             "121 below the peak of 1200",
             "120",
         )
-        assert guard.figure() == "121 below the peak, limit 0.1"
+        assert guard.figure() == "121 below the peak, limit 120"
 
     def test_it_is_latched(self):
         assert equity_path(Drawdown(TENTH), (0, 1000), (1, 899)).latched

@@ -75,7 +75,8 @@ def test_what_is_no_strategy_is_refused(path):
     [
         ({"fast": 0}, "params.fast: Input should be greater than or equal to 1"),
         ({"slow": "many"}, "params.slow: Input should be a valid integer, unable to parse string as an integer"),
-        ({"fats": 3}, "params.fats: Extra inputs are not permitted"),
+        ({"fats": 3}, "Trend has no params.fats: did you mean fast?"),
+        ({"qqq": 3}, "Trend has no params.qqq: it has interval_s, fast, slow"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_wrong(params, reason):

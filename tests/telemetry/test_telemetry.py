@@ -259,7 +259,7 @@ async def test_a_small_terminal_gets_whole_numbers(bot, container, exchange):
     view.show(*await shown(bot, container, exchange))
     view.close()
     text = console.file.getvalue()
-    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "wider terminal"):
+    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "from 110 columns on"):
         assert words in text
     assert "\u2026" not in text
 

@@ -130,6 +130,8 @@ def document_of(trial: Trial, account: AccountSettings, elapsed_s: float) -> dic
         "currency": account.currency,
         "positions": {market.instrument.symbol: plain(told.contracts)} if told.contracts else {},
         "trading": "active",
+        "held_back": [],
         "orders_digest": None,
         "coordinators": {},
+        "problems": {},
     }

@@ -18,6 +18,7 @@ from app.domain.position import Position
 from app.domain.records import OrderRecord, StateSaved
 from app.domain.times import parse_iso
 from app.exchanges.matching import MatchingEngine, VenueState, rules_from
+from app.exchanges.simulated.errors import OtherMarket
 from app.exchanges.simulated.generator import Generator
 from app.exchanges.simulated.merged import MergedMarket
 from app.exchanges.simulated.recorded import DataReport, open_recorded
@@ -101,6 +102,7 @@ class SimulatedExchange:
 
         Raises:
             BadDataFile: A file cannot be used.
+            OtherMarket: Where we were is not in this market.
         """
         self._source = self._open_source()
         self._next_market_event = self._source.next
@@ -110,7 +112,10 @@ class SimulatedExchange:
             return
         memory = msgspec.json.decode(saved, type=_Memory)
         self._engine.restore(memory.venue)
-        self._source.restore(memory.source)
+        try:
+            self._source.restore(memory.source)
+        except msgspec.MsgspecError as error:
+            raise OtherMarket from error
         self._random.setstate(memory.random)
         self._ready, self._waiting = deque(memory.ready), memory.waiting
 

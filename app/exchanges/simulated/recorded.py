@@ -28,6 +28,8 @@ from app.settings.models import RecordedSettings, SimulatedSettings
 if TYPE_CHECKING:
     import polars as pl
 
+ROUNDED_RATIO_MAX = 0.001
+"""Part of a price that rounding it to the tick may take away or add."""
 CHUNK_ROWS = 2000
 """Rows that are events at once: enough to spread the cost of a slice, few enough to stay in the processor's caches."""
 
@@ -294,12 +296,23 @@ class RecordedMarket:
         if not self._interval_s:
             return
         report.gaps = int((used["time"].diff().drop_nulls() > self._interval_s * SECOND_NS).sum())
+        self._refuse_if_foreign(used["close"])
         for name in PRICES:
             ticks = used[name] / self._tick
             report.rounded_to_tick += int(((ticks - ticks.round()).abs() > 1e-6 * ticks.abs().clip(1, None)).sum())
         if self._has_marks:
             closes = (used["time"] + self._interval_s * SECOND_NS).to_list()
             report.without_mark = sum(1 for time_ns in closes if time_ns not in self._marks)
+
+    def _refuse_if_foreign(self, prices: "pl.Series") -> None:
+        """Refuse prices that the tick would make others of: results would be of no market at all."""
+        moved = float(((prices / self._tick).round() * self._tick / prices - 1).abs().max())  # type: ignore[arg-type] # a column of floats
+        if moved > ROUNDED_RATIO_MAX:
+            raise BadDataFile(
+                self._path,
+                f"does not fit {self._instrument.symbol}: the tick of {self._instrument.tick_size} moves prices by up "
+                f"to {moved:.2%}. Is it of another symbol? Set exchange.simulated.instruments for it",
+            )
 
 
 def open_recorded(settings: SimulatedSettings, data: RecordedSettings) -> RecordedMarket:

@@ -1,0 +1,24 @@
+"""Where a report goes: looked at before anything runs, for what it would say takes long to come by."""
+
+import os
+from pathlib import Path
+
+from app.backtest import plotting
+from app.cli.failures import UsageRefused
+
+
+def check_report(path: Path | None) -> None:
+    """Refuse a report that could not be made.
+
+    Raises:
+        NeedsExtra: plotly is not installed.
+        UsageRefused: Nothing can be written there.
+    """
+    if path is None:
+        return
+    plotting()
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageRefused(f"--report {path}: there is no folder {folder}")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageRefused(f"--report {path}: it cannot be written there")
