@@ -11,9 +11,12 @@ PATIENCE_S = 120
 
 
 def tick_to_order():
-    """Return p50 and p99, in ms, from a parsed mark to a signed request, and of a bare fsync beside it."""
+    """Return p50 and p99, in ms, from a parsed mark to a signed request, of its two halves, and of a bare fsync.
+
+    The first half is the bot's: decision, checks, journal. The second is the adapter's: its turn, translation, ccxt.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(Path(folder))), _fsyncs(Path(folder))
+        return (*asyncio.run(_measure(Path(folder))), _fsyncs(Path(folder)))
 
 
 async def _measure(folder):
@@ -36,28 +39,34 @@ async def _measure(folder):
     )
     await container.init_resources()
     exchange = container.exchange()
-    times, parsed = [], [0.0]
-    put, fetch = exchange._market.queue.put, exchange._client.fetch
+    times, decided, parsed, submitted = [], [], [0.0], [0.0]
+    put, fetch, request = exchange._market.queue.put, exchange._client.fetch, exchange._request
 
     def seen(event):
         if isinstance(event, MarkPrice):
             parsed[0] = time.perf_counter()
         put(event)
 
+    def asked(order):
+        submitted[0] = time.perf_counter()
+        return request(order)
+
     async def handed_over(url, method="GET", headers=None, body=None):
         if method == "POST" and parsed[0] and "rder" in url:
             times.append(time.perf_counter() - parsed[0])
+            decided.append(submitted[0] - parsed[0])
             parsed[0] = 0.0
         return await fetch(url, method, headers, body)
 
-    exchange._market.queue.put, exchange._client.fetch = seen, handed_over
+    exchange._market.queue.put, exchange._client.fetch, exchange._request = seen, handed_over, asked
     deadline = time.monotonic() + PATIENCE_S
     while len(times) < ORDERS and time.monotonic() < deadline:
         venue.step()
         await asyncio.sleep(0.03)
     await container.shutdown_resources()
     await venue.stop()
-    return _spread(times)
+    sent = [whole - half for whole, half in zip(times, decided, strict=True)]
+    return _spread(times), _spread(decided), _spread(sent)
 
 
 def _fsyncs(folder):
