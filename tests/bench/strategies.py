@@ -1,6 +1,6 @@
 """What the event path is measured with: a strategy that never acts, and one that turns its position at every bar."""
 
-from app.domain.market import Bar, Trade
+from app.domain.market import Bar, MarkPrice, Trade
 from app.domain.target import Target
 from app.ports.strategy_view import StrategyView
 from app.strategies import BarParams, Strategy
@@ -32,6 +32,25 @@ class Turning(Strategy):
     def on_bar(self, bar: Bar, view: StrategyView) -> Target | None:
         self.count += 1
         return self.target(view, 1 if self.count % 2 else -1, bar.time_ns, bar.close)
+
+
+class Switching(Strategy):
+    """In the market, and out of it again, every few marks: each decision is one order that nothing has to precede."""
+
+    class Params(StrategyParams):
+        every: int = 4
+
+    def setup(self) -> None:
+        self.seen = 0
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        return (Subscription(Feed.MARKS),)
+
+    def on_mark(self, mark: MarkPrice, view: StrategyView) -> Target | None:
+        self.seen += 1
+        if self.seen % self.params.every:
+            return None
+        return self.target(view, self.seen // self.params.every % 2, mark.time_ns, mark.price)
 
 
 class Listening(Strategy):

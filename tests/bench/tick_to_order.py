@@ -35,7 +35,10 @@ async def _measure(folder):
     profile = folder / "bench.toml"
     os.environ.update(write_profile(profile, venue, folder / "state"))
     container = Container(
-        loaded=load_settings(str(profile), ["exchange.ccxt.requests_per_s_max=100", "strategies.fickle.params.every=4"])
+        loaded=load_settings(
+            str(profile),
+            ["exchange.ccxt.requests_per_s_max=100", "strategies.fickle.strategy=tests.bench.strategies.Switching"],
+        )
     )
     await container.init_resources()
     exchange = container.exchange()
