@@ -124,9 +124,9 @@ class StrategyCoordinator(BaseCoordinator):
         feed, now_ns = subscription.feed, context.clock.now_ns
         needs = []
         for strategy in subscription.strategies:
-            since = seen[strategy]
+            since, wanted = seen[strategy], self._bars_wanted(strategy)
             gap = 0 if since is None else (now_ns - since) // (feed.interval_s * SECOND_NS) + 1
-            needs.append(strategy.warmup_bars if since is None else min(gap, max(strategy.warmup_bars, 1)))
+            needs.append(wanted if since is None else min(gap, max(wanted, 1)))
         count = max(needs, default=0)
         if not count:
             return
@@ -140,6 +140,19 @@ class StrategyCoordinator(BaseCoordinator):
                 raise
             except BaseException as error:  # noqa: BLE001 - somebody else's code: not even its sys.exit() ends the bot
                 self._router.set_aside(strategy, error)
+
+    def _bars_wanted(self, strategy: Strategy) -> int:
+        """Return how much history a strategy wants; none of one that cannot say, which is set aside."""
+        try:
+            wanted: object = strategy.warmup_bars
+            if isinstance(wanted, int):
+                return wanted
+            raise TypeError(f"warmup_bars is {wanted!r}, and no number of bars")  # noqa: TRY301 - as any failure of its own
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as in ``_warm_up``
+            self._router.set_aside(strategy, error)
+            return 0
 
     def _on_failure(self, strategy: Strategy, error: str) -> None:
         code = f"failed:{strategy.strategy_id}:{strategy.symbol}"

@@ -89,6 +89,17 @@ async def test_whatever_a_strategy_raises_ends_only_the_strategy(container, exch
     await _stop(container)
 
 
+@pytest.mark.parametrize("wanted", ["x", None, SystemExit("no")])
+async def test_a_strategy_that_cannot_say_its_warm_up_is_set_aside(container, strategies, mocker, wanted):
+    """It is named, and the start goes on."""
+    [strategy] = strategies(*trend())
+    given = {"side_effect": wanted} if isinstance(wanted, BaseException) else {"return_value": wanted}
+    mocker.patch.object(type(strategy), "warmup_bars", new_callable=mocker.PropertyMock, **given)
+    await container.init_resources()
+    state = container.registry.context.trading_state.current
+    assert state.holds("strategy", f"failed:trend:{BTC}")
+
+
 async def test_a_stop_asks_no_strategy_any_more(container, exchange, strategies):
     """One that takes its time would hold the stop up with every bar that comes meanwhile."""
     [strategy] = trend()
