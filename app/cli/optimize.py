@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +16,7 @@ from loguru import logger
 from rich.console import Console
 from rich.table import Table
 
-from app.backtest import origin_of
+from app.backtest import data_files, origin_of, require_cluster
 from app.cli.backtest import backtest_settings, words_for
 from app.cli.data_words import DataWords
 from app.cli.durations import parse_duration
@@ -39,6 +40,7 @@ from app.research import (
     choose_engine,
     compounded,
     deflated_sharpe,
+    on_cluster,
     search,
     walk_forward,
     windows_of,
@@ -46,7 +48,7 @@ from app.research import (
     write_search_report,
 )
 from app.research.search import OBJECTIVES, Tried
-from app.research.trial import Figures
+from app.research.trial import Evaluate, Figures
 from app.settings import LoadedSettings
 from app.strategies import Feed, create, strategy_class
 
@@ -70,6 +72,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     prune: bool
     walk: str | None
     workers: int | None
+    scheduler: str | None
     study: Path | None
     report: Path | None
     as_json: bool
@@ -112,7 +115,7 @@ def optimize(wish: Wish) -> int:
     # How many trials are wanted, and which sampler asks for them, changes no result: a study may grow.
     origin = origin_of(loaded.settings)
     try:
-        done = _run(wish, chosen, space, goal, whole, windows, origin)
+        done = _run(wish, chosen, loaded, space, goal, whole, windows, origin)
     except KeyboardInterrupt:
         kept = "nothing is kept: --study FILE keeps results" if wish.study is None else "the same command goes on"
         Console(stderr=True).print(f"interrupted: {kept}", highlight=False)
@@ -135,6 +138,10 @@ def optimize(wish: Wish) -> int:
 def _check(wish: Wish) -> None:
     if wish.trials < 1 or (wish.workers is not None and wish.workers < 1):
         raise UsageRefused("--trials and --workers must be at least 1")
+    if wish.scheduler is not None:
+        if wish.workers is not None:
+            raise UsageRefused("--workers are of this machine: a cluster given with --scheduler has its own")
+        require_cluster()
     if wish.engine not in get_args(EngineName):
         raise UsageRefused(f"there is no engine {wish.engine!r}: use {', '.join(get_args(EngineName))}")
     if wish.sampler not in get_args(SamplerName):
@@ -172,6 +179,7 @@ def _only_strategy(loaded: LoadedSettings) -> str:
 def _run(
     wish: Wish,
     chosen: Chosen,
+    loaded: LoadedSettings,
     space: Space,
     goal: Goal,
     whole: Window,
@@ -179,7 +187,7 @@ def _run(
     origin: dict[str, Any],
 ) -> _Search:
     began = perf_counter()
-    with workers(chosen.factory, wish.workers) as evaluate, counting("trials") as progress:
+    with _evaluating(wish, chosen, loaded) as evaluate, counting("trials") as progress:
         advance = partial(progress.advance, progress.add_task("trials", total=goal.trials * (len(windows) or 1)))
         results = Results(evaluate, wish.study, origin)
         try:
@@ -191,6 +199,14 @@ def _run(
         finally:
             results.close()
     return _Search(founds, tuple(steps), results.resumed, perf_counter() - began)
+
+
+def _evaluating(wish: Wish, chosen: Chosen, loaded: LoadedSettings) -> AbstractContextManager[Evaluate]:
+    """Return what runs trials: processes of this machine, or of a cluster."""
+    if wish.scheduler is None:
+        return workers(chosen.factory, wish.workers)
+    ((strategy_id, given),) = loaded.settings.strategies.items()
+    return on_cluster(wish.scheduler, chosen.factory, (strategy_id, given.strategy), data_files(loaded.settings))
 
 
 def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> dict[str, Any]:
