@@ -218,6 +218,7 @@ def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> d
         "trials": len(tried),
         "bars": rows,
         "scored": sum(one.score is not None for one in tried),
+        "never_closed": sum(not one.statistics.round_trips for one in figures),
         "given_up": sum(one.outcome is None for one in tried),
         "engines": dict(Counter(one.engine for one in figures)),
         "handed_on": dict(Counter(one.handed_on for one in figures if one.handed_on is not None)),
@@ -286,6 +287,8 @@ def _print(document: dict[str, Any]) -> None:
         f"{document['trials']} trials in {document['seconds']:.1f} s: {engines or 'none ran through'}; "
         f"{document['given_up']} given up, {document['known_before']} known before"
     )
+    if document["never_closed"]:
+        console.print(f"{document['never_closed']} never closed a round trip: they have no score and cannot win")
     for why, count in document["handed_on"].items():
         console.print(f"{count} handed on to the event path: {why}")
     console.print(_verdict(document))
@@ -342,7 +345,13 @@ def _page_rows(document: dict[str, Any], strategy_id: str) -> Iterator[tuple[str
     yield "luck", _verdict(document)
     if document["walk_forward"]:
         yield "walk-forward, out of sample", _percent(document["out_of_sample_return"])
-    yield "trials", f"{document['trials']}, of which {document['given_up']} were given up"
+    yield (
+        "trials",
+        (
+            f"{document['trials']}, of which {document['given_up']} were given up "
+            f"and {document['never_closed']} never closed a round trip"
+        ),
+    )
     yield "engines", ", ".join(f"{name}: {count}" for name, count in document["engines"].items())
     for name, value in document["reproduce"].items():
         yield name, "; ".join(f"{key} {text}" for key, text in value.items()) if isinstance(value, dict) else str(value)
