@@ -1,5 +1,5 @@
-from app.backtest.extras import NeedsExtra, require, require_compiled
-from app.backtest.origin import origin_of
+from app.backtest.extras import NeedsExtra, require, require_cluster, require_compiled
+from app.backtest.origin import code_digest, data_files, origin_of
 from app.backtest.page import figure, plotting, write_page
 from app.backtest.recorder import BacktestFigures
 from app.backtest.report import write_report
@@ -11,11 +11,14 @@ __all__ = [
     "BacktestFigures",
     "NeedsExtra",
     "Statistics",
+    "code_digest",
     "daily_returns",
+    "data_files",
     "figure",
     "origin_of",
     "plotting",
     "require",
+    "require_cluster",
     "require_compiled",
     "write_page",
     "write_report",

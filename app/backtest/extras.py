@@ -10,19 +10,29 @@ class NeedsExtra(Exception):
         super().__init__(f"{what} needs {package}: pip install '.[{extra}]'")
 
 
-def require(what: str, package: str, *modules: str) -> None:
-    """Refuse to begin without the packages of the extra ``research``.
+def require(what: str, package: str, *modules: str, extra: str = "research") -> None:
+    """Refuse to begin without the packages of an extra.
 
     Args:
         what: What is wanted, for people.
         package: The one to name.
         modules: All that must be there: what a package needs itself may be what is missed first.
+        extra: What to install.
 
     Raises:
         NeedsExtra: One of them is not installed.
     """
     if any(find_spec(module) is None for module in modules):
-        raise NeedsExtra(what, package)
+        raise NeedsExtra(what, package, extra)
+
+
+def require_cluster() -> None:
+    """Refuse to ask a cluster without what speaks to it.
+
+    Raises:
+        NeedsExtra: It is not installed.
+    """
+    require("--scheduler", "distributed", "distributed", extra="cluster")
 
 
 def require_compiled() -> None:

@@ -21,6 +21,8 @@ BY_NAME = {
     "StartFailed": ExitCode.START_FAILED,
     "NotFit": ExitCode.START_FAILED,
     "VenueRefused": ExitCode.START_FAILED,
+    "ClusterRefused": ExitCode.START_FAILED,
+    "ClusterLost": ExitCode.UNCLEAN_STOP,
     "NotDone": ExitCode.UNCLEAN_STOP,
 }
 

@@ -57,6 +57,10 @@ Funding = Annotated[
 ]
 StrategyName = Annotated[Optional[str], typer.Option("--strategy", help="Built-in name, or dotted path.")]  # noqa: UP045
 Folder = Annotated[Optional[str], typer.Option("--folder", help="Instead of the user's data folder.")]  # noqa: UP045
+Scheduler = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads it
+    typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, to run there instead: tcp://HOST:8786."),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -204,6 +208,7 @@ def optimize(
     prune: Annotated[bool, typer.Option("--prune", help="Give up what does badly in the first quarter.")] = False,  # noqa: FBT002
     walk: Annotated[Optional[str], typer.Option("--walk-forward", metavar="TRAIN:TEST", help="As in 30d:10d.")] = None,  # noqa: UP045
     workers: Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")] = None,  # noqa: UP045
+    scheduler: Scheduler = None,
     study: Annotated[Optional[str], typer.Option("--study", help="Keep results here; go on with them.")] = None,  # noqa: UP045
     report: Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")] = None,  # noqa: UP045
     as_json: Json = False,  # noqa: FBT002
@@ -226,6 +231,7 @@ def optimize(
         prune=prune,
         walk=walk,
         workers=workers,
+        scheduler=scheduler,
         study=None if study is None else Path(study),
         report=None if report is None else Path(report),
         as_json=as_json,
@@ -241,13 +247,18 @@ def simulate(
     first: Annotated[int, typer.Option("--from", help="The first of them.")] = 1,
     seed: Annotated[Optional[int], typer.Option("--seed", help="One seed instead.")] = None,  # noqa: UP045
     workers: Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")] = None,  # noqa: UP045
+    scheduler: Scheduler = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print everything that happens in the one seed.")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Run the real bot under seeded faults for a virtual hour each, and say which seeds break a rule."""
     from app.cli.simulate import simulate as run_simulation  # noqa: PLC0415
 
-    _exit(lambda: run_simulation(profile, overrides or [], seeds, first, seed, workers, trace=trace, as_json=as_json))
+    _exit(
+        lambda: run_simulation(
+            profile, overrides or [], seeds, first, seed, workers, scheduler, trace=trace, as_json=as_json
+        )
+    )
 
 
 @app.command()

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +16,7 @@ from loguru import logger
 from rich.console import Console
 from rich.table import Table
 
-from app.backtest import origin_of
+from app.backtest import data_files, origin_of, require_cluster
 from app.cli.backtest import backtest_settings, words_for
 from app.cli.data_words import DataWords
 from app.cli.durations import parse_duration
@@ -40,6 +41,7 @@ from app.research import (
     choose_engine,
     compounded,
     deflated_sharpe,
+    on_cluster,
     search,
     walk_forward,
     windows_of,
@@ -47,7 +49,7 @@ from app.research import (
     write_search_report,
 )
 from app.research.search import OBJECTIVES, Tried
-from app.research.trial import Figures
+from app.research.trial import Evaluate, Figures
 from app.settings import LoadedSettings
 from app.strategies import Feed, create, strategy_class
 
@@ -71,6 +73,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     prune: bool
     walk: str | None
     workers: int | None
+    scheduler: str | None
     study: Path | None
     report: Path | None
     as_json: bool
@@ -114,7 +117,7 @@ def optimize(wish: Wish) -> int:
     # How many trials are wanted, and which sampler asks for them, changes no result: a study may grow.
     origin = origin_of(loaded.settings)
     try:
-        done = _run(wish, chosen, space, goal, whole, windows, origin)
+        done = _run(wish, chosen, loaded, space, goal, whole, windows, origin)
     except KeyboardInterrupt:
         kept = "nothing is kept: --study FILE keeps results" if wish.study is None else "the same command goes on"
         Console(stderr=True).print(f"interrupted: {kept}", highlight=False)
@@ -137,6 +140,10 @@ def optimize(wish: Wish) -> int:
 def _check(wish: Wish) -> None:
     if wish.trials < 1 or (wish.workers is not None and wish.workers < 1):
         raise UsageRefused("--trials and --workers must be at least 1")
+    if wish.scheduler is not None:
+        if wish.workers is not None:
+            raise UsageRefused("--workers are of this machine: a cluster given with --scheduler has its own")
+        require_cluster()
     if wish.engine not in get_args(EngineName):
         raise UsageRefused(f"there is no engine {wish.engine!r}: use {', '.join(get_args(EngineName))}")
     if wish.sampler not in get_args(SamplerName):
@@ -174,6 +181,7 @@ def _only_strategy(loaded: LoadedSettings) -> str:
 def _run(
     wish: Wish,
     chosen: Chosen,
+    loaded: LoadedSettings,
     space: Space,
     goal: Goal,
     whole: Window,
@@ -181,7 +189,7 @@ def _run(
     origin: dict[str, Any],
 ) -> _Search:
     began = perf_counter()
-    with workers(chosen.factory, wish.workers) as evaluate, counting("trials") as progress:
+    with _evaluating(wish, chosen, loaded) as evaluate, counting("trials") as progress:
         advance = partial(progress.advance, progress.add_task("trials", total=goal.trials * (len(windows) or 1)))
         results = Results(evaluate, wish.study, origin)
         try:
@@ -195,6 +203,14 @@ def _run(
     return _Search(founds, tuple(steps), results.resumed, perf_counter() - began)
 
 
+def _evaluating(wish: Wish, chosen: Chosen, loaded: LoadedSettings) -> AbstractContextManager[Evaluate]:
+    """Return what runs trials: processes of this machine, or of a cluster."""
+    if wish.scheduler is None:
+        return workers(chosen.factory, wish.workers)
+    ((strategy_id, given),) = loaded.settings.strategies.items()
+    return on_cluster(wish.scheduler, chosen.factory, (strategy_id, given.strategy), data_files(loaded.settings))
+
+
 def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> dict[str, Any]:
     tried = [one for found in done.founds for one in found.tried]
     figures = [one.outcome for one in tried if isinstance(one.outcome, Figures)]
@@ -204,6 +220,7 @@ def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> d
         "trials": len(tried),
         "bars": rows,
         "scored": sum(one.score is not None for one in tried),
+        "never_closed": sum(not one.statistics.round_trips for one in figures),
         "given_up": sum(one.outcome is None for one in tried),
         "engines": dict(Counter(one.engine for one in figures)),
         "handed_on": dict(Counter(one.handed_on for one in figures if one.handed_on is not None)),
@@ -272,6 +289,8 @@ def _print(document: dict[str, Any]) -> None:
         f"{document['trials']} trials in {document['seconds']:.1f} s: {engines or 'none ran through'}; "
         f"{document['given_up']} given up, {document['known_before']} known before"
     )
+    if document["never_closed"]:
+        console.print(f"{document['never_closed']} never closed a round trip: they have no score and cannot win")
     for why, count in document["handed_on"].items():
         console.print(f"{count} handed on to the event path: {why}")
     console.print(_verdict(document))
@@ -328,7 +347,13 @@ def _page_rows(document: dict[str, Any], strategy_id: str) -> Iterator[tuple[str
     yield "luck", _verdict(document)
     if document["walk_forward"]:
         yield "walk-forward, out of sample", _percent(document["out_of_sample_return"])
-    yield "trials", f"{document['trials']}, of which {document['given_up']} were given up"
+    yield (
+        "trials",
+        (
+            f"{document['trials']}, of which {document['given_up']} were given up "
+            f"and {document['never_closed']} never closed a round trip"
+        ),
+    )
     yield "engines", ", ".join(f"{name}: {count}" for name, count in document["engines"].items())
     for name, value in document["reproduce"].items():
         yield name, "; ".join(f"{key} {text}" for key, text in value.items()) if isinstance(value, dict) else str(value)

@@ -3,17 +3,20 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 from loguru import logger
 
+from app.backtest import code_digest, require_cluster
 from app.cli.failures import UsageRefused
 from app.cli.progress import counting
+from app.cluster import open_cluster
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings, load_settings
-from app.simulation import Outcome, Plan, plan_of, run_plan, run_seeds, shrink
+from app.simulation import Outcome, Plan, plan_of, run_plan, run_seeds, seeds_on_cluster, shrink
 
 PROFILE = "simulation"
 SHRUNK_MAX = 3
@@ -27,6 +30,7 @@ def simulate(
     first: int,
     one: int | None,
     workers: int | None,
+    scheduler: str | None,
     *,
     trace: bool,
     as_json: bool,
@@ -36,12 +40,16 @@ def simulate(
         raise UsageRefused("--seeds and --workers must be at least 1")
     if trace and one is None:
         raise UsageRefused("--trace shows one seed: give it with --seed")
+    if scheduler is not None:
+        if workers is not None or one is not None:
+            raise UsageRefused("a cluster given with --scheduler has workers of its own, for many seeds")
+        require_cluster()
     loaded = load_settings(profile or PROFILE, overrides)
     logger.remove()
     if one is not None:
         return _run_one(one, loaded, trace=trace, as_json=as_json)
     began = perf_counter()
-    outcomes = _run_all(range(first, first + seeds), loaded, workers)
+    outcomes = _run_all(range(first, first + seeds), loaded, workers, scheduler)
     document = _summary(outcomes, perf_counter() - began)
     failing = [outcome for outcome in outcomes if outcome.rule]
     if as_json:
@@ -68,14 +76,27 @@ def _run_one(seed: int, loaded: LoadedSettings, *, trace: bool, as_json: bool) -
     return ExitCode.BUG if outcome.rule else ExitCode.CLEAN
 
 
-def _run_all(seeds: range, loaded: LoadedSettings, workers: int | None) -> list[Outcome]:
+def _run_all(seeds: range, loaded: LoadedSettings, workers: int | None, scheduler: str | None) -> list[Outcome]:
     outcomes = []
     with counting("seeds") as progress:
         task = progress.add_task("seeds", total=len(seeds))
-        for outcome in run_seeds(seeds, loaded, workers):
-            outcomes.append(outcome)
-            progress.advance(task)
+        with _running(seeds, loaded, workers, scheduler) as found:
+            for outcome in found:
+                outcomes.append(outcome)
+                progress.advance(task)
     return outcomes
+
+
+@contextmanager
+def _running(
+    seeds: range, loaded: LoadedSettings, workers: int | None, scheduler: str | None
+) -> Iterator[Iterator[Outcome]]:
+    """Give what comes of the seeds: on processes of this machine, or of a cluster."""
+    if scheduler is None:
+        yield run_seeds(seeds, loaded, workers)
+        return
+    with open_cluster(scheduler, code_digest) as cluster:
+        yield seeds_on_cluster(seeds, loaded, cluster)
 
 
 def _summary(outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from app.research.engines import Chosen, EngineName, choose_engine
 from app.research.errors import ResearchRefused
 from app.research.event_path import EventPath
 from app.research.luck import CONFIDENCE, deflated_sharpe
+from app.research.on_cluster import on_cluster
 from app.research.report import write_search_report
 from app.research.results import Results
 from app.research.sampling import SamplerName
@@ -27,6 +28,7 @@ __all__ = [
     "choose_engine",
     "compounded",
     "deflated_sharpe",
+    "on_cluster",
     "search",
     "walk_forward",
     "windows_of",

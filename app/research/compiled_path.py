@@ -1,5 +1,8 @@
 """The engine that is compiled: a market loaded once for each part of the data, and a few milliseconds a trial."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import msgspec
 
 from app.backtest.compiled import CompiledBacktest, HandedOn, NotCompilable, curve_of, statistics_of_trial
@@ -23,6 +26,10 @@ class CompiledPath(msgspec.Struct, frozen=True):
             why = refused.why
             return lambda params: _handed_on(on_events(params), why)
         return lambda params: _run(backtest, on_events, params)
+
+    def reading(self, moved: Mapping[Path, Path]) -> "CompiledPath":
+        """Return the same on the same files under other names."""
+        return CompiledPath(self.events.reading(moved))
 
     def load(self, window: Window) -> CompiledBacktest:
         """Return the backtest of a part of the data, having read it.

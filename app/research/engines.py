@@ -6,7 +6,7 @@ import msgspec
 
 from app.backtest import NeedsExtra, require_compiled
 from app.research.event_path import EventPath
-from app.research.trial import EngineFactory, Window
+from app.research.trial import Movable, Window
 from app.settings import LoadedSettings
 
 EngineName = Literal["auto", "event", "compiled"]
@@ -15,7 +15,7 @@ EngineName = Literal["auto", "event", "compiled"]
 class Chosen(msgspec.Struct, frozen=True):
     """An engine for all trials."""
 
-    factory: EngineFactory
+    factory: Movable
     not_compiled: str | None = None
     """Why it is not the compiled one, which was wanted if possible."""
 

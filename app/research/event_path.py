@@ -1,6 +1,8 @@
 """The engine that is the bot itself: every coordinator, check and guard, on the part of the data that is asked for."""
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 from loguru import logger
@@ -23,6 +25,15 @@ class EventPath(msgspec.Struct, frozen=True):
     def __call__(self, window: Window) -> Engine:
         """Return an engine for a part of the data."""
         return lambda params: self._run(params, window)
+
+    def reading(self, moved: Mapping[Path, Path]) -> "EventPath":
+        """Return the same on the same files under other names."""
+        settings = self.loaded.settings
+        simulated = settings.exchange.simulated.moved(moved)
+        exchange = settings.exchange.model_copy(update={"simulated": simulated})
+        return EventPath(
+            self.loaded.with_settings(settings.model_copy(update={"exchange": exchange})), self.strategy_id
+        )
 
     def _run(self, params: Params, window: Window) -> Outcome:
         loaded = trial_settings(self.loaded, self.strategy_id, params, window)

@@ -32,8 +32,12 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     prune: bool
 
     def score(self, outcome: Outcome) -> float | None:
-        """Return what is to be as high as possible; None when it is not defined, as with no trade at all."""
-        if isinstance(outcome, Refused):
+        """Return what is to be as high as possible; None when it is not defined, or nothing was ever closed.
+
+        A position that is opened once and held says something of the market, and nothing of the strategy: its Sharpe
+        ratio would beat all that trade wherever the market rose.
+        """
+        if isinstance(outcome, Refused) or not outcome.statistics.round_trips:
             return None
         value: float | None = getattr(outcome.statistics, OBJECTIVES[self.objective])
         return value

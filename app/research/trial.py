@@ -1,8 +1,9 @@
 """One trial: parameters, a part of the data, and what came of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import sqrt
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
@@ -76,6 +77,17 @@ Engine = Callable[[Params], Outcome]
 
 EngineFactory = Callable[[Window], Engine]
 """Called once for each part of the data in each process, so that what is the same for all trials is done once."""
+
+
+class Movable(Protocol):
+    """An engine factory whose data files may lie elsewhere on another machine."""
+
+    def __call__(self, window: Window) -> Engine:
+        """Return an engine for a part of the data."""
+
+    def reading(self, moved: Mapping[Path, Path]) -> EngineFactory:
+        """Return the same on the same files under other names."""
+
 
 Evaluate = Callable[[Sequence[Trial]], Iterator[Outcome]]
 """Runs trials, in one process or in many; yields what came of each, in their order."""

@@ -31,15 +31,19 @@ def workers(engine_for: EngineFactory, count: int | None = None) -> Iterator[Eva
     )
 
     def evaluate(trials: Sequence[Trial]) -> Iterator[Outcome]:
-        size = max(1, len(trials) // (used * CHUNKS_PER_WORKER))
-        chunks = [trials[at : at + size] for at in range(0, len(trials), size)]
-        for outcomes in pool.map(_run, chunks):
+        for outcomes in pool.map(_run, parts_of(trials, used)):
             yield from outcomes
 
     try:
         yield evaluate
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def parts_of(trials: Sequence[Trial], count: int) -> list[Sequence[Trial]]:
+    """Return the trials in parts for so many workers, in their order."""
+    size = max(1, len(trials) // (count * CHUNKS_PER_WORKER))
+    return [trials[at : at + size] for at in range(0, len(trials), size)]
 
 
 def _begin(engine_for: EngineFactory) -> None:

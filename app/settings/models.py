@@ -1,8 +1,9 @@
 """The settings, one frozen model a section. Units stand last in the names; every limit has a default that binds."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -106,6 +107,9 @@ class RecordedSettings(Section):
         return tuple(path for path in (self.candles, self.trades, self.mark, self.funding) if path is not None)
 
 
+FILE_KEYS = ("candles", "trades", "mark", "funding")
+
+
 class SimulatedSettings(Section):
     """The embedded exchange: its data, its speed, and how it fills."""
 
@@ -171,6 +175,11 @@ class SimulatedSettings(Section):
                 raise ValueError(f"there is data of {symbol}, which is none of the instruments: {', '.join(listed)}")
         return self
 
+    def moved(self, paths: Mapping[Path, Path]) -> "SimulatedSettings":
+        """Return the same with other names of the files."""
+        recorded = tuple(_moved(data, paths) for data in self.recorded)
+        return _moved(self, paths).model_copy(update={"recorded": recorded})
+
     @property
     def data(self) -> tuple[RecordedSettings, ...]:
         """The recorded data of each symbol that has some, in the order in which equal times come; empty generates."""
@@ -182,6 +191,14 @@ class SimulatedSettings(Section):
                 symbol=symbol, candles=self.candles, trades=self.trades, mark=self.mark, funding=self.funding
             ),
         )
+
+
+Files = TypeVar("Files", RecordedSettings, SimulatedSettings)
+
+
+def _moved(section: Files, paths: Mapping[Path, Path]) -> Files:
+    named = {key: paths.get(path, path) for key in FILE_KEYS if (path := getattr(section, key)) is not None}
+    return section.model_copy(update=named)
 
 
 class CcxtSettings(Section):

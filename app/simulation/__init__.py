@@ -1,5 +1,5 @@
 from app.simulation.faults import Fault, FaultKind, Plan, plan_of
-from app.simulation.fleet import run_seeds
+from app.simulation.fleet import run_seeds, seeds_on_cluster
 from app.simulation.shrink import shrink
 from app.simulation.world import Outcome, run_plan
 
@@ -11,5 +11,6 @@ __all__ = [
     "plan_of",
     "run_plan",
     "run_seeds",
+    "seeds_on_cluster",
     "shrink",
 ]

@@ -7,6 +7,9 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
 
+from loguru import logger
+
+from app.cluster import Cluster
 from app.settings import LoadedSettings
 from app.simulation.faults import plan_of
 from app.simulation.world import Outcome, run_plan
@@ -34,6 +37,20 @@ def run_seeds(seeds: Iterable[int], loaded: LoadedSettings, workers: int | None 
     with pool:
         for outcomes in pool.map(_run_batch, _batches(seeds)):
             yield from outcomes
+
+
+def seeds_on_cluster(seeds: Iterable[int], loaded: LoadedSettings, cluster: Cluster) -> Iterator[Outcome]:
+    """Yield what came of each seed, in the order of the seeds, having run them on a cluster.
+
+    Raises:
+        ClusterLost: It does not go on.
+    """
+    return cluster.in_order(_run_elsewhere, loaded, _batches(seeds))
+
+
+def _run_elsewhere(loaded: LoadedSettings, seeds: tuple[int, ...]) -> list[Outcome]:
+    logger.remove()
+    return [run_plan(plan_of(seed), loaded) for seed in seeds]
 
 
 def _batches(seeds: Iterable[int]) -> Iterator[tuple[int, ...]]:

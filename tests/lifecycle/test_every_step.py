@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dependency_injector import providers
@@ -235,6 +236,19 @@ async def test_the_first_signal_stops_and_the_second_aborts():
     assert aborted == [0]
     assert result.reason == "SIGTERM"
     await end_all()
+
+
+def test_in_another_thread_signals_are_left_to_the_main_one():
+    """A worker of a cluster runs backtests there; only ``stop`` ends such a bot."""
+
+    async def run():
+        container, notes = parts()
+        result = await manager_of(container).run(lambda: container.stop_request().request("enough"))
+        return result.reason, notes.stopped()
+
+    with ThreadPoolExecutor(1) as threads:
+        reason, stopped = threads.submit(asyncio.run, run()).result()
+    assert (reason, stopped) == ("enough", list(NAMES[::-1]))
 
 
 # -- at the edges -----------------------------------------------------------------------------------------------

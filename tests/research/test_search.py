@@ -47,11 +47,11 @@ class Counted:
         return run
 
 
-def figures(score):
+def figures(score, round_trips=1):
     statistics = Statistics(
         total_return=score / 1000, cagr=None, sharpe=score, sortino=None, calmar=None, max_drawdown=0.0,
-        max_drawdown_s=0.0, round_trips=1, win_rate=None, profit_factor=None, expectancy=None, longest_losing_run=0,
-        turnover=0.0, exposure=0.0, buy_and_hold=None,
+        max_drawdown_s=0.0, round_trips=round_trips, win_rate=None, profit_factor=None, expectancy=None,
+        longest_losing_run=0, turnover=0.0, exposure=0.0, buy_and_hold=None,
     )  # fmt: skip
     return Figures("counted", statistics, Moments(30, score / 20, 1.0, 0.0, 3.0))
 
@@ -209,3 +209,15 @@ def test_a_parameter_without_a_range_is_not_searched():
 
     with pytest.raises(ResearchRefused, match="Plain has no parameter to search"):
         Space(Plain)
+
+
+def test_what_never_closed_a_round_trip_does_not_win():
+    """At 7 the best score of all is of a position that was opened and held: 6 and 8 trade, and are ranked."""
+
+    def engine(window):
+        return lambda params: figures(-abs(params["period"] - 7), 0 if params["period"] == 7 else 1)
+
+    found = found_by(engine, goal(trials=80))
+    assert any(one.params["period"] == 7 and one.score is None for one in found.tried)
+    assert found.ranked[0].params["period"] in {6, 8}
+    assert all(one.outcome.statistics.round_trips for one in found.ranked)

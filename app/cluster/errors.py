@@ -1,0 +1,22 @@
+"""Why a cluster does not do the work.
+
+ClusterUnusable
+├── ClusterRefused    before anything was handed out: it cannot be reached, or its workers are not like this process
+└── ClusterLost       while it was at work: what came back by then is valid
+"""
+
+
+class ClusterUnusable(Exception):
+    """A cluster that was asked for, and does not do the work."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"the cluster at {address} {why}")
+        self.address = address
+
+
+class ClusterRefused(ClusterUnusable):
+    """It cannot be begun with."""
+
+
+class ClusterLost(ClusterUnusable):
+    """It was begun with, and does not go on."""
