@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.loopback.binance import KEY, SECRET, LoopbackBinance
+from tests.loopback.hyperliquid import PRIVATE_KEY, LoopbackHyperliquid
 from tests.loopback.profile import command, write_profile
 
 
@@ -122,3 +123,26 @@ def test_a_missing_library_gets_one_sentence_with_its_command():
     assert done.stderr.strip() == (
         "error: exchange.adapter = paper needs ccxt: install it with `pip install 'perps-bot[live]'`"
     )
+
+
+@pytest.fixture
+async def hyperliquid():
+    made = await LoopbackHyperliquid().start()
+    yield made
+    await made.stop()
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "line"),
+    [
+        (PRIVATE_KEY, 0, "an agent cannot withdraw"),
+        ("0x" + "33" * 32, 4, "no agent's of the account"),
+    ],
+)
+async def test_hyperliquid_is_traded_at_by_an_agent_of_the_account(hyperliquid, tmp_path, key, code, line):
+    profile = tmp_path / "venue.toml"
+    environment = write_profile(profile, hyperliquid, tmp_path / "state", kind="live")
+    environment["APP__EXCHANGE__CCXT__PRIVATE_KEY"] = key
+    ended, said = await command(environment, "doctor", "--profile", str(profile))
+    assert (ended, line in said, key in said) == (code, True, False), said
+    assert hyperliquid.writes == []

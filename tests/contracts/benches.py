@@ -10,7 +10,9 @@ from app.exchanges.simulated import SimulatedExchange
 from app.settings.models import AccountSettings, InstrumentSettings, Settings, SimulatedSettings
 from tests.builders import BTC
 from tests.fakes.journal import FakeJournal
-from tests.loopback.binance import KEY, SECRET, LoopbackBinance
+from tests.loopback.binance import LoopbackBinance
+from tests.loopback.hyperliquid import LoopbackHyperliquid
+from tests.loopback.profile import keys_of
 
 PATIENCE_S = 10.0
 
@@ -20,6 +22,7 @@ class Bench:
 
     prices = "100"
     """About what the market trades at."""
+    symbol = BTC
 
     def __init__(self, exchange):
         self.exchange = exchange
@@ -98,22 +101,38 @@ class SimulatedBench(Bench):
 
 def venue_settings(venue, adapter="ccxt", **changes):
     """Return settings that point to a venue on loopback."""
-    ccxt = {"url": venue.url, "api_key": KEY, "secret": SECRET, "request_timeout_s": 1.0, "requests_per_s_max": 100}
+    ccxt = {"venue": venue.name, "url": venue.url, "request_timeout_s": 1.0, "requests_per_s_max": 100}
+    ccxt |= keys_of(venue)
     return Settings(
+        account={"currency": venue.currency},
         exchange={"adapter": adapter, "ccxt": ccxt | changes},
-        strategies={"trend": {"strategy": "trend", "symbols": [BTC]}},
+        strategies={"trend": {"strategy": "trend", "symbols": [venue.symbol]}},
     )
 
 
 class LoopbackBench(Bench):
     """The ccxt adapter, over real sockets, at a venue on loopback."""
 
-    name = "ccxt"
+    name = "binanceusdm"
     prices = "50000"
+    venue_class = LoopbackBinance
 
     def __init__(self, **changes):
-        self.venue = LoopbackBinance()
+        self.venue = self.venue_class()
         self.changes = changes
+
+    @property
+    def symbol(self):
+        return self.venue.symbol
+
+    @property
+    def fee_rates(self):
+        """Return what a taker and what a maker pays."""
+        return self.venue.instrument.taker_fee_rate, self.venue.instrument.maker_fee_rate
+
+    def arrived(self, client_order_id):
+        """Return how often the venue was sent an order."""
+        return self.venue.arrived[self.exchange._ids.to_venue(client_order_id)]
 
     async def open(self):
         from app.exchanges.ccxt import CcxtExchange
@@ -121,7 +140,10 @@ class LoopbackBench(Bench):
         await self.venue.start()
         super().__init__(CcxtExchange(venue_settings(self.venue, **self.changes)))
         await super().open()
-        # The account is listened to before anything happens in it.
+        await self.listened_to()
+
+    async def listened_to(self):
+        """Return when the account is listened to: before that nothing happens in it."""
         for _ in range(200):
             if self.venue.listens:
                 break
@@ -134,6 +156,7 @@ class LoopbackBench(Bench):
         await self.exchange.close()
         super().__init__(CcxtExchange(venue_settings(self.venue, **self.changes)))
         await super().open()
+        await self.listened_to()
 
     async def close(self):
         if hasattr(self, "exchange"):
@@ -143,6 +166,13 @@ class LoopbackBench(Bench):
     @property
     def now_ns(self):
         return time.time_ns()
+
+
+class HyperliquidBench(LoopbackBench):
+    """The same adapter at a venue that speaks hyperliquid."""
+
+    name = "hyperliquid"
+    venue_class = LoopbackHyperliquid
 
 
 class PaperBench(LoopbackBench):
@@ -156,7 +186,7 @@ class PaperBench(LoopbackBench):
 
         await self.venue.start()
         settings = venue_settings(self.venue, "paper")
-        market = CcxtMarket(settings.exchange.ccxt, [BTC], valid_s=5)
+        market = CcxtMarket(settings.exchange.ccxt, [self.symbol], valid_s=5)
         simulated = settings.exchange.simulated.model_copy(update={"deposit": Decimal(10_000)})
         Bench.__init__(self, PaperExchange(market, simulated, settings.account, FakeJournal(), resumable=True))
         await self.exchange.connect()
@@ -164,4 +194,12 @@ class PaperBench(LoopbackBench):
         await self.until(MarkPrice)
 
 
-BENCHES = (SimulatedBench, LoopbackBench, PaperBench)
+class PaperAtHyperliquidBench(PaperBench):
+    """The market of the other venue."""
+
+    name = "paper at hyperliquid"
+    venue_class = LoopbackHyperliquid
+
+
+VENUE_BENCHES = (LoopbackBench, HyperliquidBench)
+BENCHES = (SimulatedBench, *VENUE_BENCHES, PaperBench, PaperAtHyperliquidBench)

@@ -11,7 +11,6 @@ from app.domain.events import CancelRejected, Fill, OrderAccepted, OrderCanceled
 from app.domain.margin import MarginMode
 from app.domain.market import SECOND_NS
 from app.domain.order import OrderStatus, Side
-from tests.builders import BTC
 from tests.builders import limit as limit_order
 from tests.builders import order as market_order
 from tests.contracts.benches import BENCHES
@@ -27,19 +26,21 @@ async def bench(request):
 
 def order(bench, number=1, side=Side.BUY, contracts="0.01", **changes):
     contracts = contracts if bench.prices == "50000" else str(Decimal(contracts) * 100)
-    return market_order(f"main-1-{number:06d}", side, contracts, created_ns=bench.now_ns, **changes)
+    named = {"symbol": bench.symbol, "created_ns": bench.now_ns}
+    return market_order(f"main-1-{number:06d}", side, contracts, **named, **changes)
 
 
 def limit(bench, number=1, side=Side.BUY, contracts="0.01", price="0.5", **changes):
     """Return an order at a part of the market's price."""
     contracts = contracts if bench.prices == "50000" else str(Decimal(contracts) * 100)
     price = str(Decimal(price) * Decimal(bench.prices))
-    return limit_order(f"main-1-{number:06d}", side, contracts, price=price, created_ns=bench.now_ns, **changes)
+    named = {"symbol": bench.symbol, "created_ns": bench.now_ns}
+    return limit_order(f"main-1-{number:06d}", side, contracts, price=price, **named, **changes)
 
 
 async def test_it_lists_what_it_is_set_to_with_its_steps(bench):
     [listed] = await bench.exchange.instruments()
-    assert listed.symbol == BTC
+    assert listed.symbol == bench.symbol
     assert min(listed.tick_size, listed.lot_size, listed.contracts_min, listed.notional_min) > 0
     assert bench.exchange.capabilities.name
 
@@ -68,7 +69,7 @@ async def test_fills_position_and_balance_agree(bench):
         fill.fee,
     )
     assert await bench.exchange.fills_since(fill.time_ns + SECOND_NS) == ()
-    record = await bench.exchange.order(BTC, "main-1-000001")
+    record = await bench.exchange.order(bench.symbol, "main-1-000001")
     assert (record.status, record.filled) == (OrderStatus.FILLED, sent.contracts)
 
 
@@ -86,7 +87,7 @@ async def test_a_canceled_order_is_over_and_known(bench):
     bench.exchange.cancel(resting, "asked")
     await bench.until(OrderCanceled, "main-1-000001")
     assert await bench.exchange.open_orders() == ()
-    assert (await bench.exchange.order(BTC, "main-1-000001")).status is OrderStatus.CANCELED
+    assert (await bench.exchange.order(bench.symbol, "main-1-000001")).status is OrderStatus.CANCELED
 
 
 async def test_a_cancel_of_a_filled_order_changes_nothing(bench):
@@ -96,7 +97,7 @@ async def test_a_cancel_of_a_filled_order_changes_nothing(bench):
     bench.exchange.cancel(sent, "too late")
     await bench.settle()
     assert set(bench.about("main-1-000001")) <= {"OrderAccepted", "Fill", "CancelRejected"}
-    assert (await bench.exchange.order(BTC, "main-1-000001")).status is OrderStatus.FILLED
+    assert (await bench.exchange.order(bench.symbol, "main-1-000001")).status is OrderStatus.FILLED
 
 
 async def test_a_cancel_of_an_order_that_never_came_is_refused(bench):
@@ -105,7 +106,7 @@ async def test_a_cancel_of_an_order_that_never_came_is_refused(bench):
 
 
 async def test_an_order_that_was_never_sent_is_not_known(bench):
-    assert await bench.exchange.order(BTC, "main-1-000099") is None
+    assert await bench.exchange.order(bench.symbol, "main-1-000099") is None
 
 
 async def test_a_reduce_only_order_never_flips(bench):
@@ -170,17 +171,17 @@ async def test_a_stop_rests_and_closes_when_its_price_is_met(bench):
     fill = await bench.until(Fill, "main-1-000002")
     assert fill.contracts == stop.contracts
     assert bench.about("main-1-000002") == ["OrderAccepted", "OrderTriggered", "Fill"]
-    assert (await bench.exchange.order(BTC, "main-1-000002")).status is OrderStatus.FILLED
+    assert (await bench.exchange.order(bench.symbol, "main-1-000002")).status is OrderStatus.FILLED
     assert await bench.exchange.positions() == ()
 
 
 async def test_mode_and_leverage_may_be_set_again(bench):
     for _ in range(2):
-        await bench.exchange.configure(BTC, MarginMode.CROSS, Decimal(5))
+        await bench.exchange.configure(bench.symbol, MarginMode.CROSS, Decimal(5))
 
 
 async def test_history_is_closed_and_before_now(bench):
-    bars = await bench.exchange.history(BTC, 60, 10)
+    bars = await bench.exchange.history(bench.symbol, 60, 10)
     assert len(bars) == 10
     assert all(bar.time_ns <= bench.exchange.now_ns for bar in bars)
     assert [bar.time_ns for bar in bars] == sorted({bar.time_ns for bar in bars})
@@ -188,7 +189,7 @@ async def test_history_is_closed_and_before_now(bench):
 
 
 async def test_longer_bars_are_whole(bench):
-    bars = await bench.exchange.history(BTC, 120, 3)
+    bars = await bench.exchange.history(bench.symbol, 120, 3)
     assert [bar.interval_s for bar in bars] == [120] * len(bars)
     assert all(bar.time_ns % (120 * SECOND_NS) == 0 for bar in bars)
 

@@ -4,16 +4,18 @@ import asyncio
 import os
 import sys
 
-from tests.builders import BTC
 from tests.loopback.binance import KEY, SECRET
+from tests.loopback.hyperliquid import PRIVATE_KEY, WALLET
 
 PROFILE = """
 kind = "{kind}"
 [account]
+currency = "{currency}"
 leverage = "10"
 [exchange]
 adapter = "{adapter}"
 [exchange.ccxt]
+venue = "{venue}"
 url = "{url}"
 requests_per_s_max = 50
 request_timeout_s = 2
@@ -44,14 +46,32 @@ volatility_ratio_max = "100000"
 """
 
 
+KEYS = {
+    "binanceusdm": {"api_key": KEY, "secret": SECRET},
+    "hyperliquid": {"wallet_address": WALLET, "private_key": PRIVATE_KEY},
+}
+
+
+def keys_of(venue):
+    """Return the settings of ``exchange.ccxt`` that a venue on loopback wants."""
+    return KEYS[venue.name]
+
+
 def write_profile(path, venue, folder, *, adapter="ccxt", kind="testnet", stop_policy="keep"):
     """Write the profile; return it with the keys that the environment gives."""
     path.write_text(
         PROFILE.format(
-            kind=kind, adapter=adapter, url=venue.url, symbol=BTC, folder=folder.as_posix(), stop_policy=stop_policy
+            kind=kind,
+            adapter=adapter,
+            venue=venue.name,
+            currency=venue.currency,
+            url=venue.url,
+            symbol=venue.symbol,
+            folder=folder.as_posix(),
+            stop_policy=stop_policy,
         )
     )
-    return {"APP__EXCHANGE__CCXT__API_KEY": KEY, "APP__EXCHANGE__CCXT__SECRET": SECRET}
+    return {f"APP__EXCHANGE__CCXT__{name.upper()}": value for name, value in keys_of(venue).items()}
 
 
 async def command(environment, *words):

@@ -72,8 +72,8 @@ def read(folder, kind="candles"):
     return pl.read_parquet(folder / "BTC_USDT-USDT" / f"{kind}.parquet")
 
 
-def asked(venue, name="klines"):
-    return sum(path.endswith(f"/{name}") for _, path, _ in venue.requests)
+def asked(venue, name="candles"):
+    return len(venue.asked(name))
 
 
 async def test_what_is_fetched_is_what_an_import_would_have_kept(venue, folder):
@@ -155,7 +155,7 @@ async def test_gaps_of_the_venue_are_named(venue, folder):
 
 
 async def test_a_venue_that_fails_now_and_then_is_asked_again(venue, folder):
-    venue.faults += [("GET", "klines", "garbage"), ("GET", "klines", (429, {"Retry-After": "1"}))]
+    venue.faults += [("candles", "garbage"), ("candles", (429, {"Retry-After": "1"}))]
     done, err = await told(command(venue, folder, 10))
     assert done["added"] == 10
     assert "asked again in 1 s" in err

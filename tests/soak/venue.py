@@ -31,13 +31,11 @@ WALK = (49_000, 51_000)
 LIMITED = (429, {"Retry-After": "1"})
 REQUESTS = (
     *(
-        ("POST", "order", fault)
+        ("submit", fault)
         for fault in ("hang", "hang_executed", "reset_executed", "garbage", "unavailable_executed", LIMITED)
     ),
-    *(("POST", "algoOrder", fault) for fault in ("hang", "hang_executed", "reset_executed", "garbage", LIMITED)),
-    *(("DELETE", "order", fault) for fault in ("hang", "hang_executed", "reset_executed", LIMITED)),
-    *(("DELETE", "algoOrder", fault) for fault in ("hang_executed", "garbage")),
-    *(("GET", name, fault) for name in ("account", "openOrders", "userTrades") for fault in ("garbage", LIMITED)),
+    *(("cancel", fault) for fault in ("hang", "hang_executed", "reset_executed", "garbage", LIMITED)),
+    *((name, fault) for name in ("balance", "openOrders", "userTrades") for fault in ("garbage", LIMITED)),
 )
 
 
@@ -62,7 +60,7 @@ class Trouble:
 
     async def _request(self) -> None:
         fault = self._random.choice(REQUESTS)
-        if all(waiting[:2] != fault[:2] for waiting in self._venue.faults):
+        if all(waiting[0] != fault[0] for waiting in self._venue.faults):
             self._venue.fail(*fault)
 
     async def _event(self) -> None:

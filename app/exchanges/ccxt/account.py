@@ -12,8 +12,8 @@ from app.domain.instrument import Instrument
 from app.domain.market import MS_NS
 from app.domain.position import Position
 from app.domain.records import OrderRecord
-from app.exchanges.ccxt.client import MS
 from app.exchanges.ccxt.client_ids import ClientIds
+from app.exchanges.ccxt.guarded import MS
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.translate import (
@@ -22,6 +22,7 @@ from app.exchanges.ccxt.translate import (
     order_record,
     position_from,
     trade_client_id,
+    venue_params,
 )
 from app.exchanges.ccxt.venues import Venue
 from app.settings.models import AccountSettings
@@ -106,10 +107,11 @@ class CcxtAccount:
         """Return one order, working or ended; None when the venue definitely does not know it."""
         known = self._facts.is_conditional(client_order_id)
         for conditional in self._doors() if known is None or not self._venue.conditional_apart else (known,):
-            params = {"clientOrderId": self._ids.to_venue(client_order_id), **door_of(conditional=conditional)}
+            number, params = venue_params(client_order_id, self._ids)
+            params |= door_of(conditional=conditional)
             try:
                 payload = await self._line.read(
-                    lambda params=params: self._client.fetch_order(None, symbol, params),  # type: ignore[misc] # as above
+                    lambda number=number, params=params: self._client.fetch_order(number, symbol, params),  # type: ignore[misc] # as above
                     dict,
                 )
                 return await self._as_it_works(symbol, payload)
@@ -137,11 +139,8 @@ class CcxtAccount:
             )
             if not payments:
                 continue
-            rates = await self._line.read(
-                lambda symbol=symbol, since_ms=since_ms: self._client.fetch_funding_rate_history(symbol, since_ms),  # type: ignore[misc] # as above
-                lambda said: {round(rate["timestamp"] / MS): rate for rate in said},
-            )
-            found += [funding_paid_from(payment, rates, instrument) for payment in payments]
+            rates = {} if self._venue.funding_terms is not None else await self._rates_since(symbol, since_ms)
+            found += [funding_paid_from(payment, rates, instrument, self._venue) for payment in payments]
         return tuple(sorted(found, key=lambda paid: paid.time_ns))
 
     # -- shared with the streams ---------------------------------------------------------------------------------
@@ -152,7 +151,7 @@ class CcxtAccount:
         Raises:
             UnreadableAnswer: It does not say enough.
         """
-        record = order_record(payload, self._ids, self._account.id, self._now_ns())
+        record = order_record(payload, self._venue, self._ids, self._account.id, self._now_ns())
         self._facts.note_id(record.venue_order_id or "", record.order.client_order_id)
         return record
 
@@ -180,6 +179,13 @@ class CcxtAccount:
         self._facts.note_trigger(record.order.client_order_id, str(actual))
         return msgspec.structs.replace(
             record, status=working.status, filled=working.filled, venue_order_id=working.venue_order_id
+        )
+
+    async def _rates_since(self, symbol: str, since_ms: int) -> dict[int, dict[str, Any]]:
+        """Return the rates that settled, by their times in whole seconds."""
+        return await self._line.read(
+            lambda: self._client.fetch_funding_rate_history(symbol, since_ms),
+            lambda said: {round(rate["timestamp"] / MS): rate for rate in said},
         )
 
     def _doors(self) -> tuple[bool, ...]:

@@ -23,14 +23,16 @@ from app.domain.events import (
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
 from app.domain.market import SECOND_NS, Bar
+from app.domain.money import plain
 from app.domain.order import CONDITIONAL, PRICED, TERMINAL, Order, Side, check_order
 from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.account import CcxtAccount, door_of
-from app.exchanges.ccxt.client import MS, close_sockets
+from app.exchanges.ccxt.client import close_sockets
 from app.exchanges.ccxt.dead_man import DeadManSwitch
 from app.exchanges.ccxt.errors import HedgeModeRefused, VenueRefused
 from app.exchanges.ccxt.fitness import Fitness
+from app.exchanges.ccxt.guarded import MS
 from app.exchanges.ccxt.limiter import Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market import CcxtMarket, wall_ns
@@ -43,6 +45,7 @@ from app.exchanges.ccxt.translate import (
     instrument_from,
     order_seen,
     request_from,
+    venue_params,
 )
 from app.exchanges.ccxt.venues import UnreadableAnswer
 from app.exchanges.ccxt.watch import Watch
@@ -196,6 +199,21 @@ class CcxtExchange:
     def submit(self, order: Order) -> None:
         """Send an order. What cannot be sent as it is, is refused here: nothing is rounded on its way."""
         self._facts.sent(order)
+        if self._needs_cap(order) and order.trigger_price is None and self._market.fresh_quote(order.symbol) is None:
+            self._market.spawn(self._ask_price(order), f"price for {order.client_order_id}")
+        else:
+            self._submit(order)
+
+    async def _ask_price(self, order: Order) -> None:
+        """Ask what the market trades at before an order that is bound by it: an exit never waits for a stream."""
+        try:
+            await self._market.ask_quote(order.symbol, _urgency(order))
+        except (ExchangeUnavailable, VenueRefused) as error:
+            self._put(self._facts.end(self._rejected(order, f"not sent: what it trades at is not known: {error}")))
+            return
+        self._submit(order)
+
+    def _submit(self, order: Order) -> None:
         try:
             request = self._request(order)
         except (InvalidOrder, NotHeldThere, ValueError, ccxt.BaseError) as error:
@@ -220,10 +238,13 @@ class CcxtExchange:
         """
         if leverage != int(leverage):
             raise VenueRefused(f"venues take whole numbers as leverage, and account.leverage is {leverage}")
-        for what, ask in (
-            (f"margin mode {margin_mode}", lambda: self._client.set_margin_mode(margin_mode.value, symbol)),
-            (f"leverage {leverage}", lambda: self._client.set_leverage(int(leverage), symbol)),
-        ):
+        together = {"marginMode": margin_mode.value} if self._venue.mode_with_leverage else {}
+        steps = [(f"leverage {leverage}", lambda: self._client.set_leverage(int(leverage), symbol, together))]
+        if not together:
+            steps.insert(
+                0, (f"margin mode {margin_mode}", lambda: self._client.set_margin_mode(margin_mode.value, symbol))
+            )
+        for what, ask in steps:
             try:
                 await self._line.write(Urgency.READ, ask)
             except (ccxt.MarginModeAlreadySet, ccxt.NoChange):
@@ -255,8 +276,8 @@ class CcxtExchange:
             if notional < instrument.notional_min:
                 raise InvalidOrder("notional_min", f"notional {notional} is below {instrument.notional_min}")
         cap = None
-        if self._venue.market_needs_price and order.type not in PRICED:
-            cap = self._cap(order, instrument)
+        if self._needs_cap(order):
+            cap = self._cap(order)
         request = request_from(order, self._venue, self._ids, int(self._valid_s * MS), cap)
         client = self._client
         if Decimal(client.amount_to_precision(order.symbol, request.amount)) != order.contracts:
@@ -272,17 +293,23 @@ class CcxtExchange:
             return f"not sent: banned for {self._market.limiter.banned_s:.0f} s"
         return "not sent: nobody listens to the account until its stream is back" if self._resetting else ""
 
-    def _cap(self, order: Order, instrument: Instrument) -> Decimal:
-        quote = self._market.quotes.get(order.symbol)
-        if quote is None:
-            raise NotHeldThere("a market order needs a price here, and none has been seen yet")
-        best = quote.ask if order.side is Side.BUY else quote.bid
-        return instrument.round_price(best * (1 + order.side.sign * MARKET_CAP_RATIO))
+    def _needs_cap(self, order: Order) -> bool:
+        return self._venue.market_needs_price and order.type not in PRICED
+
+    def _cap(self, order: Order) -> Decimal:
+        """Return the price that a market order may not pass; one that waits goes off at its own trigger."""
+        best = order.trigger_price
+        if best is None:
+            quote = self._market.fresh_quote(order.symbol)
+            if quote is None:
+                raise NotHeldThere("a market order needs a price here, and one side of the book is empty")
+            best = quote.ask if order.side is Side.BUY else quote.bid
+        cap = best * (1 + order.side.sign * MARKET_CAP_RATIO)
+        return Decimal(self._client.price_to_precision(order.symbol, plain(cap)))
 
     async def _send(self, order: Order, request: Request) -> None:
-        urgency = Urgency.REDUCE if order.reduce_only else Urgency.GROW
         try:
-            await self._market.limiter.turn(urgency)
+            await self._market.limiter.turn(_urgency(order))
         except ExchangeUnavailable as error:
             self._put(self._facts.end(self._rejected(order, f"not sent: {error}")))
             return
@@ -329,11 +356,10 @@ class CcxtExchange:
         """Send a cancel; return what went wrong, nothing if nothing did. The order's own state decides."""
         became = self._facts.became(order.client_order_id)
         apart = self._venue.conditional_apart and order.type in CONDITIONAL and became is None
-        params: dict[str, Any] = dict(door_of(conditional=apart))
-        if became is None:
-            params["clientOrderId"] = self._ids.to_venue(order.client_order_id)
+        number, params = (became, {}) if became is not None else venue_params(order.client_order_id, self._ids)
+        params |= door_of(conditional=apart)
         try:
-            await self._line.write(Urgency.CANCEL, lambda: self._client.cancel_order(became, order.symbol, params))
+            await self._line.write(Urgency.CANCEL, lambda: self._client.cancel_order(number, order.symbol, params))
         except Exception as error:  # noqa: BLE001 - as above
             return in_words(error)
         return ""
@@ -446,7 +472,7 @@ class CcxtExchange:
     # -- facts ---------------------------------------------------------------------------------------------------
 
     def _see(self, payload: dict[str, Any], order: Order | None = None) -> None:
-        seen = order_seen(payload, self._ids, self.now_ns)
+        seen = order_seen(payload, self._venue, self._ids, self.now_ns)
         known = self._facts.client_id_of(seen.venue_order_id)
         if known is not None:
             seen = msgspec.structs.replace(seen, client_order_id=known)
@@ -475,3 +501,7 @@ class CcxtExchange:
     def _put(self, events: Sequence[AccountEvent | StreamReset]) -> None:
         for event in events:
             self._market.queue.put(event)
+
+
+def _urgency(order: Order) -> Urgency:
+    return Urgency.REDUCE if order.reduce_only else Urgency.GROW

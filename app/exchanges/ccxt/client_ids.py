@@ -4,12 +4,14 @@ Ours read ``account-epoch-sequence``. Where a venue wants hexadecimal digits the
 tell the account, four of the epoch, four of the sequence. They come back only for the account that they were made for.
 """
 
+import re
 import struct
 from hashlib import sha256
 from typing import Protocol
 
 _PACKED = struct.Struct(">8sII")
 _SEQUENCE_DIGITS = 6
+_FOREIGN = re.compile("(0x)?[0-9a-fA-F]{32}")
 
 
 class ClientIds(Protocol):
@@ -48,11 +50,13 @@ class HexIds:
         self._instances: dict[bytes, str] = {}
 
     def to_venue(self, client_order_id: str) -> str:
-        """Return 32 digits.
+        """Return 32 digits; what is none of ours is sent as it came.
 
         Raises:
             ValueError: It does not read account, epoch, sequence.
         """
+        if _FOREIGN.fullmatch(client_order_id):
+            return client_order_id
         instance, epoch, sequence = client_order_id.rsplit("-", 2)
         digest = _digest(instance)
         self._instances[digest] = instance

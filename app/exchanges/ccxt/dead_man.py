@@ -7,7 +7,7 @@ from typing import Any
 import ccxt
 from loguru import logger
 
-from app.exchanges.ccxt.client import MS
+from app.exchanges.ccxt.guarded import MS
 from app.exchanges.ccxt.limiter import Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.outcome import in_words

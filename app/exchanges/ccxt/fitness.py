@@ -1,6 +1,5 @@
 """What must be known of a venue's account before money is risked there. Reads alone."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +8,7 @@ from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.errors import VenueRefused
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market import CcxtMarket
+from app.exchanges.ccxt.rights import RIGHTS
 from app.ports.connection import ExchangeUnavailable
 from app.ports.examination import Finding, Verdict
 from app.settings.models import AccountSettings, CcxtSettings
@@ -72,13 +72,14 @@ class Fitness:
         if self._settings.demo:
             return (Finding("withdrawals", Verdict.OK, "a demo network: there is nothing to withdraw"),)
         cannot_tell = "see in the venue's key management that the key cannot withdraw"
-        if self._market.venue.name != "binanceusdm":
+        known = RIGHTS.get(self._market.venue.name)
+        if known is None:
             return (Finding("withdrawals", Verdict.UNKNOWN, "the venue does not say what the key may", cannot_tell),)
+        ask, read = known
         try:
-            rights = await self._line.read(self._client.sapiGetAccountApiRestrictions, dict)
+            return await self._line.read(lambda: ask(self._client), lambda said: read(self._client, said))
         except (ExchangeUnavailable, VenueRefused) as error:
             return (Finding("withdrawals", Verdict.UNKNOWN, str(error), cannot_tell),)
-        return (_right_to_trade(rights), _right_to_withdraw(rights), _bound_to_address(rights))
 
     def _leverage(self) -> tuple[Finding, ...]:
         wanted = self._account.leverage
@@ -102,23 +103,3 @@ class Fitness:
         return Finding(
             "account", Verdict.WARNING, detail, "what is not in the bot's journal is treated as execution.foreign says"
         )
-
-
-def _right_to_trade(rights: Mapping[str, Any]) -> Finding:
-    if rights.get("enableFutures"):
-        return Finding("trading", Verdict.OK, "the key may trade futures")
-    return Finding("trading", Verdict.FAILED, "the key may not trade futures", "allow it in the key management")
-
-
-def _right_to_withdraw(rights: Mapping[str, Any]) -> Finding:
-    if rights.get("enableWithdrawals") is False:
-        return Finding("withdrawals", Verdict.OK, "the key cannot withdraw")
-    if rights.get("enableWithdrawals"):
-        return Finding("withdrawals", Verdict.FAILED, "the key can withdraw", "make a key that cannot: no bot needs it")
-    return Finding("withdrawals", Verdict.UNKNOWN, "the venue does not say", "see in its key management")
-
-
-def _bound_to_address(rights: Mapping[str, Any]) -> Finding:
-    if rights.get("ipRestrict"):
-        return Finding("address", Verdict.OK, "the key works from known addresses only")
-    return Finding("address", Verdict.WARNING, "the key works from everywhere", "bind it to this machine's address")

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import ccxt
 
-from app.exchanges.ccxt.client import TooManyRequests
 from app.exchanges.ccxt.errors import KeysRefused
+from app.exchanges.ccxt.guarded import TooManyRequests
 from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words
 from app.exchanges.ccxt.venues import UnreadableAnswer
@@ -26,7 +26,9 @@ class Line:
         self._on_skew = on_skew
         """Called when the venue says that our clock is wrong."""
 
-    async def read(self, ask: Callable[[], Awaitable[Any]], translate: Callable[[Any], T]) -> T:
+    async def read(
+        self, ask: Callable[[], Awaitable[Any]], translate: Callable[[Any], T], urgency: Urgency = Urgency.READ
+    ) -> T:
         """Return the translated answer to a question.
 
         Raises:
@@ -34,7 +36,7 @@ class Line:
             KeysRefused: There never will be one.
             ccxt.OrderNotFound: The venue definitely does not know the order.
         """
-        await self._limiter.turn(Urgency.READ)
+        await self._limiter.turn(urgency)
         try:
             return translate(await ask())
         except ccxt.OrderNotFound:

@@ -17,7 +17,7 @@ from app.domain.market import MS_NS, SECOND_NS, Bar, Quote
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client import close_sockets, open_client
 from app.exchanges.ccxt.errors import KeysRefused, NotListed, VenueRefused
-from app.exchanges.ccxt.limiter import Limiter
+from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.outcome import in_words
 from app.exchanges.ccxt.queue import EventQueue
@@ -40,6 +40,8 @@ CANDLES_MAX = 500
 """In one answer, at every venue here."""
 QUIET_FACTOR = 6
 """How much longer than marks candles may be silent: nothing may be traded for a while."""
+QUOTE_AGE_NS_MAX = 5 * SECOND_NS
+"""How old a quote may be of which the bound of a market order is reckoned."""
 FUNDING_EVERY_S = 30.0
 CANDLES_EVERY_S = 5.0
 LOOK_EVERY_S = 0.25
@@ -202,6 +204,20 @@ class CcxtMarket:
         self._opened.push_async_callback(close_client, client)
         return client
 
+    def fresh_quote(self, symbol: str) -> Quote | None:
+        """Return the newest quote; None when it says nothing of the market as it is now."""
+        quote = self.quotes.get(symbol)
+        return quote if quote is not None and self.now_ns - quote.time_ns < QUOTE_AGE_NS_MAX else None
+
+    async def ask_quote(self, symbol: str, urgency: Urgency) -> None:
+        """Ask for the top of the book, where the stream has not told it.
+
+        Raises:
+            ExchangeUnavailable: There is no answer.
+        """
+        book = await self.line.read(lambda: self.client.fetch_order_book(symbol), top_of, urgency)
+        self._take_quotes({"": book})
+
     def spawn(self, work: Awaitable[None], name: str) -> None:
         """Run something until it ends or the connection is closed."""
         task = asyncio.ensure_future(work)
@@ -247,6 +263,14 @@ class CcxtMarket:
         self._watch_candles(symbols, QUIET_FACTOR * silence_s + max(self._intervals.values()))
         if client.has.get("watchMarkPrices"):
             self._watch("marks", lambda: client.watch_mark_prices(symbols), self._take_marks, silence_s)
+        elif self.venue.marks_in_tickers:
+            for symbol in symbols:
+                self._watch(
+                    f"marks {symbol}",
+                    lambda symbol=symbol: client.watch_ticker(symbol),  # type: ignore[misc] # mypy and defaults
+                    lambda ticker: self._take_marks({"": ticker}),
+                    silence_s,
+                )
         self.spawn(self._poll_rates(), "rates")
         self.spawn(self._look_for_candles(), "candles")
         self.spawn(self._refill(), "refill")
@@ -370,7 +394,7 @@ class CcxtMarket:
 
     async def _poll_rates(self) -> None:
         """Ask for the coming funding rates, and for marks where no stream tells them."""
-        has_marks = bool(self.client.has.get("watchMarkPrices"))
+        has_marks = bool(self.client.has.get("watchMarkPrices")) or self.venue.marks_in_tickers
         while True:
             try:
                 rates = await self.line.read(

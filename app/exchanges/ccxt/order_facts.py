@@ -38,6 +38,7 @@ class _Told(msgspec.Struct):
     conditional: bool = False
     venue_order_id: str = ""
     accepted: bool = False
+    triggered: bool = False
     ended: bool = False
     filled: Decimal = ZERO
     """Sum of the fills that were told."""
@@ -183,8 +184,10 @@ class OrderFacts:
         events: list[OrderEvent] = []
         if not told.accepted:
             events.append(OrderAccepted(seen.client_order_id, seen.venue_order_id, seen.symbol, seen.time_ns))
-        elif told.conditional and seen.venue_order_id != told.venue_order_id:
-            # What was triggered works under an id of its own.
+        # What was triggered works under an id of its own, at some venues.
+        is_due = seen.triggered or (told.accepted and seen.venue_order_id != told.venue_order_id)
+        if told.conditional and is_due and not told.triggered:
+            told.triggered = True
             events.append(OrderTriggered(*ids))
         told.accepted, told.venue_order_id = True, seen.venue_order_id
         return [*events]

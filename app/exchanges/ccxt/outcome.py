@@ -6,7 +6,7 @@ from collections.abc import Collection
 import ccxt
 
 from app.domain.term import Term
-from app.exchanges.ccxt.client import TooManyRequests
+from app.exchanges.ccxt.guarded import TooManyRequests
 
 
 class Outcome(Term):

@@ -14,12 +14,14 @@ from app.domain.events import Fill, FundingPaid, Liquidity
 from app.domain.instrument import Instrument, MarginTier
 from app.domain.market import MS_NS, SECOND_NS, Bar, FundingRate, MarkPrice, Quote
 from app.domain.money import ONE, ZERO, plain, to_ledger
-from app.domain.order import CONDITIONAL, PRICED, Order, OrderStatus, OrderType, Side, TimeInForce, TriggerPrice
+from app.domain.order import CONDITIONAL, PRICED, Order, OrderStatus, OrderType, Side, TimeInForce
 from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.client_ids import ClientIds
 from app.exchanges.ccxt.venues import UnreadableAnswer, Venue
 
+NAMELESS = "#"
+"""Begins what we call an order that was given no client order id: somebody's in the venue's own application."""
 FOREIGN = "foreign"
 """Strategy of an order that this bot did not make, or does not remember."""
 CONTRACTS_MAX = Decimal(1_000_000_000)
@@ -51,6 +53,8 @@ class OrderSeen(msgspec.Struct, frozen=True, kw_only=True):
     contracts: Decimal
     time_ns: int
     reason: str = ""
+    triggered: bool = False
+    """Whether it says that its condition has come."""
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------
@@ -142,8 +146,10 @@ def _tiers(tiers: Sequence[Payload]) -> tuple[MarginTier, ...]:
     for tier in tiers:
         rate = number(tier["maintenanceMarginRate"], "maintenanceMarginRate")
         deduction += edge * (rate - rate_before) if made else ZERO
-        edge, rate_before = number(tier["maxNotional"], "maxNotional"), rate
-        made.append(MarginTier(edge, number(tier["maxLeverage"], "maxLeverage"), rate, to_ledger(deduction)))
+        most = tier["maxNotional"]
+        edge, rate_before = number_or(most, ZERO, "maxNotional"), rate
+        leverage = number(tier["maxLeverage"], "maxLeverage")
+        made.append(MarginTier(None if most is None else edge, leverage, rate, to_ledger(deduction)))
     return tuple(made) or TIERLESS
 
 
@@ -243,16 +249,14 @@ def request_from(order: Order, venue: Venue, ids: ClientIds, valid_ms: int, cap:
     params: dict[str, Any] = {"clientOrderId": ids.to_venue(order.client_order_id), **venue.validity(valid_ms)}
     if order.reduce_only:
         params["reduceOnly"] = True
-    if order.type is OrderType.TRAILING_STOP:
-        raise NotHeldThere("a trailing stop by an offset in quote currency is not held by the venue")
-    if order.time_in_force is TimeInForce.GTD:
-        raise NotHeldThere("good-till-date is not offered here: send GTC, and cancel it")
+    why = _not_held(order, venue)
+    if why is not None:
+        raise NotHeldThere(why)
     if order.type in CONDITIONAL:
-        if not venue.holds_conditional:
-            raise NotHeldThere(f"conditional orders at {venue.name} are not offered here")
         stops = order.type in {OrderType.STOP_MARKET, OrderType.STOP_LIMIT}
         params["stopLossPrice" if stops else "takeProfitPrice"] = plain(order.trigger_price or ZERO)
-        params["workingType"] = "MARK_PRICE" if order.trigger_by is TriggerPrice.MARK else "CONTRACT_PRICE"
+        key, names = venue.trigger_by
+        params |= {key: names[order.trigger_by]} if key else {}
     price = order.price
     if order.type in PRICED:
         if order.post_only:
@@ -261,13 +265,36 @@ def request_from(order: Order, venue: Venue, ids: ClientIds, valid_ms: int, cap:
             params["timeInForce"] = order.time_in_force.value.upper()
     elif venue.market_needs_price:
         price = cap
+        params["slippage"] = "0"  # the library would add its own to it
     kind = "limit" if order.type in PRICED else "market"
     return Request(
         order.symbol, kind, order.side.value, plain(order.contracts), None if price is None else plain(price), params
     )
 
 
-def order_seen(payload: Payload, ids: ClientIds, now_ns: int) -> OrderSeen:
+def _not_held(order: Order, venue: Venue) -> str | None:
+    """Return why a venue has no such order, or None."""
+    if order.type is OrderType.TRAILING_STOP:
+        return "a trailing stop by an offset in quote currency is not held by the venue"
+    if order.time_in_force is TimeInForce.GTD:
+        return "good-till-date is not offered here: send GTC, and cancel it"
+    if order.time_in_force not in venue.times_in_force:
+        return f"{venue.name} has no {order.time_in_force.value.upper()} orders"
+    if order.type in CONDITIONAL and not venue.holds_conditional:
+        return f"conditional orders at {venue.name} are not offered here"
+    if order.type in CONDITIONAL and order.trigger_by not in venue.trigger_by[1]:
+        return f"conditional orders at {venue.name} do not watch the {order.trigger_by} price"
+    return None
+
+
+def venue_params(client_order_id: str, ids: ClientIds) -> tuple[str | None, dict[str, Any]]:
+    """Return the venue's id of an order, if it has no other name, and the parameters that name it otherwise."""
+    if client_order_id.startswith(NAMELESS):
+        return client_order_id.removeprefix(NAMELESS), {}
+    return None, {"clientOrderId": ids.to_venue(client_order_id)}
+
+
+def order_seen(payload: Payload, venue: Venue, ids: ClientIds, now_ns: int) -> OrderSeen:
     """Return what a venue says of an order.
 
     Raises:
@@ -277,17 +304,23 @@ def order_seen(payload: Payload, ids: ClientIds, now_ns: int) -> OrderSeen:
     if status is None:
         raise UnreadableAnswer(f"an order is {payload['status']!r}")
     filled = number_or(payload.get("filled"), ZERO, "filled")
+    contracts = number_or(payload.get("amount"), ZERO, "amount")
     if status is OrderStatus.OPEN and filled:
         status = OrderStatus.PARTIALLY_FILLED
+    if status is OrderStatus.FILLED and ZERO < filled < contracts:
+        status = OrderStatus.CANCELED  # over, and not all of it was filled
+    info = payload.get("info") or {}
+    named, venue_order_id = payload.get("clientOrderId"), text(payload, "id")
     return OrderSeen(
-        client_order_id=ids.from_venue(text(payload, "clientOrderId")),
-        venue_order_id=text(payload, "id"),
+        client_order_id=ids.from_venue(str(named)) if named else NAMELESS + venue_order_id,
+        venue_order_id=venue_order_id,
         symbol=text(payload, "symbol"),
         status=status,
         filled=filled,
-        contracts=number_or(payload.get("amount"), ZERO, "amount"),
+        contracts=contracts,
         time_ns=time_ns(payload, "lastUpdateTimestamp", "timestamp", default=now_ns),
-        reason=str((payload.get("info") or {}).get("rm") or ""),
+        reason=str(info.get("rm") or ""),
+        triggered=venue.triggered is not None and info.get(venue.triggered[0]) == venue.triggered[1],
     )
 
 
@@ -298,16 +331,16 @@ def answer_to(order: Order, request: Request, answer: Payload) -> dict[str, Any]
     """
     asked = {"symbol": order.symbol, "clientOrderId": request.params["clientOrderId"], "status": "open"}
     given = {key: value for key, value in answer.items() if value is not None}
-    return asked | {"amount": request.amount} | given
+    return asked | given | {"amount": request.amount}
 
 
-def order_record(payload: Payload, ids: ClientIds, account_id: str, now_ns: int) -> OrderRecord:
+def order_record(payload: Payload, venue: Venue, ids: ClientIds, account_id: str, now_ns: int) -> OrderRecord:
     """Return an order as the venue holds it; what it does not say (strategy, purpose) is foreign.
 
     Raises:
         UnreadableAnswer: It does not say enough to tell the order by.
     """
-    seen = order_seen(payload, ids, now_ns)
+    seen = order_seen(payload, venue, ids, now_ns)
     trigger = payload.get("triggerPrice") or payload.get("stopLossPrice") or payload.get("takeProfitPrice")
     price = payload.get("price")
     kind = _order_type(payload, trigger=trigger is not None)
@@ -331,6 +364,7 @@ def order_record(payload: Payload, ids: ClientIds, account_id: str, now_ns: int)
 
 def _order_type(payload: Payload, *, trigger: bool) -> OrderType:
     limit = "limit" in str(payload.get("type")) or (trigger and payload.get("type") in {"stop", "take_profit"})
+    limit = limit and payload.get("price") is not None
     if not trigger:
         return OrderType.LIMIT if limit else OrderType.MARKET
     if payload.get("takeProfitPrice") is not None:
@@ -343,8 +377,9 @@ def _order_type(payload: Payload, *, trigger: bool) -> OrderType:
 
 def trade_client_id(trade: Payload, venue: Venue, ids: ClientIds) -> str | None:
     """Return the client order id that a private trade names; None when it names none."""
-    raw = (trade.get("info") or {}).get(venue.trade_client_id)
-    return ids.from_venue(str(raw)) if raw else None
+    info = trade.get("info") or {}
+    raw = next((info[key] for key in venue.trade_client_id if info.get(key)), None)
+    return None if raw is None else ids.from_venue(str(raw))
 
 
 def fill_from(trade: Payload, client_order_id: str | None, venue: Venue, currency: str) -> Fill:
@@ -369,7 +404,7 @@ def fill_from(trade: Payload, client_order_id: str | None, venue: Venue, currenc
         fee_currency=str(fee.get("currency") or currency),
         liquidity=Liquidity.MAKER if trade.get("takerOrMaker") == "maker" else Liquidity.TAKER,
         time_ns=time_ns(trade),
-        liquidation=(client_order_id or "").startswith(("autoclose-", "adl_autoclose")),
+        liquidation=venue.is_liquidation(trade.get("info") or {}, client_order_id or ""),
     )
 
 
@@ -389,7 +424,9 @@ def position_from(payload: Payload, instrument: Instrument) -> Position | None:
     return Position(instrument.symbol, contracts, to_ledger(instrument.value(contracts, entry)), margin)
 
 
-def funding_paid_from(payload: Payload, rates: Mapping[int, Payload], instrument: Instrument) -> FundingPaid:
+def funding_paid_from(
+    payload: Payload, rates: Mapping[int, Payload], instrument: Instrument, venue: Venue
+) -> FundingPaid:
     """Return a settlement, with rate and mark of its moment where the venue tells them.
 
     Settlements are stamped some milliseconds late, and by each endpoint differently: the second is their identity.
@@ -398,13 +435,17 @@ def funding_paid_from(payload: Payload, rates: Mapping[int, Payload], instrument
         payload: Of ccxt's funding history.
         rates: Of ccxt's funding rate history, by their times in whole seconds.
         instrument: What was held.
+        venue: Where.
     """
     second = round(time_ns(payload) / SECOND_NS)
-    amount = number(payload.get("amount"), "amount")
+    amount = venue.funding_sign * number(payload.get("amount"), "amount")
     known = rates.get(second, {})
     rate = number_or(known.get("fundingRate"), ZERO, "fundingRate")
     mark = number_or((known.get("info") or {}).get("markPrice"), ZERO, "markPrice")
     value = rate * mark * instrument.contract_size
+    contracts = (-amount / value / instrument.lot_size).quantize(ONE) * instrument.lot_size if value else ZERO
+    if venue.funding_terms is not None:
+        rate, contracts = venue.funding_terms(payload.get("info") or {})
     return FundingPaid(
         symbol=instrument.symbol,
         time_ns=second * SECOND_NS,
@@ -412,6 +453,6 @@ def funding_paid_from(payload: Payload, rates: Mapping[int, Payload], instrument
         currency=str(payload.get("code") or instrument.settle),
         rate=rate,
         mark_price=mark,
-        contracts=(-amount / value / instrument.lot_size).quantize(ONE) * instrument.lot_size if value else ZERO,
+        contracts=contracts,
         mark_known=bool(value),
     )

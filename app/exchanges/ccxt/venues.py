@@ -1,7 +1,7 @@
 """What is particular to each venue, as one table.
 
-Read in the sources of ccxt 4.5.90 and in the venues' documentation, 2026-11. ``binanceusdm`` is proven against a
-loopback venue that speaks its protocol; the others are not, and need ``exchange.ccxt.experimental``.
+Read in the sources of ccxt 4.5.90 and in the venues' documentation, 2026-11. ``binanceusdm`` and ``hyperliquid`` are
+proven against a loopback venue that speaks their protocols; the others need ``exchange.ccxt.experimental``.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from app.domain.order import TimeInForce, TriggerPrice
 from app.exchanges.ccxt.client_ids import ClientIds, HexIds, PlainIds
 
 Payload = Mapping[str, Any]
@@ -31,8 +32,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the balance without unrealized PnL, of a currency, out of ``info`` of ccxt's balance."""
     credentials: tuple[str, ...]
     """The settings that must be given: keys of ``exchange.ccxt``."""
-    trade_client_id: str
-    """Key of the client order id in a raw private trade."""
+    trade_client_id: tuple[str, ...]
+    """Keys of the client order id in a raw private trade, told or read."""
     trade_fee: str
     """Key of the fee in it; a trade without the key was free."""
     validity: Callable[[int], Mapping[str, Any]]
@@ -41,7 +42,22 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """Whether conditional orders are asked for and canceled at an endpoint of their own."""
     holds_conditional: bool = True
     market_needs_price: bool = False
-    """Whether a market order needs the price that a slippage bound is reckoned from."""
+    """Whether a market order needs a price that it may not pass."""
+    times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+    trigger_by: tuple[str, Mapping[TriggerPrice, str]]
+    """Parameter by which a conditional order says which price it watches, and the prices that it may watch."""
+    triggered: tuple[str, str] | None = None
+    """Key and value by which a raw order says that it was triggered, where it keeps its id."""
+    mode_with_leverage: bool = False
+    """Whether margin mode and leverage are one request."""
+    marks_in_tickers: bool = False
+    """Whether the stream of tickers has mark prices, and no stream has them alone."""
+    is_liquidation: Callable[[Payload, str], bool] = lambda trade, client_order_id: False  # noqa: ARG005 - unknown
+    """Whether a raw private trade, of an order of that name, was forced by the venue."""
+    funding_sign: int = 1
+    """Of what ccxt gives as the amount of a settlement: 1 where positive is received."""
+    funding_terms: Callable[[Payload], tuple[Decimal, Decimal]] | None = None
+    """Reads rate and signed contracts out of a raw settlement; none where it does not have them."""
     duplicate_codes: tuple[str, ...] = ()
     """What the venue says when a client order id is in use: the order before it exists, then."""
     already_set_codes: tuple[str, ...] = ()
@@ -87,14 +103,20 @@ def _okx_wallet(info: Payload, currency: str) -> Decimal:
 
 def _hyperliquid_wallet(info: Payload, currency: str) -> Decimal:
     del currency
+    if "balances" in info:
+        raise UnreadableAnswer("the account is a unified one: switch it to a perpetuals account of its own")
     value = Decimal(_field(info, "marginSummary", "accountValue"))
     return value - sum(
-        (Decimal(_field(held, "position", "unrealizedPnl")) for held in info["assetPositions"]), Decimal(0)
+        (Decimal(_field(held, "position", "unrealizedPnl")) for held in _field(info, "assetPositions")), Decimal(0)
     )
 
 
 def _kraken_wallet(info: Payload, currency: str) -> Decimal:
     return Decimal(str(_field(info, "accounts", "flex", "currencies", currency, "quantity")))
+
+
+def _hyperliquid_terms(info: Payload) -> tuple[Decimal, Decimal]:
+    return Decimal(_field(info, "delta", "fundingRate")), Decimal(_field(info, "delta", "szi"))
 
 
 def _plain(account_id: str) -> ClientIds:
@@ -111,6 +133,11 @@ def _receive_window(milliseconds: int) -> Mapping[str, Any]:
     return {"recvWindow": milliseconds}
 
 
+_OKX_FORCED = frozenset(
+    {"partial_liquidation", "full_liquidation", "adl"} | {str(kind) for kind in (*range(100, 108), *range(125, 129))}
+)
+"""Of its streams the category, of its answers the kind of a fill that was forced."""
+
 VENUES: Mapping[str, Venue] = {
     venue.name: venue
     for venue in (
@@ -120,12 +147,14 @@ VENUES: Mapping[str, Venue] = {
             ids=_plain,
             wallet_balance=_binance_wallet,
             credentials=("api_key", "secret"),
-            trade_client_id="c",
+            trade_client_id=("c",),
             trade_fee="n",
             validity=_receive_window,
             conditional_apart=True,  # the "algo" service, since 2025-12
+            trigger_by=("workingType", {TriggerPrice.MARK: "MARK_PRICE", TriggerPrice.LAST: "CONTRACT_PRICE"}),
             duplicate_codes=("-4116", "-4111"),
             already_set_codes=("-4046",),
+            is_liquidation=lambda _, client_order_id: client_order_id.startswith(("autoclose-", "adl_autoclose")),
             dead_man=True,
         ),
         Venue(
@@ -134,9 +163,14 @@ VENUES: Mapping[str, Venue] = {
             ids=_plain,
             wallet_balance=_bybit_wallet,
             credentials=("api_key", "secret"),
-            trade_client_id="orderLinkId",
+            trade_client_id=("orderLinkId",),
             trade_fee="execFee",
             validity=_nothing,  # its window is an option of the client, not of a request
+            trigger_by=("triggerBy", {TriggerPrice.MARK: "MarkPrice", TriggerPrice.LAST: "LastPrice"}),
+            triggered=("orderStatus", "Triggered"),
+            marks_in_tickers=True,
+            is_liquidation=lambda trade, _: trade.get("execType") in {"BustTrade", "AdlTrade"},
+            funding_sign=-1,
             duplicate_codes=("110072",),
             already_set_codes=("110026", "110043"),
         ),
@@ -146,24 +180,36 @@ VENUES: Mapping[str, Venue] = {
             ids=partial(HexIds, prefix=""),
             wallet_balance=_okx_wallet,
             credentials=("api_key", "secret", "password"),
-            trade_client_id="clOrdId",
+            trade_client_id=("clOrdId",),
             trade_fee="fee",
             validity=_nothing,
             conditional_apart=True,
             holds_conditional=False,  # its algo orders take another id, and are not followed here
+            trigger_by=("", {}),
+            mode_with_leverage=True,
+            is_liquidation=lambda trade, _: (
+                trade.get("category") in _OKX_FORCED or str(trade.get("subType")) in _OKX_FORCED
+            ),
             duplicate_codes=("51016",),
             already_set_codes=("59000",),
         ),
         Venue(
             name="hyperliquid",
-            is_proven=False,
+            is_proven=True,
             ids=partial(HexIds, prefix="0x"),
             wallet_balance=_hyperliquid_wallet,
             credentials=("wallet_address", "private_key"),
-            trade_client_id="cloid",
+            trade_client_id=("cloid",),
             trade_fee="fee",
-            validity=_nothing,
+            validity=_nothing,  # its client signs it: expiresAfter
             market_needs_price=True,
+            times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC}),
+            trigger_by=("", {TriggerPrice.MARK: ""}),
+            triggered=("status", "triggered"),
+            mode_with_leverage=True,
+            marks_in_tickers=True,
+            is_liquidation=lambda trade, _: trade.get("liquidation") is not None,
+            funding_terms=_hyperliquid_terms,
             funding_interval_s=3600,
             one_way_only=True,
         ),
@@ -173,9 +219,14 @@ VENUES: Mapping[str, Venue] = {
             ids=_plain,
             wallet_balance=_kraken_wallet,
             credentials=("api_key", "secret"),
-            trade_client_id="cli_ord_id",
+            trade_client_id=("cli_ord_id", "cliOrdId"),
             trade_fee="fee_paid",
             validity=_nothing,
+            trigger_by=("triggerSignal", {TriggerPrice.MARK: "mark", TriggerPrice.LAST: "last"}),
+            marks_in_tickers=True,
+            is_liquidation=lambda trade, _: (
+                (trade.get("fill_type") or trade.get("fillType")) in {"liquidation", "unwindBankrupt"}
+            ),
             funding_interval_s=3600,
             one_way_only=True,
         ),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import random
 from typing import Any
 
-from app.exchanges.ccxt.client import OpenedAnew
+from app.exchanges.ccxt.guarded import OpenedAnew
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words
 
 BACKOFF_S = 0.25

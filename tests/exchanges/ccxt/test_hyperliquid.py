@@ -1,140 +1,291 @@
-"""What connecting to hyperliquid must not do: a stub on loopback answers its questions and counts what is signed.
+"""What is particular to hyperliquid: signatures, what must not be signed, and answers that ccxt would misread."""
 
-It is no conformance: fills, positions and streams of the account are not there.
-"""
-
-import asyncio
-import json
 import time
+from decimal import Decimal
 
+import aiohttp
 import pytest
-from aiohttp import WSMsgType, web
 
-from app.domain.events import OrderAccepted
-from app.domain.market import Bar, MarkPrice, Quote
-from app.exchanges.ccxt import CcxtExchange
-from app.settings.models import Settings
-from tests.builders import limit
+from app.domain.events import (
+    Fill,
+    FundingPaid,
+    OrderAccepted,
+    OrderCanceled,
+    OrderRejected,
+    OrderTriggered,
+    OrderUnknown,
+    StreamReset,
+)
+from app.domain.margin import MarginMode
+from app.domain.market import FundingRate, MarkPrice, Quote
+from app.domain.order import OrderStatus, OrderType, Side, TimeInForce, TriggerPrice
+from app.exchanges.ccxt.client_ids import HexIds
+from app.exchanges.ccxt.errors import VenueRefused
+from app.ports.connection import ExchangeUnavailable
+from tests.builders import limit as limit_order
+from tests.builders import order as market_order
+from tests.contracts.benches import HyperliquidBench
+from tests.loopback.hyperliquid import WALLET
 
-SYMBOL = "BTC/USDC:USDC"
-WALLET = "0x" + "1" * 40
-PRIVATE_KEY = "0x" + "22" * 32
-UNIVERSE = {"universe": [{"szDecimals": 5, "name": "BTC", "maxLeverage": 40}], "marginTables": []}
-CONTEXT = {
-    "funding": "0.0000125", "openInterest": "1", "prevDayPx": "1", "dayNtlVlm": "1", "premium": "0", "midPx": "50000",
-    "oraclePx": "50000", "markPx": "50001", "impactPxs": ["1", "2"], "dayBaseVlm": "1",
-}  # fmt: skip
-
-
-class Stub:
-    """Answers what connecting asks, and takes down what is signed."""
-
-    def __init__(self):
-        self.signed = []
-
-    async def rest(self, request):
-        asked = await request.json()
-        if request.path == "/exchange":
-            self.signed.append(asked["action"])
-            status = {"resting": {"oid": 77, "cloid": asked["action"]["orders"][0]["c"]}}
-            return web.json_response({"status": "ok", "response": {"type": "order", "data": {"statuses": [status]}}})
-        return web.json_response(
-            {
-                "exchangeStatus": {"time": time.time_ns() // 1_000_000, "specialStatuses": None},
-                "metaAndAssetCtxs": [UNIVERSE, [CONTEXT]],
-                "spotMetaAndAssetCtxs": [{"tokens": [], "universe": []}, []],
-                "perpDexs": [None],
-                "candleSnapshot": [],
-            }.get(asked["type"], {"none": True})
-        )
-
-    async def socket(self, request):
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                wanted = json.loads(message.data).get("subscription", {})
-                for told in self.told(wanted):
-                    await socket.send_json(told)
-        return socket
-
-    @staticmethod
-    def told(wanted):
-        now = time.time_ns() // 1_000_000
-        if wanted.get("type") == "l2Book":
-            levels = [[{"px": "50000", "sz": "1", "n": 1}], [{"px": "50001", "sz": "2", "n": 1}]]
-            yield {"channel": "l2Book", "data": {"coin": "BTC", "time": now, "levels": levels}}
-        elif wanted.get("type") == "candle":
-            for minutes in (2, 1):
-                opened = now - minutes * 60_000
-                prices = dict.fromkeys("ohlc", "50000")
-                yield {
-                    "channel": "candle",
-                    "data": {"t": opened, "T": opened + 59_999, "s": "BTC", "i": "1m", "v": "1", "n": 1} | prices,
-                }
+FIRST = "main-1-000001"
 
 
 @pytest.fixture
-async def stub():
-    made = Stub()
-    app = web.Application()
-    app.router.add_get("/ws", made.socket)
-    app.router.add_post("/{path:.*}", made.rest)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def exchange(stub):
-    ccxt = {
-        "venue": "hyperliquid", "experimental": True, "url": stub.url, "wallet_address": WALLET,
-        "private_key": PRIVATE_KEY,
-    }  # fmt: skip
-    settings = Settings(
-        account={"currency": "USDC"},
-        exchange={"adapter": "ccxt", "ccxt": ccxt},
-        strategies={"trend": {"strategy": "trend", "symbols": [SYMBOL]}},
-    )
-    made = CcxtExchange(settings)
-    await made.connect()
+async def bench():
+    made = HyperliquidBench(key_refresh_s=60.0)
+    await made.open()
     yield made
     await made.close()
 
 
-async def until(exchange, kinds, seconds=5):
-    """Return the first event of each kind."""
-    found, deadline = {}, time.monotonic() + seconds
-    while found.keys() != kinds and time.monotonic() < deadline:
-        event = exchange.next_event()
-        if event is None:
-            await asyncio.sleep(0.01)
-        elif type(event) in kinds:
-            found.setdefault(type(event), event)
-    return found
+def order(bench, number=1, side=Side.BUY, contracts="0.01", **changes):
+    named = {"symbol": bench.symbol, "created_ns": time.time_ns()}
+    return market_order(f"main-1-{number:06d}", side, contracts, **named, **changes)
 
 
-async def test_connecting_approves_no_fee_and_names_no_referrer(stub, exchange):
-    await until(exchange, {Quote})
-    assert stub.signed == []
+def limit(bench, number=1, side=Side.BUY, contracts="0.01", price="40000", **changes):
+    named = {"symbol": bench.symbol, "created_ns": time.time_ns()}
+    return limit_order(f"main-1-{number:06d}", side, contracts, price=price, **named, **changes)
 
 
-async def test_an_order_pays_nobody_and_carries_our_id(stub, exchange):
-    exchange.submit(
-        limit("main-1-000001", symbol=SYMBOL, contracts="0.01", price="40000", created_ns=time.time_ns()),
+def stop(bench, number=2, **changes):
+    fields = {"type": OrderType.STOP_MARKET, "trigger_price": "49000", "reduce_only": True} | changes
+    return order(bench, number, Side.SELL, **fields)
+
+
+async def sent(bench, wanted, kind=OrderAccepted):
+    """Send an order; return what was told of it first."""
+    bench.exchange.submit(wanted)
+    return await bench.until(kind, wanted.client_order_id)
+
+
+# -- what is signed ----------------------------------------------------------------------------------------------
+
+
+async def test_connecting_signs_nothing(bench):
+    """No fee is approved and no referrer named, by the market's client or by the account's."""
+    await bench.settle(0.5)
+    assert bench.venue.writes == []
+
+
+async def test_an_order_pays_nobody_and_carries_our_id(bench):
+    await sent(bench, limit(bench))
+    [action] = bench.venue.asked("submit")
+    assert set(action) == {"type", "orders", "grouping"}
+    assert action["orders"][0]["c"] == HexIds("main", "0x").to_venue(FIRST)
+    assert bench.venue.writes == ["submit"]
+
+
+async def test_an_order_is_valid_for_as_long_as_was_set_and_no_longer(bench):
+    """The venue's clock has gone ahead: to it the order is too old, and it is not taken."""
+    await sent(bench, limit(bench))
+    [asked] = [asked.raw for asked in bench.venue.requests if asked.action == "submit"]
+    assert asked["expiresAfter"] - asked["nonce"] == 5000
+    bench.venue.skew_ms = 20_000
+    unknown = await sent(bench, limit(bench, 2), OrderUnknown)
+    assert "expired" in unknown.reason
+    assert await bench.exchange.order(bench.symbol, "main-1-000002") is None
+
+
+async def test_the_venue_takes_no_action_twice_and_none_that_was_changed(bench):
+    """As the loopback venue says: so a signature that is taken was made over what was sent."""
+    await sent(bench, limit(bench))
+    [asked] = [asked.raw for asked in bench.venue.requests if asked.action == "submit"]
+    async with aiohttp.ClientSession() as session:
+        for changes, words in (({}, "nonce"), ({"nonce": asked["nonce"] + 1}, "does not exist")):
+            async with session.post(f"{bench.venue.url}/exchange", json=asked | changes) as answer:
+                assert words in (await answer.json())["response"]
+    assert bench.arrived(FIRST) == 1
+
+
+async def test_an_agent_that_is_not_approved_is_refused_keys(bench):
+    bench.venue.refuse_keys()
+    refused = await sent(bench, order(bench), OrderRejected)
+    assert "does not exist" in refused.reason
+    with pytest.raises(VenueRefused, match="refuses the keys"):
+        await bench.settle(1)
+
+
+async def test_a_unified_account_is_said_to_be_one():
+    bench = HyperliquidBench()
+    bench.venue.unified = True
+    await bench.open()
+    try:
+        with pytest.raises(ExchangeUnavailable, match="unified"):
+            await bench.exchange.balance()
+    finally:
+        await bench.close()
+
+
+# -- orders ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_market_order_is_bound_by_what_the_market_trades_at(bench):
+    """Nothing was seen yet: the book is asked for, and the bound is five percent above the ask of 50001."""
+    bench.exchange._market.quotes.clear()
+    await sent(bench, order(bench), Fill)
+    [action] = bench.venue.asked("submit")
+    assert action["orders"][0]["p"] == "52501"
+    assert len(bench.venue.asked("l2Book")) == 1
+
+
+async def test_a_market_order_is_not_sent_while_nobody_knows_what_the_market_trades_at(bench):
+    bench.exchange._market.quotes.clear()
+    bench.venue.fail("l2Book", "garbage")
+    refused = await sent(bench, order(bench), OrderRejected)
+    assert "not known" in refused.reason
+    assert bench.arrived(FIRST) == 0
+
+
+async def test_a_stop_far_away_can_still_fill_when_it_goes_off(bench):
+    """Its bound is reckoned from its trigger, not from the market of today: 38000 less five percent."""
+    await sent(bench, order(bench), Fill)
+    await sent(bench, stop(bench, trigger_price="38000"))
+    assert bench.venue.asked("submit")[-1]["orders"][0]["p"] == "36100"
+    bench.venue.step("37900")
+    fill = await bench.until(Fill, "main-1-000002")
+    assert fill.signed_contracts == Decimal("-0.01")
+
+
+async def test_a_stop_limit_keeps_its_id_and_is_told_to_be_triggered(bench):
+    await sent(bench, stop(bench, 1, type=OrderType.STOP_LIMIT, price="49500", reduce_only=False))
+    bench.venue.step("48900")
+    await bench.until(OrderTriggered, FIRST)
+    [record] = await bench.exchange.open_orders()
+    assert (record.order.type, record.order.price, record.status) == (
+        OrderType.STOP_LIMIT,
+        Decimal(49_500),
+        OrderStatus.OPEN,
     )
-    told = await until(exchange, {OrderAccepted})
-    assert told[OrderAccepted].client_order_id == "main-1-000001"
-    [action] = stub.signed
-    assert action["type"] == "order"
-    assert "builder" not in action
-    assert len(action["orders"][0]["c"]) == 34
+    bench.venue.step("49600")
+    await bench.until(Fill, FIRST)
+    assert bench.about(FIRST) == ["OrderAccepted", "OrderTriggered", "Fill"]
 
 
-async def test_quotes_candles_and_marks_come_where_no_stream_has_them_together(exchange):
-    told = await until(exchange, {Quote, Bar, MarkPrice})
-    assert told.keys() == {Quote, Bar, MarkPrice}
-    assert (told[Quote].bid, told[Quote].ask, told[MarkPrice].price) == (50_000, 50_001, 50_001)
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trigger_by": TriggerPrice.LAST}, "do not watch the last price"),
+        ({"type": OrderType.LIMIT, "trigger_price": None, "price": "49000", "time_in_force": TimeInForce.FOK}, "FOK"),
+    ],
+)
+async def test_what_it_does_not_have_is_refused_here(bench, changes, words):
+    refused = await sent(bench, stop(bench, 1, **changes), OrderRejected)
+    assert words in refused.reason
+    assert bench.venue.writes == []
+
+
+async def test_what_a_taker_could_not_fill_is_canceled(bench):
+    """Half of the book is there for us: 0.005 of 0.02, and the rest is over."""
+    bench.venue.engine.set_partial_fills(Decimal("0.5"))
+    bench.venue.size = Decimal("0.01")
+    bench.exchange.submit(order(bench, contracts="0.02"))
+    await bench.until(OrderCanceled, FIRST)
+    assert bench.about(FIRST) == ["OrderAccepted", "Fill", "OrderCanceled"]
+    record = await bench.exchange.order(bench.symbol, FIRST)
+    assert (record.status, record.filled) == (OrderStatus.CANCELED, Decimal("0.005"))
+
+
+async def test_an_order_that_nobody_named_is_seen_and_can_be_canceled(bench):
+    """Somebody placed it in the venue's own application, which gives no client order id."""
+    bench.venue.trade_by_hand(type=OrderType.LIMIT, price=Decimal(41_000))
+    told = await bench.until(OrderAccepted)
+    [record] = await bench.exchange.open_orders()
+    assert record.order.client_order_id == told.client_order_id == f"#{told.venue_order_id}"
+    assert (await bench.exchange.order(bench.symbol, told.client_order_id)).status is OrderStatus.OPEN
+    bench.exchange.cancel(record.order, "foreign")
+    await bench.until(OrderCanceled, told.client_order_id)
+    assert await bench.exchange.open_orders() == ()
+
+
+# -- what is read ------------------------------------------------------------------------------------------------
+
+
+async def test_old_fills_are_not_told_again_when_a_socket_is_opened(bench):
+    """The venue begins with all fills that ever were; what was missed is asked for instead."""
+    await sent(bench, order(bench), Fill)
+    bench.venue.trade_by_hand()
+    await bench.until(Fill, after=1)
+    await bench.restart()
+    await bench.venue.drop_sockets()
+    await bench.until(StreamReset, after=1)
+    await bench.settle(0.3)
+    assert [event for event in bench.seen if isinstance(event, Fill)] == []
+    assert len(await bench.exchange.fills_since(0)) == 2
+
+
+@pytest.mark.parametrize("question", ["positions", "balance", "open_orders", "fills", "funding"])
+async def test_an_answer_that_says_nothing_is_no_empty_account(bench, question):
+    names = {
+        "positions": "balance", "balance": "balance", "open_orders": "frontendOpenOrders",
+        "fills": "userFillsByTime", "funding": "userFunding",
+    }  # fmt: skip
+    bench.venue.fail(names[question], "empty")
+    exchange = bench.exchange
+    ask = {
+        "positions": exchange.positions,
+        "balance": exchange.balance,
+        "open_orders": exchange.open_orders,
+        "fills": lambda: exchange.fills_since(0),
+        "funding": lambda: exchange.funding_since(0),
+    }
+    with pytest.raises(ExchangeUnavailable, match="says nothing"):
+        await ask[question]()
+
+
+async def test_the_margin_table_is_the_venues(bench):
+    """Forty times up to 150 million, twenty above; half of the initial margin is for maintenance."""
+    [listed] = await bench.exchange.instruments()
+    assert [(tier.notional_max, tier.leverage_max, tier.maintenance_rate) for tier in listed.margin_tiers] == [
+        (150_000_000, 40, Decimal("0.0125")),
+        (None, 20, Decimal("0.025")),
+    ]
+    assert (listed.tick_size, listed.lot_size, listed.notional_min) == (1, Decimal("0.00001"), 10)
+
+
+async def test_marks_quotes_and_rates_come_as_they_are(bench):
+    mark, quote = await bench.until(MarkPrice), await bench.until(Quote)
+    rate = await bench.until(FundingRate)
+    assert (mark.price, quote.bid, quote.ask, rate.rate) == (50_000, 49_999, 50_001, Decimal("0.0000125"))
+    assert "activeAssetCtx:BTC" in set().union(*bench.venue.sockets.values())
+
+
+async def test_the_best_price_is_the_best_whatever_the_number_of_its_digits(bench):
+    """As text, 99999 would be more than 100001."""
+    bench.venue.step("100000")
+    while (quote := await bench.until(Quote)).ask != 100_001:
+        bench.seen.clear()
+    assert (quote.bid, quote.ask) == (99_999, 100_001)
+
+
+async def test_a_settlement_is_told_with_its_rate_and_what_was_held(bench, monkeypatch):
+    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LATE_NS", 10**9)
+    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LOOK_S", 0.1)
+    await sent(bench, order(bench, side=Side.SELL), Fill)
+    await bench.until(FundingRate)
+    bench.exchange._market.settles_ns[bench.symbol] = bench.exchange.now_ns
+    bench.venue.fund("0.001")
+    paid = await bench.until(FundingPaid)
+    # A short of 0.01 at a mark of 50000 receives 0.1 % of it.
+    assert (paid.amount, paid.rate, paid.contracts) == (Decimal("0.5"), Decimal("0.001"), Decimal("-0.01"))
+
+
+async def test_a_liquidation_is_one(bench):
+    """Twenty times, all of it: the venue closes the position, and says by whom."""
+    await bench.exchange.configure(bench.symbol, MarginMode.CROSS, Decimal(20))
+    await sent(bench, order(bench, contracts="3.7"), Fill)
+    bench.venue.step("47000")
+    fill = await bench.until(Fill, after=1)
+    assert fill.liquidation
+    assert fill.client_order_id is None
+    assert await bench.exchange.positions() == ()
+
+
+async def test_mode_and_leverage_are_one_request(bench):
+    await bench.exchange.configure(bench.symbol, MarginMode.ISOLATED, Decimal(7))
+    assert bench.venue.asked("leverage") == [{"type": "updateLeverage", "asset": 0, "isCross": False, "leverage": 7}]
+
+
+async def test_the_account_is_the_one_that_was_set(bench):
+    await bench.exchange.balance()
+    assert {asked["user"] for asked in bench.venue.asked("balance")} == {WALLET}

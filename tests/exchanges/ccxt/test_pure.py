@@ -12,8 +12,8 @@ from app.domain.events import Fill, OrderAccepted, OrderCanceled, OrderExpired, 
 from app.domain.market import Bar
 from app.domain.order import OrderStatus
 from app.exchanges.ccxt.candles import Candles
-from app.exchanges.ccxt.client import TooManyRequests
 from app.exchanges.ccxt.client_ids import HexIds
+from app.exchanges.ccxt.guarded import TooManyRequests
 from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
@@ -209,12 +209,12 @@ def test_a_fee_that_was_charged_and_lost_is_no_free_trade():
     assert fill_from(trade | {"info": {}}, "o1", BINANCE, "USDT").fee == 0
 
 
-@pytest.mark.parametrize("missing", ["id", "clientOrderId", "status", "symbol"])
+@pytest.mark.parametrize("missing", ["id", "status", "symbol"])
 def test_an_answer_without_its_essentials_is_unreadable(missing):
     whole = {"id": "1", "clientOrderId": "o1", "status": "open", "symbol": BTC, "filled": "0"}
-    order_seen(whole, BINANCE.ids("main"), 1)
+    order_seen(whole, BINANCE, BINANCE.ids("main"), 1)
     with pytest.raises(UnreadableAnswer, match=missing):
-        order_seen(whole | {missing: None}, BINANCE.ids("main"), 1)
+        order_seen(whole | {missing: None}, BINANCE, BINANCE.ids("main"), 1)
 
 
 def test_a_short_position_is_negative_and_knows_what_it_cost():

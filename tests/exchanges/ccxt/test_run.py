@@ -10,9 +10,11 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
+from app.exchanges.ccxt.venues import VENUES
 from app.storage import tables
-from tests.loopback.binance import KEY, SECRET, LoopbackBinance
-from tests.loopback.profile import write_profile
+from tests.loopback.binance import LoopbackBinance
+from tests.loopback.hyperliquid import LoopbackHyperliquid
+from tests.loopback.profile import keys_of, write_profile
 
 KILLS = 5
 READY_S = 60
@@ -61,9 +63,9 @@ def journalled(folder):
         return {row.client_order_id for row in connection.execute(sa.select(tables.orders))}
 
 
-@pytest.fixture
-async def venue():
-    made = await LoopbackBinance().start()
+@pytest.fixture(params=[LoopbackBinance, LoopbackHyperliquid], ids=lambda venue: venue.name)
+async def venue(request):
+    made = await request.param().start()
     yield made
     await made.stop()
 
@@ -96,14 +98,14 @@ async def test_a_bot_that_is_killed_again_and_again_loses_no_order_and_sends_non
     said = "".join(lines)
 
     assert code == 0, said
-    ours = Counter({cid: times for cid, times in venue.arrived.items() if cid.startswith("main-")})
+    ids = VENUES[venue.name].ids("main")
+    ours = Counter({ids.from_venue(cid): times for cid, times in venue.arrived.items()})
     assert len(ours) > KILLS, said
     assert {cid: times for cid, times in ours.items() if times > 1} == {}
     assert set(ours) <= journalled(folder)
     assert venue.engine.open_orders() == ()
     assert venue.engine.books.positions == ()
-    assert KEY not in said
-    assert SECRET not in said
+    assert [name for name, value in keys_of(venue).items() if value in said] == []
 
 
 async def test_keys_that_are_missing_get_one_sentence(venue, tmp_path):
@@ -111,7 +113,7 @@ async def test_keys_that_are_missing_get_one_sentence(venue, tmp_path):
     write_profile(profile, venue, tmp_path / "state")
     life = await Life.begin(profile, {})
     assert await life.end() == 4
-    assert "exchange.ccxt.api_key" in "".join(life.lines)
+    assert f"exchange.ccxt.{VENUES[venue.name].credentials[0]}" in "".join(life.lines)
 
 
 async def test_paper_needs_no_keys_and_asks_the_venue_for_nothing_but_its_market(venue, tmp_path):
@@ -125,5 +127,5 @@ async def test_paper_needs_no_keys_and_asks_the_venue_for_nothing_but_its_market
     moving.cancel()
 
     assert len(journalled(folder)) > 2
-    assert {method for method, _, _ in venue.requests} == {"GET"}
+    assert venue.writes == []
     assert not venue.arrived

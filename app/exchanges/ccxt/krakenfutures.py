@@ -1,0 +1,71 @@
+"""What ccxt's client of Kraken's futures leaves out. Stands before ccxt's own class.
+
+Read in the venue's documentation and in ccxt 4.5.90, 2026-11.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ccxt
+from ccxt.async_support.base.ws.cache import ArrayCacheBySymbolById
+
+from app.exchanges.ccxt.guarded import Guarded
+
+FIELDS = {"/accounts": "accounts", "/openpositions": "openPositions", "/openorders": "openOrders", "/fills": "fills"}
+"""What must be in an answer, by the end of the address; ccxt makes an empty account of one without."""
+
+
+ORDERS_KEPT_MAX = 1000
+
+
+class GuardedKrakenFutures(Guarded):
+    """Asks for orders by our own ids, and takes no old fill for a new one."""
+
+    orders: Any
+
+    def says_nothing(self, method: str, url: str, answer: Any, asked: Any) -> bool:  # noqa: ANN401 - a venue's JSON
+        """Whether ccxt would take an answer for an empty account that is none."""
+        path = url.partition("?")[0]
+        for end, field in FIELDS.items():
+            if path.endswith(end):
+                return not isinstance(answer, Mapping) or field not in answer
+        return super().says_nothing(method, url, answer, asked)
+
+    async def fetch_order(self, number: str | None, symbol: str, params: Any = None) -> Any:  # noqa: ANN401 - ccxt's
+        """Return an order by the venue's id or by ours.
+
+        Raises:
+            ccxt.OrderNotFound: The venue does not know it.
+        """
+        asked = {"cliOrdIds": params["clientOrderId"]} if number is None else {"orderIds": number}
+        orders = (await self.privateGetOrdersStatus(asked))["orders"]  # type: ignore[attr-defined] # ccxt's
+        if not orders:
+            raise ccxt.OrderNotFound(f"{asked} is not known")
+        return self.parse_order(orders[0], self.market(symbol))  # type: ignore[attr-defined] # ccxt's
+
+    def parse_order(self, order: Mapping[str, Any], market: Any = None) -> dict[str, Any]:  # noqa: ANN401 - ccxt's
+        """Return an order with its price, which ccxt leaves out of working ones."""
+        parsed: dict[str, Any] = super().parse_order(order, market)  # type: ignore[misc] # the venue's class
+        return parsed if parsed["price"] is not None else parsed | {"price": order.get("limitPrice")}
+
+    def handle_order(self, client: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401 - ccxt has no types
+        """Take in how an order is; ccxt takes each message after the first for another fill, and drops our id."""
+        if self.orders is None:
+            self.orders = ArrayCacheBySymbolById(ORDERS_KEPT_MAX)
+        told = message.get("order")
+        if told is not None:
+            parsed = self.parse_ws_order(told)  # type: ignore[attr-defined] # ccxt's
+            order = parsed | {"status": "open", "clientOrderId": told.get("cli_ord_id")}
+        else:
+            known = next((item for item in self.orders if item["id"] == message.get("order_id")), None)
+            if known is None or not message.get("is_cancel"):
+                return
+            is_full = message.get("reason") == "full_fill"
+            order = known | ({"status": "closed", "filled": known["amount"]} if is_full else {"status": "canceled"})
+        self.orders.append(order)
+        client.resolve(self.orders, "orders")
+
+    def handle_my_trades(self, client: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401 - ccxt has no types
+        """Take in fills; not the old ones that come first: what was missed is asked for."""
+        if message.get("feed") != "fills_snapshot":
+            super().handle_my_trades(client, message)  # type: ignore[misc] # the venue's class
