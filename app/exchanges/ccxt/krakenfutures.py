@@ -43,6 +43,12 @@ class GuardedKrakenFutures(Guarded):
             raise ccxt.OrderNotFound(f"{asked} is not known")
         return self.parse_order(orders[0], self.market(symbol))  # type: ignore[attr-defined] # ccxt's
 
+    async def set_leverage(self, leverage: int, symbol: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - ccxt's
+        """Set the margin mode, and with isolated margin the leverage: with cross margin the venue has none to set."""
+        named = {"symbol": self.market(symbol)["id"]}  # type: ignore[attr-defined] # ccxt's
+        most = {"maxLeverage": leverage} if params["marginMode"] == "isolated" else {}
+        return await self.privatePutLeveragepreferences(named | most)  # type: ignore[attr-defined] # as above
+
     def parse_order(self, order: Mapping[str, Any], market: Any = None) -> dict[str, Any]:  # noqa: ANN401 - ccxt's
         """Return an order with its price, which ccxt leaves out of working ones."""
         parsed: dict[str, Any] = super().parse_order(order, market)  # type: ignore[misc] # the venue's class

@@ -222,6 +222,7 @@ VENUES: Mapping[str, Venue] = {
             trade_client_id=("cli_ord_id", "cliOrdId"),
             trade_fee="fee_paid",
             validity=_nothing,
+            mode_with_leverage=True,
             trigger_by=("triggerSignal", {TriggerPrice.MARK: "mark", TriggerPrice.LAST: "last"}),
             marks_in_tickers=True,
             is_liquidation=lambda trade, _: (

@@ -186,6 +186,23 @@ async def test_what_a_taker_could_not_fill_is_canceled(bench):
     assert (record.status, record.filled) == (OrderStatus.CANCELED, Decimal("0.005"))
 
 
+async def test_an_order_that_is_to_fill_at_once_and_meets_nothing_is_over(bench):
+    """The venue answers with an error; its stream may tell of the order first."""
+    bench.exchange.submit(limit(bench, time_in_force=TimeInForce.IOC))
+    await bench.settle(1)
+    assert bench.about(FIRST) in (["OrderRejected"], ["OrderAccepted", "OrderCanceled"])
+    assert (await bench.exchange.order(bench.symbol, FIRST)).status is OrderStatus.REJECTED
+
+
+async def test_orders_in_one_breath_are_each_taken(bench):
+    """Each has a nonce of its own, though all are signed within a millisecond or two."""
+    for number in range(1, 6):
+        bench.exchange.submit(limit(bench, number))
+    for number in range(1, 6):
+        await bench.until(OrderAccepted, f"main-1-{number:06d}")
+    assert len(await bench.exchange.open_orders()) == 5
+
+
 async def test_an_order_that_nobody_named_is_seen_and_can_be_canceled(bench):
     """Somebody placed it in the venue's own application, which gives no client order id."""
     bench.venue.trade_by_hand(type=OrderType.LIMIT, price=Decimal(41_000))
@@ -258,9 +275,15 @@ async def test_the_best_price_is_the_best_whatever_the_number_of_its_digits(benc
     assert (quote.bid, quote.ask) == (99_999, 100_001)
 
 
-async def test_a_settlement_is_told_with_its_rate_and_what_was_held(bench, monkeypatch):
+@pytest.fixture
+def impatient(monkeypatch):
+    """Before the bench is opened: what was paid is asked for soon."""
     monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LATE_NS", 10**9)
     monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LOOK_S", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_settlement_is_told_with_its_rate_and_what_was_held(bench):
     await sent(bench, order(bench, side=Side.SELL), Fill)
     await bench.until(FundingRate)
     bench.exchange._market.settles_ns[bench.symbol] = bench.exchange.now_ns

@@ -4,13 +4,22 @@ import asyncio
 from decimal import Decimal
 
 import ccxt
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.events import Fill, OrderAccepted, OrderCanceled, OrderExpired, OrderRejected, OrderUnknown
+from app.domain.events import (
+    Fill,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderRejected,
+    OrderTriggered,
+    OrderUnknown,
+)
 from app.domain.market import Bar
-from app.domain.order import OrderStatus
+from app.domain.order import OrderStatus, OrderType
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client_ids import HexIds
 from app.exchanges.ccxt.guarded import TooManyRequests
@@ -27,6 +36,7 @@ from app.exchanges.ccxt.translate import (
     order_seen,
     position_from,
     request_from,
+    venue_params,
 )
 from app.exchanges.ccxt.venues import VENUES, UnreadableAnswer
 from tests.builders import BTC, fill, instrument, limit, mark, order, quote
@@ -189,6 +199,16 @@ def test_what_is_refused_when_it_is_triggered_is_canceled():
     assert isinstance(event, OrderCanceled)
 
 
+def test_a_trigger_is_told_once_whether_or_not_the_order_gets_another_id():
+    facts = OrderFacts()
+    facts.sent(order("o1", type=OrderType.STOP_LIMIT, price="99", trigger_price="100"))
+    facts.see(seen())
+    triggered = msgspec.structs.replace(seen(), triggered=True)
+    assert [type(event) for event in facts.see(triggered)] == [OrderTriggered]
+    assert facts.see(triggered) == []
+    assert facts.see(seen(venue_order_id="8")) == []
+
+
 # -- translation -------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +235,25 @@ def test_an_answer_without_its_essentials_is_unreadable(missing):
     order_seen(whole, BINANCE, BINANCE.ids("main"), 1)
     with pytest.raises(UnreadableAnswer, match=missing):
         order_seen(whole | {missing: None}, BINANCE, BINANCE.ids("main"), 1)
+
+
+@pytest.mark.parametrize(
+    ("filled", "status"), [("2", OrderStatus.FILLED), ("0.5", OrderStatus.CANCELED), (None, OrderStatus.FILLED)]
+)
+def test_an_order_that_is_over_and_not_full_was_canceled(filled, status):
+    """Where a venue calls over what a taker could not fill; what does not say how much was filled decides nothing."""
+    payload = {"id": "1", "clientOrderId": "o1", "status": "closed", "symbol": BTC, "amount": "2", "filled": filled}
+    assert order_seen(payload, BINANCE, BINANCE.ids("main"), 1).status is status
+
+
+def test_an_order_without_a_name_goes_by_the_venues_id():
+    payload = {"id": "77", "clientOrderId": None, "status": "open", "symbol": BTC}
+    ids = HexIds("main", prefix="0x")
+    named = order_seen(payload, BINANCE, ids, 1).client_order_id
+    assert named == "#77"
+    assert venue_params(named, ids) == ("77", {})
+    theirs = "0x" + "ab" * 16
+    assert venue_params(theirs, ids) == (None, {"clientOrderId": theirs})
 
 
 def test_a_short_position_is_negative_and_knows_what_it_cost():

@@ -4,13 +4,14 @@ Over real sockets, but with answers that were written down by the venues' docume
 """
 
 from decimal import Decimal
+from urllib.parse import parse_qsl
 
 import ccxt
 import pytest
 
 from app.domain.order import OrderStatus, OrderType, Side
 from app.exchanges.ccxt.outcome import Outcome, classify
-from app.exchanges.ccxt.translate import fill_from, order_seen, request_from, trade_client_id
+from app.exchanges.ccxt.translate import fill_from, mark_from, order_seen, request_from, trade_client_id
 from app.ports.connection import ExchangeUnavailable
 from tests.builders import limit, order
 from tests.exchanges.ccxt.recorded import bybit, krakenfutures, okx
@@ -182,3 +183,19 @@ async def test_a_protective_stop_goes_by_the_mark_and_only_reduces(at):
     assert method == "POST"
     said = (whole + body).replace(" ", "").lower()
     assert [words for words in at.sample.STOP_SENT if words.lower() not in said] == [], said
+
+
+async def test_marks_are_told_in_tickers(at):
+    if not at.venue.marks_in_tickers:
+        pytest.skip("it has a stream of marks alone")
+    ticker = at.tell(at.sample.TICKER_TOLD)[f"ticker:{at.sample.SYMBOL}"]
+    assert mark_from(ticker, NOW_NS).price == Decimal("50002.31")
+
+
+@pytest.mark.parametrize(("mode", "most"), [("cross", {}), ("isolated", {"maxLeverage": "7"})])
+async def test_at_kraken_the_leverage_decides_the_margin_mode(mode, most):
+    async with recorded(krakenfutures) as at:
+        at.answers["leveragepreferences"] = krakenfutures._ok()
+        await at.client.set_leverage(7, krakenfutures.SYMBOL, {"marginMode": mode})
+        method, whole, body = at.asked[-1]
+        assert (method, dict(parse_qsl(whole.partition("?")[2] or body))) == ("PUT", {"symbol": "PF_XBTUSD"} | most)

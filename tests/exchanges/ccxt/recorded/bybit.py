@@ -130,3 +130,10 @@ STOP_SENT = (
     '"reduceOnly":true',
     "main-1-000002",
 )
+TICKER_TOLD = {"topic": "tickers.BTCUSDT", "type": "snapshot", "cs": 24987956059, "ts": 1789999999900, "data": {
+    "symbol": "BTCUSDT", "tickDirection": "PlusTick", "price24hPcnt": "0.01", "lastPrice": "50001.0",
+    "highPrice24h": "50500", "lowPrice24h": "49400", "prevPrice1h": "49990", "markPrice": "50002.31",
+    "indexPrice": "50003.10", "openInterest": "68744", "openInterestValue": "3437200000", "turnover24h": "1000",
+    "volume24h": "20", "nextFundingTime": "1790006400000", "fundingRate": "0.00005", "bid1Price": "50000.9",
+    "bid1Size": "84.4", "ask1Price": "50001.0", "ask1Size": "83.8",
+}}  # fmt: skip

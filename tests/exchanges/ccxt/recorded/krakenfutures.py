@@ -117,3 +117,10 @@ ERRORS = {
     "fatal": _error("authenticationError"),
 }
 STOP_SENT = ("orderType=stp", "stopPrice=49000", "triggerSignal=mark", "reduceOnly=true", "cliOrdId=main-1-000002")
+TICKER_TOLD = {
+    "feed": "ticker", "product_id": "PF_XBTUSD", "time": 1789999999900, "bid": 50000.5, "ask": 50001.0, "bid_size": 1.5,
+    "ask_size": 2.25, "volume": 1234.5, "dtm": 0, "leverage": "50x", "index": 50003.1, "premium": 0.0, "last": 50001.0,
+    "change": 1.0, "suspended": False, "tag": "perpetual", "pair": "XBT:USD", "openInterest": 1000.0,
+    "markPrice": 50002.31, "maturityTime": 0, "post_only": False, "volumeQuote": 1.0, "funding_rate": 2.5,
+    "relative_funding_rate": 0.00005, "next_funding_rate_time": 1790002800000,
+}  # fmt: skip
