@@ -6,6 +6,8 @@ VenueRefused
 └── NotListed          the settings name what the venue has not
 """
 
+from app.exchanges.ccxt.venues import credentials_of
+
 
 class VenueRefused(Exception):
     """The venue, or the account there, is not one that this bot may trade at."""
@@ -15,7 +17,8 @@ class KeysRefused(VenueRefused):
     """The venue refuses the keys, or they may not do what is asked."""
 
     def __init__(self, venue: str, said: str) -> None:
-        super().__init__(f"{venue} refuses the keys: {said}: check exchange.ccxt.api_key and secret, and their rights")
+        names = ", ".join(f"exchange.ccxt.{name}" for name in credentials_of(venue))
+        super().__init__(f"{venue} refuses the keys: {said}: check {names}, and their rights")
 
 
 class HedgeModeRefused(VenueRefused):

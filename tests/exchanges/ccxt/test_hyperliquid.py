@@ -102,7 +102,7 @@ async def test_an_agent_that_is_not_approved_is_refused_keys(bench):
     bench.venue.refuse_keys()
     refused = await sent(bench, order(bench), OrderRejected)
     assert "does not exist" in refused.reason
-    with pytest.raises(VenueRefused, match="refuses the keys"):
+    with pytest.raises(VenueRefused, match="private_key, and their rights"):
         await bench.settle(1)
 
 
