@@ -78,6 +78,7 @@ class LoopbackHyperliquid(LoopbackVenue):
         self.agent = address_of_key(PRIVATE_KEY)
         self.nonces = []
         self.unified = False
+        self.size_digits = 5
         super().__init__(**changes)
         self.rate = Decimal("0.0000125")
 
@@ -120,7 +121,7 @@ class LoopbackHyperliquid(LoopbackVenue):
         return {"t": opened, "T": closes, "s": COIN, "i": interval, "v": "1.5", "n": 3} | prices
 
     def _meta(self):
-        listed = {"szDecimals": 5, "name": COIN, "maxLeverage": 40, "marginTableId": 56}
+        listed = {"szDecimals": self.size_digits, "name": COIN, "maxLeverage": 40, "marginTableId": 56}
         tiers = [{"lowerBound": "0.0", "maxLeverage": 40}, {"lowerBound": "150000000.0", "maxLeverage": 20}]
         tables = [[56, {"description": "tiered 40x", "marginTiers": tiers}]]
         return {"universe": [listed], "marginTables": tables, "collateralToken": 0}

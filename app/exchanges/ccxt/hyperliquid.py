@@ -25,6 +25,8 @@ FIELDS = {
 """What must be in the answer to others; ccxt makes an account without positions of one where it is not."""
 UNIFIED = frozenset({"unifiedAccount", "portfolioMargin"})
 """Accounts whose money is not in the perpetuals' account."""
+PRICE_HEADROOM = Decimal("1.5")
+"""How far a price may rise while the tick that was read at the start is still one that the venue takes."""
 ERRORS = {
     "User or API Wallet ": ccxt.AuthenticationError,  # ccxt: an invalid order
     "Must deposit before performing actions": ccxt.AccountNotEnabled,
@@ -79,6 +81,15 @@ class GuardedHyperliquid(Guarded):
                 raise ccxt.BadResponse("the kind of the account cannot be read")
             self.options["enableUnifiedMargin"] = said.strip('"') in UNIFIED
         return [self.options["enableUnifiedMargin"], params or {}]
+
+    def calculate_price_precision(self, price: Any, amountPrecision: Any, maxDecimals: Any) -> int:  # noqa: ANN401, N803 - as ccxt calls it
+        """Return the decimals of a price; five digits are taken, so a price that rises has fewer of them.
+
+        Those of a price half as high again: a tick that is too fine would keep a stop from the venue when it is needed.
+        """
+        raised = str(Decimal(price) * PRICE_HEADROOM)
+        digits: int = super().calculate_price_precision(raised, amountPrecision, maxDecimals)  # type: ignore[misc] # the venue's class
+        return digits
 
     def nonce(self) -> int:
         """Return the venue's time in milliseconds: an order's validity is reckoned from it."""

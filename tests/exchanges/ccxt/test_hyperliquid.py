@@ -312,3 +312,20 @@ async def test_mode_and_leverage_are_one_request(bench):
 async def test_the_account_is_the_one_that_was_set(bench):
     await bench.exchange.balance()
     assert {asked["user"] for asked in bench.venue.asked("balance")} == {WALLET}
+
+
+@pytest.mark.parametrize(("price", "tick"), [("50000", "1"), ("9000", "1"), ("6000", "0.1"), ("9", "0.001")])
+async def test_a_tick_holds_while_the_price_rises_by_half(price, tick):
+    """A stop that is on the tick can be sent at 13500 as at 9000, where five digits would be a finer one."""
+    bench = HyperliquidBench()
+    bench.venue.price = Decimal(price)
+    bench.venue.size_digits = 0
+    await bench.open()
+    try:
+        [listed] = await bench.exchange.instruments()
+        client = bench.exchange._client
+        raised = listed.round_price(Decimal(price) * Decimal("1.49"))
+        assert listed.tick_size == Decimal(tick)
+        assert Decimal(client.price_to_precision(bench.symbol, str(raised))) == raised
+    finally:
+        await bench.close()
