@@ -1,8 +1,7 @@
 """As much of hyperliquid's perpetuals as the bot uses, on loopback.
 
-Who signed is recovered from every action, with its nonce and its expiry. Its protocol was read in the venue's
-documentation and in what ccxt 4.5.90 sends and reads, 2026-11. What the documentation leaves open is answered like this:
-a conditional order keeps its id when it is triggered; fills that are read name no client order id, fills that are told
+Who signed is recovered from every action, with its nonce and its expiry. Its protocol is what ccxt 4.5.90 sends and reads,
+whose comments quote the venue's messages, 2026-11. What those leave open is answered like this: a conditional order keeps its id when it is triggered; fills that are read name no client order id, fills that are told
 do; what a taker could not fill is canceled.
 """
 

@@ -1,6 +1,6 @@
 """What ccxt's client of Kraken's futures leaves out. Stands before ccxt's own class.
 
-Read in the venue's documentation and in ccxt 4.5.90, 2026-11.
+Read in ccxt 4.5.90, whose comments quote the venue's own messages, 2026-11.
 """
 
 from collections.abc import Mapping

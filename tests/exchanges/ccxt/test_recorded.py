@@ -1,6 +1,6 @@
 """What the adapter makes of the messages of venues that it was never run against, through the real client of each.
 
-Over real sockets, but with answers that were written down by the venues' documentation: nothing is matched behind them.
+Over real sockets, but with answers in the form that the venues document: nothing is matched behind them.
 """
 
 from decimal import Decimal

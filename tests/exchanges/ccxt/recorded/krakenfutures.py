@@ -1,4 +1,4 @@
-"""Messages as Kraken's documentation of its futures interface has them (read 2026-11), with made-up figures."""
+"""Messages in the form that Kraken documents for its futures; the figures are made up, and none was ever sent."""
 
 VENUE = "krakenfutures"
 SYMBOL = "BTC/USD:USD"

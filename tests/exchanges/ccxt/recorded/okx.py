@@ -1,4 +1,4 @@
-"""Messages as okx's documentation of its v5 interface has them (read 2026-11), with figures that are made up."""
+"""Messages in the form that okx documents for its v5 interface; the figures are made up, and none was ever sent."""
 
 from app.exchanges.ccxt.client_ids import HexIds
 
