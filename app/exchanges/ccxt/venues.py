@@ -1,7 +1,7 @@
 """What is particular to each venue, as one table.
 
-Read in the sources of ccxt 4.5.90, 2026-11. ``binanceusdm`` and ``hyperliquid`` are proven against a loopback venue that
-speaks their protocols; the others need ``exchange.ccxt.experimental``.
+Read in the sources of ccxt 4.5.90, 2026-11. ``binanceusdm`` and ``hyperliquid`` are proven against a loopback venue
+that speaks their protocols; the others need ``exchange.ccxt.experimental``.
 """
 
 from collections.abc import Callable, Mapping
