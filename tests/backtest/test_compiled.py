@@ -40,6 +40,7 @@ def test_both_paths_agree_on_a_thousand_backtests(tmp_path):
     assert seen["limit"] >= 10_000
     assert seen["take_profit_market"] >= 1_000
     assert seen["liquidations"] >= 10
+    assert seen["denied"] >= 1_000
 
 
 @pytest.mark.skipif(not REFERENCE.is_file(), reason="the reference candles are not on this machine")

@@ -78,6 +78,7 @@ class CompiledFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     bars: int
     orders: int
+    orders_denied: int
     fills: int
     liquidations: int
     fees: Decimal
@@ -88,6 +89,8 @@ class CompiledFigures(msgspec.Struct, frozen=True, kw_only=True):
     equity: Decimal
     contracts: Decimal
     """Signed position at the end."""
+    held_back: tuple[str, ...]
+    """What holds trading back at the end, in the words of a run's document: nothing, or losses in a row."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -198,9 +201,11 @@ class CompiledBacktest:
     def _figures(state: Any, terms: Any, market: CompiledMarket) -> CompiledFigures:  # noqa: ANN401 - records
         equity = money(kernel.equity_at(state, terms, int(market.bars[-1, CLOSE])))
         balance = money(int(state.balance))
+        resting = f"risk:consecutive_losses ({state.rest_losses} losses in a row, limit {terms.losses_max})"
         return CompiledFigures(
             bars=len(market.bars) - market.first,
             orders=int(state.orders),
+            orders_denied=int(state.denied),
             fills=int(state.fills),
             liquidations=int(state.liquidations),
             fees=money(int(state.fees)),
@@ -210,6 +215,7 @@ class CompiledBacktest:
             balance=balance,
             equity=equity,
             contracts=int(state.lots) * market.instrument.lot_size,
+            held_back=(resting,) if state.rests_until else (),
         )
 
     @staticmethod

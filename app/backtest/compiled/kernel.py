@@ -7,8 +7,9 @@ It takes the same steps in the same order as the matching engine and the coordin
 2. The bar becomes the mark; guards look; an exit that is not done goes out again; the strategy is asked.
 3. Funding that settled within the bar is paid, and the strategy is asked if that is what it listens to.
 
-Limits and guards are not worked here: a bound that is never too wide tells when one *might* bind, and the kernel then
-stops with a status instead of going on. So it does when more happens within one bar than it knows the order of.
+The guard of losses in a row is worked, for most long runs meet it: trading rests, and what would grow is denied. Other
+limits and guards are not: a bound that is never too wide tells when one *might* bind, and the kernel then stops with a
+status instead of going on. So it does when more happens within one bar than it knows the order of.
 """
 
 import numpy as np
@@ -97,8 +98,8 @@ def fill(s: State, t: Terms, lots: int, price: int, fee: int, kind: int, order: 
             s.losing_order, s.losing_result, s.losses_before = order, 0, s.losses
         s.losing_result += realized - fee
         s.losses = s.losses_before + 1 if s.losing_result < 0 else 0
-        if 0 <= t.losses_max <= s.losses:
-            s.status = LIMIT_NEAR
+        if 0 <= t.losses_max <= s.losses and s.rests_until == 0:
+            s.rests_until, s.rest_losses = s.now + t.rest_ns, s.losses
 
 
 @njit(cache=True)
@@ -108,8 +109,19 @@ def fee_of(t: Terms, lots: int, price: int, rate: int) -> int:
 
 
 @njit(cache=True)
+def end_rest(s: State) -> None:
+    """End a rest that is over: at a look, and before a fill that is not the first to be told of its bar.
+
+    What comes first in a bar makes the bot's clock tick, and the guards look at once: a loss that follows counts anew.
+    """
+    if 0 < s.rests_until <= s.now:
+        s.rests_until = s.losses = 0
+
+
+@njit(cache=True)
 def look(s: State, t: Terms) -> None:
-    """Say so when a guard might have something to say."""
+    """Say so when a guard might have something to say; that of losses in a row is worked, and its rest may be over."""
+    end_rest(s)
     equity = equity_at(s, t, s.mark)
     day = s.now // DAY_NS
     if day != s.day:
@@ -193,6 +205,9 @@ def enter(s: State, t: Terms, lots: int) -> None:
         or might_be_denied(s, t, lots, s.last)
     ):
         s.status = LIMIT_NEAR
+    elif s.rests_until > 0:
+        # Denied for good: the target counts as entered.
+        s.denied += 1
     else:
         s.orders += 1
         s.entry, s.entry_limit, s.entry_sequence, s.entry_fresh = lots, s.limit, s.sequence, 1
@@ -320,6 +335,7 @@ def meet_exit(s: State, t: Terms, row: Integers, fills: Integers) -> None:
         s.leaving = asked - lots
         after_fill(s, t, signed)
     if lots < asked:
+        end_rest(s)
         s.leaving = 0
         if in_time:
             s.unfinished = 1
@@ -348,6 +364,7 @@ def entry_price(s: State, t: Terms, row: Integers) -> tuple[int, int]:
 def meet_entry(s: State, t: Terms, row: Integers, fills: Integers) -> None:
     """Fill the entry: at the open as a taker, at its limit as a maker."""
     if 0 < s.entry_expires <= s.now:
+        end_rest(s)
         s.entry = 0
         return
     price, kind = entry_price(s, t, row)
@@ -384,6 +401,7 @@ def meet_triggers(s: State, t: Terms, row: Integers, rested: tuple[int, int, int
         s.status = ENTANGLED
         return
     void_target(s)
+    end_rest(s)  # that it has triggered is told before its fill
     lots = -sign(s.lots) * min(size, abs(s.lots))
     take(s, t, lots, taker_price(t, lots, at), order, fills)
     after_fill(s, t, lots)
@@ -401,6 +419,8 @@ def liquidate(s: State, t: Terms, price: int, fee: int, fills: Integers) -> None
     if sign(s.lots) * sign(s.target) > 0:
         # The bot learns first that its protection was canceled, and sends it once more: in vain.
         s.orders += (s.guard > 0) + (s.profit > 0)
+    if s.entry != 0 or s.leaving + s.guard + s.profit > 0:
+        end_rest(s)  # that they are canceled is told before the liquidation
     s.entry = s.leaving = s.guard = s.profit = 0
     s.liquidations += 1
     void_target(s)

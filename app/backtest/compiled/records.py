@@ -91,6 +91,9 @@ class Terms:
     day_keeps: int
     peak_keeps: int
     losses_max: int
+    """Closing orders that may lose in a row; -1 is no limit."""
+    rest_ns: int
+    """How long nothing grows after that."""
     buffer: int
     margin: int
     funding_cost: int
@@ -166,6 +169,12 @@ class State:
     losses_before: int
     losing_order: int
     losing_result: int
+    rests_until: int
+    """Until then nothing grows, for so many losses in a row; 0 when trading does not rest."""
+    rest_losses: int
+    """How many they were when it began."""
+    denied: int
+    """Entries that were not sent for it."""
     paid: int
     """Funding of the day."""
 

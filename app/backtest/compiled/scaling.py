@@ -122,6 +122,7 @@ def _scale_limits(terms: Any, limits: RiskSettings, lot: Decimal) -> None:  # no
     terms.day_keeps = _up(None if limits.daily_loss_ratio_max is None else 1 - limits.daily_loss_ratio_max)
     terms.peak_keeps = _up(None if limits.drawdown_ratio_max is None else 1 - limits.drawdown_ratio_max)
     terms.losses_max = -1 if limits.consecutive_losses_max is None else limits.consecutive_losses_max
+    terms.rest_ns = int(limits.consecutive_losses_cooldown_s * SECOND_NS)
     terms.buffer = _up(limits.liquidation_buffer_ratio_min)
     terms.margin = _down(limits.margin_ratio_max)
     terms.funding_cost = _down(limits.funding_cost_ratio_max)

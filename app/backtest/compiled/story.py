@@ -29,6 +29,7 @@ from app.domain.money import plain
 from app.domain.order import Side
 from app.domain.portfolio import Portfolio
 from app.domain.times import iso
+from app.domain.trading_state import TradingLevel
 from app.settings.models import AccountSettings
 
 QUANTA = 10**8
@@ -115,7 +116,7 @@ def document_of(trial: Trial, account: AccountSettings, elapsed_s: float) -> dic
         "elapsed_s": round(elapsed_s, 3),
         "bars_per_second": round(told.bars / elapsed_s, 1),
         "orders": told.orders,
-        "orders_denied": 0,
+        "orders_denied": told.orders_denied,
         "fills": told.fills,
         "liquidations": told.liquidations,
         "run_fees": plain(told.fees),
@@ -129,8 +130,8 @@ def document_of(trial: Trial, account: AccountSettings, elapsed_s: float) -> dic
         "equity": plain(told.equity),
         "currency": account.currency,
         "positions": {market.instrument.symbol: plain(told.contracts)} if told.contracts else {},
-        "trading": "active",
-        "held_back": [],
+        "trading": str(TradingLevel.REDUCE_ONLY if told.held_back else TradingLevel.ACTIVE),
+        "held_back": list(told.held_back),
         "orders_digest": None,
         "coordinators": {},
         "problems": {},
