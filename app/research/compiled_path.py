@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.backtest.compiled import CompiledBacktest, HandedOn, NotCompilable, curve_of, statistics_of_trial
+from app.backtest.compiled import CompiledBacktest, HandedOn, NotCompilable, curve_of, statistics_of_trace
 from app.research.event_path import EventPath, trial_settings
 from app.research.trial import Engine, Figures, Outcome, Params, Refused, Window, moments_of
 from app.strategies import StrategyRefused
@@ -59,7 +59,7 @@ def _run(backtest: CompiledBacktest, on_events: Engine, params: Params) -> Outco
     if isinstance(trial, HandedOn):
         return _handed_on(on_events(params), trial.why)
     curve = curve_of(trial)
-    return Figures("compiled", statistics_of_trial(trial, curve), moments_of(curve.daily))
+    return Figures("compiled", statistics_of_trace(trial, curve), moments_of(curve.daily))
 
 
 def _handed_on(outcome: Outcome, why: str) -> Outcome:

@@ -8,7 +8,6 @@ import msgspec
 from loguru import logger
 
 from app.backtest import Backtest, daily_returns
-from app.domain.times import iso
 from app.ports.exit_codes import ExitCode
 from app.research.errors import TrialFailed
 from app.research.trial import Engine, Figures, Outcome, Params, Refused, Window, moments_of
@@ -28,12 +27,8 @@ class EventPath(msgspec.Struct, frozen=True):
 
     def reading(self, moved: Mapping[Path, Path]) -> "EventPath":
         """Return the same on the same files under other names."""
-        settings = self.loaded.settings
-        simulated = settings.exchange.simulated.moved(moved)
-        exchange = settings.exchange.model_copy(update={"simulated": simulated})
-        return EventPath(
-            self.loaded.with_settings(settings.model_copy(update={"exchange": exchange})), self.strategy_id
-        )
+        simulated = self.loaded.settings.exchange.simulated.moved(moved)
+        return EventPath(self.loaded.with_simulated(simulated), self.strategy_id)
 
     def _run(self, params: Params, window: Window) -> Outcome:
         loaded = trial_settings(self.loaded, self.strategy_id, params, window)
@@ -56,14 +51,5 @@ def trial_settings(loaded: LoadedSettings, strategy_id: str, params: Params, win
     settings = loaded.settings
     of_strategy = settings.strategies[strategy_id]
     strategy = of_strategy.model_copy(update={"params": {**of_strategy.params, **params}})
-    simulated = settings.exchange.simulated.model_copy(
-        update={"time_from": iso(window.from_ns), "time_to": iso(window.to_ns)}
-    )
-    return loaded.with_settings(
-        settings.model_copy(
-            update={
-                "strategies": {strategy_id: strategy},
-                "exchange": settings.exchange.model_copy(update={"simulated": simulated}),
-            }
-        )
-    )
+    loaded = loaded.with_settings(settings.model_copy(update={"strategies": {strategy_id: strategy}}))
+    return loaded.with_simulated(settings.exchange.simulated.between(window.from_ns, window.to_ns))

@@ -75,8 +75,8 @@ def until(loaded: LoadedSettings, end_ns: int, folder: Path) -> LoadedSettings:
         )
         for name, item in loaded.settings.strategies.items()
     }
-    exchange = loaded.settings.exchange.model_copy(update={"simulated": simulated.model_copy(update=cut)})
-    return loaded.with_settings(loaded.settings.model_copy(update={"exchange": exchange, "strategies": strategies}))
+    other = loaded.with_settings(loaded.settings.model_copy(update={"strategies": strategies}))
+    return other.with_simulated(simulated.model_copy(update=cut))
 
 
 def _ends(loaded: LoadedSettings, cuts: int) -> list[int]:

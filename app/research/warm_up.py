@@ -62,8 +62,4 @@ def starts_of(loaded: LoadedSettings) -> Iterator[Start]:
 
 
 def _from(loaded: LoadedSettings, begins_ns: int) -> LoadedSettings:
-    exchange = loaded.settings.exchange
-    simulated = exchange.simulated.model_copy(update={"time_from": iso(begins_ns)})
-    return loaded.with_settings(
-        loaded.settings.model_copy(update={"exchange": exchange.model_copy(update={"simulated": simulated})})
-    )
+    return loaded.with_simulated(loaded.settings.exchange.simulated.between(begins_ns))

@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, WrongValue
-from app.settings.models import Settings
+from app.settings.models import Settings, SimulatedSettings
 from app.settings.profiles import DEFAULT_PROFILE, profile_path, read_profile
 
 PREFIX = "APP__"
@@ -59,6 +59,11 @@ class LoadedSettings:
         """Return the same settings with one of the strategies alone."""
         kept = {strategy_id: self.settings.strategies[strategy_id]}
         return self.with_settings(self.settings.model_copy(update={"strategies": kept}))
+
+    def with_simulated(self, simulated: SimulatedSettings) -> "LoadedSettings":
+        """Return the same settings with another simulated exchange."""
+        exchange = self.settings.exchange.model_copy(update={"simulated": simulated})
+        return self.with_settings(self.settings.model_copy(update={"exchange": exchange}))
 
     def with_settings(self, settings: Settings) -> "LoadedSettings":
         """Return other settings that were made of these."""

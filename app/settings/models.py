@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from app.domain.margin import MarginMode
-from app.domain.times import parse_iso
+from app.domain.times import iso, parse_iso
 from app.settings.database_url import refusal_of
 
 Positive = Annotated[Decimal, Field(gt=0)]
@@ -174,6 +174,11 @@ class SimulatedSettings(Section):
             if symbol not in listed:
                 raise ValueError(f"there is data of {symbol}, which is none of the instruments: {', '.join(listed)}")
         return self
+
+    def between(self, from_ns: int, to_ns: int | None = None) -> "SimulatedSettings":
+        """Return the same with a part of the files; UTC nanoseconds, without an end up to theirs."""
+        ends = {} if to_ns is None else {"time_to": iso(to_ns)}
+        return self.model_copy(update={"time_from": iso(from_ns), **ends})
 
     def moved(self, paths: Mapping[Path, Path]) -> "SimulatedSettings":
         """Return the same with other names of the files."""

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from app.backtest import NeedsExtra, daily_returns
-from app.backtest.compiled import CompiledBacktest, HandedOn, NotCompilable, curve_of, figures_of, statistics_of_trial
+from app.backtest.compiled import CompiledBacktest, HandedOn, NotCompilable, curve_of, figures_of, statistics_of_trace
 from app.backtest.compiled.summary import amounts
 from app.cli.backtest import backtest_settings
 from app.exchanges.simulated import open_recorded
@@ -80,7 +80,7 @@ def test_the_summary_of_a_trial_is_that_of_its_story(seed, tmp_path):
     if isinstance(trial, HandedOn):
         return
     story, curve = figures_of(trial), curve_of(trial)
-    assert statistics_of_trial(trial, curve) == story.statistics()
+    assert statistics_of_trace(trial, curve) == story.statistics()
     assert curve.daily == daily_returns(story.times_ns, story.equity)
 
 

@@ -1,8 +1,10 @@
-from app.backtest.compiled.engine import CompiledBacktest, CompiledFigures, Signals, Trial
+from app.backtest.compiled.asked import Signals
+from app.backtest.compiled.engine import CompiledBacktest
 from app.backtest.compiled.errors import HandedOn, NotCompilable
 from app.backtest.compiled.market import CompiledMarket
 from app.backtest.compiled.story import document_of, figures_of
-from app.backtest.compiled.summary import curve_of, statistics_of_trial
+from app.backtest.compiled.summary import curve_of, statistics_of_trace
+from app.backtest.compiled.trace import CompiledFigures, Trace
 
 __all__ = [
     "CompiledBacktest",
@@ -11,9 +13,9 @@ __all__ = [
     "HandedOn",
     "NotCompilable",
     "Signals",
-    "Trial",
+    "Trace",
     "curve_of",
     "document_of",
     "figures_of",
-    "statistics_of_trial",
+    "statistics_of_trace",
 ]

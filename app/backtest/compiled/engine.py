@@ -1,45 +1,38 @@
 """A backtest that is compiled: the market is loaded once, and each trial is one call."""
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from app.backtest.compiled import kernel, signals
+from app.backtest.compiled import kernel
+from app.backtest.compiled.asked import Signals, signals_of
 from app.backtest.compiled.eligibility import refusal_of, refusal_on_bars
 from app.backtest.compiled.errors import HandedOn, NotCompilable
 from app.backtest.compiled.liquidations import due_liquidation
 from app.backtest.compiled.market import CompiledMarket, scale_market
 from app.backtest.compiled.records import (
-    AFTER_BAR,
     CLOSE,
     DONE,
     ENTANGLED,
     HIGH,
     LIMIT_NEAR,
     LIQUIDATION_NEAR,
-    LOW,
     NONE,
     OVERFLOW,
-    RATE,
     TIME,
 )
-from app.backtest.compiled.scaling import decimals_of, money, new_state, scale_sizing, scale_terms
+from app.backtest.compiled.scaling import money, new_state, scale_sizing, scale_terms
+from app.backtest.compiled.trace import CompiledFigures, Trace
 from app.domain.market import SECOND_NS
-from app.domain.money import ZERO
 from app.domain.times import iso
 from app.exchanges.matching import rules_from
 from app.exchanges.simulated.recorded import open_recorded
 from app.exchanges.simulated.translate import instrument_from
 from app.settings.models import Settings
 from app.strategies import Strategy, create
-from app.strategies.breakout import Breakout
-from app.strategies.funding_carry import FundingCarry
-from app.strategies.mean_reversion import MeanReversion
-from app.strategies.trend import Trend
 
 Integers = NDArray[np.int64]
 WHY = {
@@ -50,57 +43,6 @@ WHY = {
 NOTHING = np.zeros((0, 5), np.int64)
 ROOM = 4096
 """Fills that a trace has room for at first."""
-
-
-class Signals(msgspec.Struct, frozen=True):
-    """What a strategy wants, for all bars at once."""
-
-    rows: Integers
-    """int64, shape (n, 5), as ``records`` describes them: one row a bar, or a settlement."""
-    from_flat: bool = False
-    """Whether it enters only when it wants nothing."""
-    on_funding: bool = False
-    """Whether there is a row for each settlement instead of each bar."""
-    valid_s: int = 0
-    """How long an entry at a limit is good; 0 is until it is canceled."""
-
-
-@runtime_checkable
-class SaysSignals(Protocol):
-    """A strategy of one's own that can say its targets as arrays."""
-
-    def compiled_signals(self, market: CompiledMarket) -> Signals:
-        """Return what ``on_bar`` would ask for at each bar; nothing before ``market.first``, nor before it is warm."""
-
-
-class CompiledFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trial came to; to the last decimal what the event path says. Settlement currency."""
-
-    bars: int
-    orders: int
-    orders_denied: int
-    fills: int
-    liquidations: int
-    fees: Decimal
-    funding: Decimal
-    realized_pnl: Decimal
-    unrealized_pnl: Decimal
-    balance: Decimal
-    equity: Decimal
-    contracts: Decimal
-    """Signed position at the end."""
-    held_back: tuple[str, ...]
-    """What holds trading back at the end, in the words of a run's document: nothing, or losses in a row."""
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """A trial with all that happened in it."""
-
-    figures: CompiledFigures
-    market: CompiledMarket
-    fills: Integers
-    samples: Integers
-    receipts: Integers
 
 
 class CompiledBacktest:
@@ -148,7 +90,7 @@ class CompiledBacktest:
         trial = self._run(params or {}, NOTHING, watch=False)
         return trial if isinstance(trial, HandedOn) else trial.figures
 
-    def trace(self, params: Mapping[str, Any] | None = None) -> Trial | HandedOn:
+    def trace(self, params: Mapping[str, Any] | None = None) -> Trace | HandedOn:
         """Run one trial and keep its fills and the equity at each bar. Otherwise as ``evaluate``."""
         while True:
             trial = self._run(params or {}, np.zeros((self._room, 5), np.int64), watch=True)
@@ -171,7 +113,7 @@ class CompiledBacktest:
         whole = self._market
         return strategy, whole.after(whole.first - min(whole.first, strategy.warmup_bars)) if whole.first else whole
 
-    def _run(self, params: Mapping[str, Any], fills: Integers, *, watch: bool) -> Trial | HandedOn:
+    def _run(self, params: Mapping[str, Any], fills: Integers, *, watch: bool) -> Trace | HandedOn:
         strategy, market = self._strategy_on_market(params)
         asked = signals_of(strategy, market)
         terms, state = self._terms.copy(), self._state.copy()  # type: ignore[attr-defined] # records are numpy's
@@ -188,7 +130,7 @@ class CompiledBacktest:
             self._liquidate(state, terms, market, fills)
         if state.status != DONE:
             return HandedOn(WHY[state.status], iso(int(market.bars[state.bar, TIME])))
-        return Trial(self._figures(state, terms, market), market, fills, samples, receipts)
+        return Trace(self._figures(state, terms, market), market, fills, samples, receipts)
 
     def _liquidate(self, state: Any, terms: Any, market: CompiledMarket, fills: Integers) -> None:  # noqa: ANN401 - records
         """Have the matching engine's own rule say whether the bar liquidates the position."""
@@ -222,79 +164,3 @@ class CompiledBacktest:
     def _refuse(why: str | None) -> None:
         if why is not None:
             raise NotCompilable(why)
-
-
-def signals_of(strategy: Strategy, market: CompiledMarket) -> Signals:
-    """Return what a strategy wants.
-
-    Raises:
-        NotCompilable: It cannot say so for all bars at once.
-    """
-    if isinstance(strategy, SaysSignals):
-        return strategy.compiled_signals(market)
-    speak = SPEAKERS.get(type(strategy))
-    if speak is None:
-        raise NotCompilable(f"strategy {type(strategy).__name__} cannot say its targets as arrays")
-    interval_s = getattr(strategy.params, "interval_s", market.interval_s)
-    if interval_s != market.interval_s:
-        raise NotCompilable(f"it does not build bars of {interval_s} s from bars of {market.interval_s} s")
-    return speak(strategy.params, market)
-
-
-def _trend(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - each strategy's own Params
-    return Signals(signals.trend(market.price(CLOSE), params.fast, params.slow, market.first))
-
-
-def _breakout(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - as above
-    tick = market.instrument.tick_size * signals.DIGITS
-    if tick % 1:
-        raise NotCompilable(f"a tick of {market.instrument.tick_size} is finer than a millionth")
-    prices = (market.price(HIGH), market.price(LOW), market.price(CLOSE))
-    closes = np.ascontiguousarray(market.bars[:, CLOSE])
-    return Signals(
-        signals.breakout(closes, *prices, int(tick), params.channel, params.atr, params.stop_ranges, market.first)
-    )
-
-
-def _mean_reversion(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - as above
-    ratio, scale = _fraction(params.stop_ratio)
-    closes = np.ascontiguousarray(market.bars[:, CLOSE])
-    rows = signals.mean_reversion(
-        closes,
-        market.price(CLOSE),
-        params.period,
-        params.width,
-        params.rsi,
-        params.oversold,
-        ratio,
-        scale,
-        market.first,
-    )
-    return Signals(rows, from_flat=True)
-
-
-def _funding_carry(params: Any, market: CompiledMarket) -> Signals:  # noqa: ANN401 - as above
-    ratio, stop_scale = _fraction(params.stop_ratio)
-    extra = max(decimals_of(params.enter_rate), decimals_of(params.leave_rate))
-    scale = max(market.funding_scale, 10**extra)
-    settled = market.settlements
-    rows = signals.funding_carry(
-        np.ascontiguousarray(market.bars[settled[:, AFTER_BAR], CLOSE]),
-        np.ascontiguousarray(settled[:, RATE] * (scale // market.funding_scale)),
-        int(params.enter_rate * scale),
-        int(params.leave_rate * scale),
-        ratio,
-        stop_scale,
-    )
-    return Signals(rows, on_funding=True)
-
-
-def _fraction(ratio: Decimal) -> tuple[int, int]:
-    numerator, scale = ratio.as_integer_ratio()
-    if scale > 10**8 or ratio <= ZERO:
-        raise NotCompilable(f"stop_ratio {ratio} has too many digits")
-    return numerator, scale
-
-
-SPEAKERS = {Trend: _trend, Breakout: _breakout, MeanReversion: _mean_reversion, FundingCarry: _funding_carry}
-"""The built-in strategies; a subclass may do something else, and is none of them."""

@@ -1,10 +1,9 @@
-"""A compiled trial, told as the fills, the settlements and the document of a run."""
+"""A compiled trace, told as the fills, the settlements and the document of a run."""
 
 from array import array
 from collections.abc import Iterator
 from typing import Any
 
-from app.backtest.compiled.engine import Trial
 from app.backtest.compiled.records import (
     CLOSE,
     EQUITY,
@@ -22,6 +21,7 @@ from app.backtest.compiled.records import (
     TIME,
 )
 from app.backtest.compiled.scaling import money
+from app.backtest.compiled.trace import Trace
 from app.backtest.recorder import BacktestFigures
 from app.domain.events import Fill, FundingPaid, Liquidity
 from app.domain.market import SECOND_NS
@@ -35,10 +35,10 @@ from app.settings.models import AccountSettings
 QUANTA = 10**8
 
 
-def fills_of(trial: Trial) -> Iterator[Fill]:
+def fills_of(trace: Trace) -> Iterator[Fill]:
     """Yield the fills, in their order."""
-    instrument, times = trial.market.instrument, trial.market.bars[:, TIME].tolist()
-    for number, row in enumerate(trial.fills.tolist()):
+    instrument, times = trace.market.instrument, trace.market.bars[:, TIME].tolist()
+    for number, row in enumerate(trace.fills.tolist()):
         yield Fill(
             trade_id=f"T{number + 1}",
             client_order_id=None,
@@ -55,10 +55,10 @@ def fills_of(trial: Trial) -> Iterator[Fill]:
         )
 
 
-def settlements_of(trial: Trial) -> Iterator[tuple[int, FundingPaid]]:
+def settlements_of(trace: Trace) -> Iterator[tuple[int, FundingPaid]]:
     """Yield what settled on a position, each with the number of fills before it."""
-    market, instrument = trial.market, trial.market.instrument
-    for (bar, rate, settles), receipt in zip(market.settlements.tolist(), trial.receipts.tolist(), strict=True):
+    market, instrument = trace.market, trace.market.instrument
+    for (bar, rate, settles), receipt in zip(market.settlements.tolist(), trace.receipts.tolist(), strict=True):
         if receipt[SETTLED_LOTS]:
             yield (
                 receipt[FILLS_BEFORE],
@@ -75,24 +75,24 @@ def settlements_of(trial: Trial) -> Iterator[tuple[int, FundingPaid]]:
             )
 
 
-def figures_of(trial: Trial) -> BacktestFigures:
-    """Return what the event path would have seen of the trial."""
-    market, first = trial.market, trial.market.first
+def figures_of(trace: Trace) -> BacktestFigures:
+    """Return what the event path would have seen of the trace."""
+    market, first = trace.market, trace.market.first
     instrument = market.instrument
     instruments = {instrument.symbol: instrument}
     nothing = Portfolio("compiled", instrument.settle, instruments)
     figures = BacktestFigures(lambda: nothing, lambda: instruments)
-    settled = list(settlements_of(trial))
-    for number, fill in enumerate(fills_of(trial)):
+    settled = list(settlements_of(trace))
+    for number, fill in enumerate(fills_of(trace)):
         while settled and settled[0][0] <= number:
             figures.on_fact(settled.pop(0)[1])
         figures.on_fact(fill)
     for _, paid in settled:
         figures.on_fact(paid)
     times = market.bars[first:, TIME].tolist()
-    held = trial.samples[first:, HELD].tolist()
+    held = trace.samples[first:, HELD].tolist()
     figures.times_ns = array("q", times)
-    figures.equity = array("d", (quanta / QUANTA for quanta in trial.samples[first:, EQUITY].tolist()))
+    figures.equity = array("d", (quanta / QUANTA for quanta in trace.samples[first:, EQUITY].tolist()))
     figures.closes[instrument.symbol] = array("d", market.price(CLOSE)[first:].tolist())
     figures.close_times_ns[instrument.symbol] = figures.times_ns
     steps = zip(times, times[1:], held[1:], strict=False)
@@ -100,11 +100,11 @@ def figures_of(trial: Trial) -> BacktestFigures:
     return figures
 
 
-def document_of(trial: Trial, account: AccountSettings, elapsed_s: float) -> dict[str, Any]:
+def document_of(trace: Trace, account: AccountSettings, elapsed_s: float) -> dict[str, Any]:
     """Return the trial with the keys of a run's document; None where only the bot itself has something to tell."""
-    told, market = trial.figures, trial.market
+    told, market = trace.figures, trace.market
     interval_ns = market.interval_s * SECOND_NS
-    unmarked = [iso(paid.time_ns) for _, paid in settlements_of(trial)]
+    unmarked = [iso(paid.time_ns) for _, paid in settlements_of(trace)]
     return {
         "exit_code": 0,
         "exit_reason": "stream ended",

@@ -12,7 +12,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from app.backtest.compiled.arithmetic import scaled
-from app.backtest.compiled.engine import Trial
 from app.backtest.compiled.market import EXACT_MAX
 from app.backtest.compiled.records import (
     CLOSE,
@@ -27,6 +26,7 @@ from app.backtest.compiled.records import (
     TIME,
 )
 from app.backtest.compiled.scaling import value_of_lot
+from app.backtest.compiled.trace import Trace
 from app.backtest.statistics import DAY_NS, Curve, Statistics, daily_returns, drawdown, statistics_from
 from app.domain.market import SECOND_NS
 
@@ -37,11 +37,11 @@ QUANTA = 10**8
 _drawdown = cast("Callable[[Integers, NDArray[np.float64]], tuple[float, int]]", njit(cache=True)(drawdown))
 
 
-def curve_of(trial: Trial) -> Curve:
+def curve_of(trace: Trace) -> Curve:
     """Return what the figures need of the equity at each bar."""
-    first = trial.market.first
-    times = np.ascontiguousarray(trial.market.bars[first:, TIME])
-    equity = amounts(trial.samples[first:, EQUITY])
+    first = trace.market.first
+    times = np.ascontiguousarray(trace.market.bars[first:, TIME])
+    equity = amounts(trace.samples[first:, EQUITY])
     deepest, longest_ns = _drawdown(times, equity)
     days = times // DAY_NS
     # The first sample, and the last of each day: the returns of the days follow from these alone.
@@ -56,15 +56,15 @@ def curve_of(trial: Trial) -> Curve:
     )
 
 
-def statistics_of_trial(trial: Trial, curve: Curve) -> Statistics:
-    """Return what ``figures_of(trial).statistics()`` would. ``curve`` is the trial's."""
-    market, first, fills = trial.market, trial.market.first, trial.fills
+def statistics_of_trace(trace: Trace, curve: Curve) -> Statistics:
+    """Return what ``figures_of(trace).statistics()`` would. ``curve`` is the trial's."""
+    market, first, fills = trace.market, trace.market.first, trace.fills
     unit = value_of_lot(market.instrument)
     results = np.zeros(len(fills), np.int64)
-    trips = round_trips(fills, trial.receipts, unit, results)
+    trips = round_trips(fills, trace.receipts, unit, results)
     # Summed outside int64: each value fits, their sum need not.
     traded = sum(np.abs(fills[:, FILL_LOTS] * fills[:, FILL_PRICE]).tolist())
-    times, held = market.bars[first:, TIME], trial.samples[first:, HELD]
+    times, held = market.bars[first:, TIME], trace.samples[first:, HELD]
     prices = market.price(CLOSE)
     return statistics_from(
         curve,
