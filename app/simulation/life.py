@@ -9,11 +9,11 @@ from dependency_injector import providers
 from app.bot import PerpsBot
 from app.container import Container
 from app.container_lifecycle import LifecycleContainer
-from app.domain.market import SECOND_NS, Trade
+from app.domain.market import SECOND_NS
 from app.lifecycle import CoordinatorContext, HealthReport
 from app.lifecycle.deadlines import now_s
 from app.settings import LoadedSettings
-from app.simulation.link import VenueLink
+from app.simulation.link import Link
 from app.simulation.store import SimulatedJournal
 from app.simulation.venue import START_NS
 from app.telemetry import RunFigures
@@ -44,7 +44,7 @@ class Life:
     def __init__(
         self,
         loaded: LoadedSettings,
-        link: VenueLink,
+        link: Link,
         journal: SimulatedJournal,
         figures: RunFigures,
         random: Random,
@@ -103,11 +103,11 @@ class Life:
             await asyncio.wait(left, timeout=1.0)
 
     def break_strategy(self, number: int) -> None:
-        """Have one of the strategies raise at its next trade."""
+        """Have one of the strategies raise at whatever it sees next."""
         strategies = self.bot.strategy.strategies
         strategy = strategies[number % len(strategies)]
 
         def broken(*_: object) -> None:
             raise StrategyBroke("planned")
 
-        strategy._handlers[Trade] = broken  # noqa: SLF001 - what is broken has no handle for it
+        strategy._handlers = dict.fromkeys(strategy._handlers, broken)  # noqa: SLF001 - what is broken has no handle for it

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from app.domain.events import BookStale, CancelRejected, Fill, FundingPaid, OrderRejected, OrderUnknown, StreamEvent
 from app.domain.events import StreamReset as Reset
@@ -18,7 +18,9 @@ from app.domain.market import SECOND_NS, Bar, FundingRate, MarkPrice, Quote, Tra
 from app.domain.order import Order
 from app.domain.position import Position
 from app.domain.records import OrderRecord
-from app.ports.connection import Capabilities, ExchangeUnavailable
+from app.ports.account import AccountPort
+from app.ports.connection import Capabilities, Connection, ExchangeUnavailable
+from app.ports.market_data import MarketData
 from app.simulation.faults import Fault, FaultKind
 from app.simulation.venue import Venue
 
@@ -32,6 +34,49 @@ MARKET = (Bar, Trade, Quote, MarkPrice, FundingRate)
 T = TypeVar("T")
 Take = Callable[..., Fault | None]
 """Gives the fault of one of the kinds that is due, once; None when none is."""
+
+
+class Link(Connection, MarketData, AccountPort, Protocol):
+    """What the world may disturb of a bot's exchange, and what tells it what the bot does."""
+
+    is_dead: bool
+    on_submit: Callable[[Order], None]
+    """Called with each order before anything of it leaves."""
+    on_sent: Callable[[], None]
+    """Called when an order has left."""
+    on_taken: Callable[[StreamEvent], None]
+    """Called with each event before the bot sees it."""
+    on_positions: Callable[[float], None]
+    """Called when the positions were read, with the time at which the reading began."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is told at this moment."""
+
+    def die(self) -> None:
+        """The process is gone."""
+
+    def fail_next_read(self) -> None:
+        """Have whoever reads next meet an error that no adapter should raise."""
+
+    def hang_next_read(self, seconds: float) -> None:
+        """Have whoever reads next wait for ``seconds``."""
+
+    def refuse_next(self) -> None:
+        """Have the venue refuse the next order."""
+
+    def break_stream(self) -> None:
+        """Have whoever asks for the next event meet an error that no adapter should raise."""
+
+    def interrupt(self, seconds: float, why: str) -> None:
+        """Lose everything that is told from now on, for a while."""
+
+    def distrust(self, symbol: str) -> None:
+        """Say that a symbol's book cannot be trusted."""
+
+
+MakeLink = Callable[[Venue, Random, Take, float], Link]
+"""Makes the link of a life, given its chance, its faults, and how long a request is valid in seconds."""
 
 
 class VenueLink:
@@ -56,12 +101,9 @@ class VenueLink:
         self.is_dead = False
         self.ended = False
         self.on_submit: Callable[[Order], None] = lambda _: None
-        """Called with each order before anything of it leaves."""
         self.on_sent: Callable[[], None] = lambda: None
         self.on_taken: Callable[[StreamEvent], None] = lambda _: None
-        """Called with each event before the bot sees it."""
         self.on_positions: Callable[[float], None] = lambda _: None
-        """Called when the positions were read, with the time at which the reading began."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from app.simulation.course import Course
 from app.simulation.faults import HOUR_S, FaultKind, Plan
 from app.simulation.invariants import PUMP, Watch
 from app.simulation.life import Life
-from app.simulation.link import VenueLink
+from app.simulation.link import MakeLink, VenueLink
 from app.simulation.store import SimulatedStore
 from app.simulation.trace import Trace
 from app.simulation.venue import STEP_S, Venue
@@ -74,8 +74,15 @@ class _Figures(RunFigures):
 class World:
     """Runs a plan, in the loop that it is made in."""
 
-    def __init__(self, plan: Plan, loaded: LoadedSettings, show: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        loaded: LoadedSettings,
+        show: Callable[[str], None] | None = None,
+        make_link: MakeLink = VenueLink,
+    ) -> None:
         self._plan = plan
+        self._make_link = make_link
         self._loaded = loaded
         self._random = Random(f"world:{plan.seed}")  # noqa: S311 - a simulation
         self._trace = Trace(now_s, show)
@@ -176,7 +183,8 @@ class World:
         self._watch.on_born()
         self._ending.clear()
         valid_s = self._loaded.settings.execution.request_valid_s
-        link = VenueLink(self._venue, Random(f"link:{self._plan.seed}:{self._starts}"), self._course.take, valid_s)  # noqa: S311
+        chance = Random(f"link:{self._plan.seed}:{self._starts}")  # noqa: S311 - a simulation
+        link = self._make_link(self._venue, chance, self._course.take, valid_s)
         journal = self._store.open(lambda records: self._on_append(life, records), self._on_commit)
         figures = _Figures(self._on_event)
         random = Random(f"life:{self._plan.seed}:{self._starts}")  # noqa: S311 - a simulation
@@ -367,11 +375,23 @@ class World:
         )
 
 
-def run_plan(plan: Plan, loaded: LoadedSettings, show: Callable[[str], None] | None = None) -> Outcome:
-    """Run a plan in a loop of its own, whose time is virtual."""
+def run_plan(
+    plan: Plan,
+    loaded: LoadedSettings,
+    show: Callable[[str], None] | None = None,
+    make_link: MakeLink = VenueLink,
+) -> Outcome:
+    """Run a plan in a loop of its own, whose time is virtual.
+
+    Args:
+        plan: What goes wrong.
+        loaded: The settings of the bot.
+        show: Takes the lines of the trace.
+        make_link: Makes the exchange of each life.
+    """
 
     async def run() -> Outcome:
-        return await World(plan, loaded, show).run()
+        return await World(plan, loaded, show, make_link).run()
 
     logger.disable("app")
     try:
