@@ -319,7 +319,7 @@ class ExecutionCoordinator(BaseCoordinator):
             # First: what can go on now that this is known must not be denied for it.
             self._weigh_unknown()
         if tracked.status in TERMINAL:
-            self._pursuits.after_end(tracked.order)
+            self._pursuits.after_end(tracked.order, refused=tracked.status is OrderStatus.REJECTED)
 
     def _on_cancel_rejected(self, event: CancelRejected) -> None:
         if self._tracker.refuse_cancel(event.client_order_id):

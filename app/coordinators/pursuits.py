@@ -149,14 +149,15 @@ class Pursuits:
             if tracked is not None:
                 self._send_point.cancel(tracked, reason)
 
-    def after_end(self, order: Order) -> None:
-        """Go on after an order has ended."""
+    def after_end(self, order: Order, *, refused: bool) -> None:
+        """Go on after an order has ended, refused by the exchange or otherwise."""
         symbol = order.symbol
         pursuit = self._pursuits.get(symbol)
         if pursuit is None:
             return
-        if order.purpose is Purpose.EXIT and order.target_sequence == pursuit.target.sequence:
-            # A refused exit is tried again at the next price, not at once: the exchange may refuse it again.
+        exits = order.purpose is Purpose.EXIT and order.target_sequence == pursuit.target.sequence
+        if exits or (refused and order.is_protective):
+            # What was refused is tried again at the next price, not at once: the exchange may refuse it again.
             self.unfinished.add(symbol)
             return
         self.work(symbol)

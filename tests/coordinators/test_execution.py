@@ -149,6 +149,21 @@ async def test_a_refused_exit_is_tried_again_at_the_next_price(ready, exchange):
     assert again is not first
 
 
+async def test_a_refused_stop_is_tried_again_at_the_next_price(ready, exchange):
+    """Not at once: an exchange that does not hold such an order would be asked as fast as it refuses."""
+    await open_long(ready, exchange)
+    first = exchange.submitted[-1]
+    exchange.tell(OrderRejected(first.client_order_id, BTC, START_NS, "not held here"))
+    await settle()
+    assert exchange.submitted[-1] is first
+
+    exchange.tell(mark("99"))
+    await settle()
+    again = exchange.submitted[-1]
+    assert (again.purpose, again.contracts, again.trigger_price) == (Purpose.STOP_LOSS, LONG, Decimal(90))
+    assert again is not first
+
+
 async def test_an_unknown_outcome_restricts_growth_until_it_is_resolved(ready, exchange, container):
     ready.execution.pursue([target(LONG)])
     [sent] = exchange.submitted
