@@ -50,6 +50,8 @@ def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> A
                 "warnOnFetchOpenOrdersWithoutSymbol": False,
                 "adjustForTimeDifference": False,
                 "fetchCurrencies": False,
+                # Whoever listens to the account would ask for positions, past the limiter, for nothing that we read.
+                "watchPositions": {"fetchPositionsSnapshot": False},
             },
             **(_keys(settings) if with_keys else {}),
         }

@@ -17,6 +17,8 @@ class Urgency(IntEnum):
     READ = 3
 
 
+ROUNDING = 1e-9
+"""What a token may lack by the rounding of time: to wait for that is to wait for nothing, again and again."""
 WAITING_MAX = 1000
 """Requests in the queue. More than that come of a loop, and none of them would be sent in time."""
 
@@ -78,7 +80,8 @@ class Limiter:
             if self._waiting[0][2].cancelled():
                 heapq.heappop(self._waiting)
                 continue
-            delay_s = max(self.banned_s, (1.0 - self._tokens) / self._per_second)
+            lacking = 1.0 - self._tokens
+            delay_s = max(self.banned_s, lacking / self._per_second if lacking > ROUNDING else 0.0)
             if delay_s > 0:
                 self._timer = self._loop.call_later(delay_s, self._serve)
                 return

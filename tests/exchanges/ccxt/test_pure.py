@@ -39,6 +39,7 @@ from app.exchanges.ccxt.translate import (
     venue_params,
 )
 from app.exchanges.ccxt.venues import VENUES, UnreadableAnswer
+from app.timing import run_virtual
 from tests.builders import BTC, fill, instrument, limit, mark, order, quote
 
 BINANCE = VENUES["binanceusdm"]
@@ -337,6 +338,20 @@ async def test_cancels_and_reducing_orders_overtake_what_waits():
     await asyncio.gather(*(ask(urgency) for urgency in (Urgency.READ, Urgency.GROW, Urgency.REDUCE, Urgency.CANCEL)))
     assert went == sorted(Urgency)
     limiter.close()
+
+
+def test_a_turn_is_not_waited_for_by_less_than_time_can_tell():
+    """A token lacks a rounding of 1: in virtual time such a wait never ends, in real time it is a busy loop."""
+
+    async def is_served_at_once():
+        limiter = Limiter(per_second=10, burst=1)
+        limiter._tokens -= 1e-15
+        turn = asyncio.ensure_future(limiter.turn(Urgency.READ))
+        await asyncio.sleep(0)
+        limiter.close()
+        return turn.done()
+
+    assert run_virtual(is_served_at_once())
 
 
 async def test_nothing_goes_out_during_a_ban():
