@@ -1,13 +1,16 @@
 """Bugs of the adapter that the seeds notice; each is planted by itself."""
 
+from decimal import Decimal
+
 import msgspec
 
-from app.domain.events import OrderCanceled, OrderRejected
-from app.domain.order import OrderStatus
+from app.domain.events import OrderCanceled
+from app.exchanges.ccxt import account as account_module
 from app.exchanges.ccxt import adapter as adapter_module
 from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.outcome import Outcome
+from app.ports.connection import ExchangeUnavailable
 
 
 def fills_count_as_often_as_told(patch):
@@ -31,28 +34,8 @@ def a_time_out_is_a_refusal(patch):
     patch.setattr(adapter_module, "classify", classify)
 
 
-def refusals_are_unknown_and_unknown_is_nothing(patch):
-    original = adapter_module.CcxtExchange._ending
-
-    def ending(self, order, error):
-        ended = original(self, order, error)
-        return ended if isinstance(ended, OrderRejected) else OrderCanceled(*_ids(ended), "no answer")
-
-    patch.setattr(adapter_module.CcxtExchange, "_ending", ending)
-    patch.setattr(OrderFacts, "end", lambda self, event: [event])
-
-
 def conditional_orders_are_forgotten(patch):
     patch.setattr(CcxtAccount, "_doors", lambda self: (False,))
-
-
-def the_answer_to_a_cancel_is_the_end(patch):
-    async def cancel(self, order):
-        why = await self._ask_to_cancel(order)
-        if not why:
-            self._put([OrderCanceled(order.client_order_id, order.symbol, self.now_ns, "asked")])
-
-    patch.setattr(adapter_module.CcxtExchange, "_cancel", cancel)
 
 
 def a_lost_cancel_is_the_end(patch):
@@ -63,28 +46,48 @@ def a_lost_cancel_is_the_end(patch):
     patch.setattr(adapter_module.CcxtExchange, "_cancel", cancel)
 
 
-def a_broken_stream_is_nothing(patch):
-    patch.setattr(adapter_module.CcxtExchange, "_reset_soon", lambda self, why: None)
+def fees_are_lost(patch):
+    original = CcxtAccount.fill
+    patch.setattr(
+        CcxtAccount, "fill", lambda self, trade: msgspec.structs.replace(original(self, trade), fee=Decimal(0))
+    )
 
 
-def missing_fills_are_not_asked_for(patch):
-    patch.setattr(OrderFacts, "lacks_fills", lambda self, client_order_id: False)
+def shorts_are_longs(patch):
+    original = account_module.position_from
+
+    def position_from(payload, instrument):
+        return original({**payload, "side": "long"}, instrument)
+
+    patch.setattr(account_module, "position_from", position_from)
 
 
-def ended_orders_come_back(patch):
+def an_unreadable_order_is_not_there(patch):
+    original = CcxtAccount.order
+
+    async def order(self, symbol, client_order_id):
+        try:
+            return await original(self, symbol, client_order_id)
+        except ExchangeUnavailable:
+            return None
+
+    patch.setattr(CcxtAccount, "order", order)
+
+
+def ends_do_not_wait_for_fills(patch):
     original = OrderFacts.see
 
     def see(self, seen):
-        told = self._of(seen.client_order_id, seen.symbol)
-        if seen.status is OrderStatus.OPEN:
-            told.ended = told.accepted = False
-        return original(self, seen)
+        return [*original(self, seen), *self.release(seen.client_order_id)]
 
     patch.setattr(OrderFacts, "see", see)
 
 
-def _ids(event):
-    return event.client_order_id, event.symbol, event.time_ns
+def cancels_are_not_asked_after(patch):
+    async def cancel(self, order):
+        await self._ask_to_cancel(order)
+
+    patch.setattr(adapter_module.CcxtExchange, "_cancel", cancel)
 
 
 PLANTED = {
@@ -94,8 +97,10 @@ PLANTED = {
         a_time_out_is_a_refusal,
         conditional_orders_are_forgotten,
         a_lost_cancel_is_the_end,
-        a_broken_stream_is_nothing,
-        missing_fills_are_not_asked_for,
-        ended_orders_come_back,
+        fees_are_lost,
+        shorts_are_longs,
+        an_unreadable_order_is_not_there,
+        ends_do_not_wait_for_fills,
+        cancels_are_not_asked_after,
     )
 }
