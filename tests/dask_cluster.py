@@ -42,6 +42,8 @@ def dask_cluster(folder, workers=2, path=()):
         made = DaskCluster(scheduler, _address(file))
         for number in range(workers):
             words = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder / f"worker-{number}"))
+            # Tests that are killed clean nothing up: a worker whose scheduler is gone ends by itself.
+            words += ("--death-timeout", "20")
             worker = subprocess.Popen(
                 [*MODULE, "distributed.cli.dask_worker", made.address, *common_words, *words], **common
             )
