@@ -10,7 +10,6 @@ from app.exchanges.ccxt import adapter as adapter_module
 from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.outcome import Outcome
-from app.ports.connection import ExchangeUnavailable
 
 
 def fills_count_as_often_as_told(patch):
@@ -62,34 +61,6 @@ def shorts_are_longs(patch):
     patch.setattr(account_module, "position_from", position_from)
 
 
-def an_unreadable_order_is_not_there(patch):
-    original = CcxtAccount.order
-
-    async def order(self, symbol, client_order_id):
-        try:
-            return await original(self, symbol, client_order_id)
-        except ExchangeUnavailable:
-            return None
-
-    patch.setattr(CcxtAccount, "order", order)
-
-
-def ends_do_not_wait_for_fills(patch):
-    original = OrderFacts.see
-
-    def see(self, seen):
-        return [*original(self, seen), *self.release(seen.client_order_id)]
-
-    patch.setattr(OrderFacts, "see", see)
-
-
-def cancels_are_not_asked_after(patch):
-    async def cancel(self, order):
-        await self._ask_to_cancel(order)
-
-    patch.setattr(adapter_module.CcxtExchange, "_cancel", cancel)
-
-
 PLANTED = {
     plant.__name__: plant
     for plant in (
@@ -99,8 +70,5 @@ PLANTED = {
         a_lost_cancel_is_the_end,
         fees_are_lost,
         shorts_are_longs,
-        an_unreadable_order_is_not_there,
-        ends_do_not_wait_for_fills,
-        cancels_are_not_asked_after,
     )
 }

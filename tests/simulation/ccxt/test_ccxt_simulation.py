@@ -12,8 +12,12 @@ KNOWN = {
     "a_time_out_is_a_refusal": 1,
     "conditional_orders_are_forgotten": 2,
     "a_lost_cancel_is_the_end": 3,
+    "fees_are_lost": 1,
+    "shorts_are_longs": 1,
 }
 """The seed that noticed a bug last time."""
+SLOW = {"fees_are_lost", "shorts_are_longs"}
+"""Every start but the first is refused: a seed takes a minute."""
 
 pytestmark = pytest.mark.filterwarnings(
     # What a process that is killed leaves behind is nobody's to close.
@@ -22,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, 16])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 7, 16])
 def test_whatever_goes_wrong_breaks_no_rule(seed):
     outcome = run_seed(seed)
     assert outcome.what == ""
@@ -35,7 +39,9 @@ def test_the_same_seed_is_the_same_run():
     assert run_seed(5).digest == run_seed(5).digest
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly if name in SLOW else ()) for name in PLANTED]
+)
 def test_a_planted_bug_of_the_adapter_is_noticed(name, monkeypatch):
     """The seed that noticed it last time comes first; if that does not any more, all are tried."""
     PLANTED[name](monkeypatch)
