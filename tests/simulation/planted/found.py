@@ -20,7 +20,7 @@ FOUND: dict[str, tuple[int, str]] = {
     "exits_are_denied_while_restricted": (1, "positions_are_protected"),
     "exits_are_measured_by_the_order_limit": (1, "exits_get_through"),
     "exits_go_the_wrong_way": (1, "exits_get_through"),
-    "exits_are_tried_once": (2, "exits_get_through"),
+    "exits_are_tried_once": (2, "positions_are_protected"),
     "a_late_acceptance_revives": (54, "books_equal_the_venue"),
     "a_late_fill_revives": (111, "status_never_regresses"),
     "only_the_last_fill_counts": (1, "status_never_regresses"),
