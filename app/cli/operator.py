@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.cli.durations import parse_duration
 from app.cli.failures import NotDone, UsageRefused
-from app.container import state_folder
+from app.container import journal_place, state_folder
 from app.control import NoAnswer, NobodyListens, ask
 from app.domain.confirmation import REFUSED, is_confirmed, offer, token_of, words_of
 from app.domain.events import HaltCommand, ReasonCleared, ReasonRaised, ResumeCommand, Severity
@@ -18,7 +18,16 @@ from app.ports.control import REASON_LENGTH_MAX, WAIT_S_MAX, Reply, Request
 from app.ports.exit_codes import ExitCode
 from app.ports.journal import JournalFailed
 from app.settings import Settings, load_settings
-from app.storage import JournalMissing, StateFolderInUse, StateFolderLock, StorageError, open_stopped, read_summary
+from app.storage import (
+    JournalInUse,
+    JournalMissing,
+    Place,
+    StateFolderInUse,
+    StateFolderLock,
+    StorageError,
+    open_stopped,
+    read_summary,
+)
 
 REACH_S = 10.0
 """How long a bot may hold its folder and not listen: it starts, or stops."""
@@ -118,6 +127,10 @@ def _reach(folder: Path, request: Request, without_bot: Callable[[], Reply]) -> 
                 raise NotDone(
                     f"{error.holder} holds {folder} and does not listen: try again, or end its process"
                 ) from error
+        except JournalInUse as error:
+            raise NotDone(
+                f"{error.holder} writes the journal, and does not listen in {folder}: ask where it runs, or end it"
+            ) from error
         except (StorageError, JournalFailed) as error:
             raise NotDone(str(error)) from error
         time.sleep(RETRY_S)
@@ -127,8 +140,9 @@ def _reach(folder: Path, request: Request, without_bot: Callable[[], Reply]) -> 
 
 
 def _halt_stopped(settings: Settings, folder: Path, reason: str) -> Reply:
+    place = _place_of(settings, folder)
     with open_stopped(
-        folder, settings.account.id, busy_timeout_s=settings.storage.busy_timeout_s, profile=settings.profile
+        place, settings.account.id, busy_timeout_s=settings.storage.busy_timeout_s, profile=settings.profile
     ) as journal:
         recovered = journal.recovered()
         # The journal's own time: the next start takes it for the time up to which it knows the account.
@@ -143,7 +157,7 @@ def _halt_stopped(settings: Settings, folder: Path, reason: str) -> Reply:
     return Reply(
         ExitCode.CLEAN,
         (
-            f"no bot runs: the next start on {folder} comes up halted, until python -m app resume",
+            f"no bot runs: the next start on {place} comes up halted, until python -m app resume",
             *(words_of(held) for held in state.latched),
         ),
     )
@@ -151,12 +165,13 @@ def _halt_stopped(settings: Settings, folder: Path, reason: str) -> Reply:
 
 def _resume_stopped(settings: Settings, folder: Path, token: str | None) -> Reply:
     nothing = Reply(ExitCode.CLEAN, ("no bot runs, and nothing is latched: there is nothing to resume",))
+    place = _place_of(settings, folder)
     try:
-        read_summary(folder, settings.account.id)
+        read_summary(place, settings.account.id)
     except JournalMissing:
         return nothing
     with open_stopped(
-        folder, settings.account.id, busy_timeout_s=settings.storage.busy_timeout_s, profile=settings.profile
+        place, settings.account.id, busy_timeout_s=settings.storage.busy_timeout_s, profile=settings.profile
     ) as journal:
         recovered, now_s = journal.recovered(), int(time.time())
         latched, at_ns = TradingState(recovered.reasons).latched, recovered.last_time_ns or 0
@@ -172,6 +187,25 @@ def _resume_stopped(settings: Settings, folder: Path, token: str | None) -> Repl
         journal.flush()
     lifted = tuple(f"lifted: {words_of(reason)}" for reason in latched)
     return Reply(ExitCode.CLEAN, (*lifted, "no bot runs: a guard whose limit is still passed halts the next start"))
+
+
+def _place_of(settings: Settings, folder: Path) -> Place:
+    """Return where the journal lies.
+
+    Raises:
+        NotDone: It is of another account: what is put on record there would bind nobody.
+    """
+    place = journal_place(settings, folder)
+    try:
+        ours, latest = read_summary(place, settings.account.id), read_summary(place)
+    except JournalMissing:
+        return place
+    if not ours.epoch and latest.epoch:
+        raise NotDone(
+            f"{place} has never been the journal of account {settings.account.id}, but of {latest.account_id}: "
+            f"say --set account.id={latest.account_id}, as the bot was started with"
+        )
+    return place
 
 
 def _nobody(folder: Path) -> Reply:

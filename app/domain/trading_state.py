@@ -46,7 +46,8 @@ class TradingState(msgspec.Struct, frozen=True):
         """Return the state after a reason was raised or cleared; the same object when that changes nothing.
 
         Raising a reason again that is held already keeps the first, which says since when, unless the severity differs.
-        What is latched stays latched, and never becomes milder.
+        What is latched stays latched, and never becomes milder. The operator's own word is the latest one: whoever
+        lifts a halt must have seen the halt that holds.
         """
         others = tuple(r for r in self.reasons if (r.owner, r.code) != (change.owner, change.code))
         if isinstance(change, ReasonCleared):
@@ -54,7 +55,7 @@ class TradingState(msgspec.Struct, frozen=True):
         held = next((r for r in self.reasons if (r.owner, r.code) == (change.owner, change.code)), None)
         if held is not None and held.latched:
             # Raised milder or not latched, it would be taken back by somebody else than the operator.
-            if held.severity in {change.severity, Severity.HALTED}:
+            if held.severity in {change.severity, Severity.HALTED} and change.owner != OPERATOR:
                 return self
             change = msgspec.structs.replace(change, latched=True)
         elif held is not None and held.severity is change.severity and not change.latched:

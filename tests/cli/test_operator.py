@@ -14,11 +14,13 @@ import pytest
 from app.cli import operator
 from app.cli.failures import NotDone, report_failure
 from app.cli.status import _lines, print_status
+from app.container import journal_place, state_folder
 from app.control import NoAnswer
 from app.domain.events import HaltCommand
 from app.ports.control import Reply
 from app.ports.exit_codes import ExitCode
-from app.storage import StateFolderLock, open_stopped, rebuild_projections
+from app.settings import load_settings
+from app.storage import StateFolderLock, open_journal, open_stopped, rebuild_projections
 
 ROOT = Path(__file__).parents[2]
 PARTS = """
@@ -272,7 +274,39 @@ def test_a_halt_while_no_bot_runs_counts_as_no_start_and_moves_no_clock(folder):
         recovered = journal.recovered()
     assert (recovered.epoch, recovered.last_time_ns) == (0, 0)
     [held] = recovered.reasons
-    assert held.detail.startswith("first, while no bot ran, ")
+    assert held.detail.startswith("second, while no bot ran, ")
+
+
+def test_a_halt_while_no_bot_runs_is_put_where_the_next_start_looks(tmp_path, server, capsys):
+    """On a server, not into a file of the state folder that nobody reads; and it is lifted there."""
+    words = ["storage.backend=postgres", f"storage.url={server.url()}", f"storage.folder={tmp_path / 'here'}"]
+    assert operator.halt(None, words, "by hand", "1s") == ExitCode.CLEAN
+    settings = load_settings(None, words).settings
+    place = journal_place(settings, state_folder(settings))
+    with open_stopped(place, "main", busy_timeout_s=1) as journal:
+        assert [reason.code for reason in journal.recovered().reasons] == ["halt"]
+    assert operator.resume(None, words, None) == ExitCode.UNCLEAN_STOP
+    assert "would be lifted: halted by operator:halt (by hand" in capsys.readouterr().out
+
+
+def test_a_halt_of_a_bot_that_runs_elsewhere_says_who_it_is(tmp_path, server):
+    """Its socket lies in another folder; the lease is what tells."""
+    words = ["storage.backend=postgres", f"storage.url={server.url()}", "storage.lease_wait_s=0.2"]
+    settings = load_settings(None, words).settings
+    with (
+        open_stopped(journal_place(settings, tmp_path / "there"), "main", busy_timeout_s=1),
+        pytest.raises(NotDone, match=f"pid {os.getpid()}.* writes the journal, and does not listen in"),
+    ):
+        operator.halt(None, [*words, f"storage.folder={tmp_path / 'here'}"], "by hand", "1s")
+
+
+def test_a_halt_of_an_account_that_the_journal_is_not_of_is_refused(tmp_path):
+    folder = tmp_path / "state"
+    open_journal(folder, "alice", threaded=False, busy_timeout_s=1).close()
+    words = [f"storage.folder={folder}"]
+    with pytest.raises(NotDone, match="never been the journal of account main, but of alice: say --set account.id=al"):
+        operator.halt(None, words, "by hand", "1s")
+    assert operator.halt(None, [*words, "account.id=alice"], "by hand", "1s") == ExitCode.CLEAN
 
 
 def test_there_is_nothing_to_resume_where_no_bot_ever_ran(folder, capsys):

@@ -86,5 +86,5 @@ def test_a_wrong_call_ends_with_2(monkeypatch, capsys, args):
 def test_a_profile_of_ones_own_is_simulated(tmp_path, capsys):
     profile = tmp_path / "mine.toml"
     profile.write_text('[strategies.mine]\nstrategy = "trend"\nsymbols = ["BTC/USDT:USDT"]\n', encoding="utf-8")
-    assert simulate(str(profile), [], 1, 1, None, 1, trace=False, as_json=True) == 0
+    assert simulate(str(profile), [], 1, 1, None, 1, trace=False, as_json=True, scheduler=None) == 0
     assert json.loads(capsys.readouterr().out)["violations"] == 0

@@ -338,6 +338,17 @@ async def test_resuming_takes_two_steps(ready, exchange, trading, journal):
     assert journal.crashed().recovered().reasons == ()
 
 
+async def test_a_token_lifts_no_halt_that_came_after_it(ready, trading):
+    """Whoever lifts must have seen what holds: the second halt has a reason of its own."""
+    ready.halt("first")
+    shown = await ask(ready, "resume")
+    ready.halt("second")
+    refused = await ask(ready, "resume", token=shown.token)
+    assert refused.lines[0].startswith("nothing was resumed")
+    assert trading.current.level is TradingLevel.HALTED
+    assert (await ask(ready, "resume")).lines == ("would be lifted: halted by operator:halt (second)",)
+
+
 async def test_a_wrong_or_old_token_resumes_nothing(ready, trading):
     ready.halt()
     shown = await ask(ready, "resume")

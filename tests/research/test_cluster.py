@@ -87,7 +87,9 @@ def test_a_worker_that_dies_is_done_without(candles, tmp_path):
             pass
         made.workers[0].kill()
         _, err = process.communicate(timeout=300)
-    assert (process.returncode, err) == (0, "")
+    # What the cluster's own library says of a worker that is gone is its business.
+    ours = [line for line in err.splitlines() if "distributed." not in line]
+    assert (process.returncode, ours) == (0, [])
     assert study.read_bytes() == (tmp_path / "here.jsonl").read_bytes()
 
 
