@@ -1,6 +1,6 @@
 """Follows every order from its intent to its end."""
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
@@ -73,7 +73,8 @@ class OrderTracker:
         self._working: dict[str, dict[str, TrackedOrder]] = {}
         self.open_orders = 0
         """Number of orders that may still fill."""
-        self._ended: deque[str] = deque()
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        """In the order of their ends."""
 
     @property
     def working_symbols(self) -> Collection[str]:
@@ -177,6 +178,8 @@ class OrderTracker:
     def _add(self, tracked: TrackedOrder) -> None:
         order = tracked.order
         self._orders[order.client_order_id] = tracked
+        # One that ended here and is found working at the exchange works, and may end again.
+        self._ended.pop(order.client_order_id, None)
         if tracked.status in TERMINAL:
             return
         working = self._working.get(order.symbol)
@@ -191,6 +194,7 @@ class OrderTracker:
         tracked.status = status
         del self._working[order.symbol][order.client_order_id]
         self.open_orders -= 1
-        self._ended.append(order.client_order_id)
+        self._ended[order.client_order_id] = None
         if len(self._ended) > ENDED_KEPT_MAX:
-            del self._orders[self._ended.popleft()]
+            oldest, _ = self._ended.popitem(last=False)
+            del self._orders[oldest]

@@ -165,3 +165,17 @@ def test_only_the_latest_ended_orders_are_kept(tracker):
         tracker.withdraw(str(number), "")
     assert tracker.find("0") is None
     assert tracker.find("1") is not None
+
+
+@pytest.mark.parametrize("ends_again", [True, False])
+def test_an_order_that_ended_here_and_works_there_is_followed_for_as_long_as_it_works(tracker, sent, ends_again):
+    """A refusal that was none: found working at the exchange it is taken up again, and may end a second time."""
+    tracker.apply(REJECTED)
+    tracker.restore([order_record(order(contracts="3"), OrderStatus.OPEN)])
+    if ends_again:
+        tracker.apply(CANCELED)
+    for number in range(ENDED_KEPT_MAX):
+        tracker.intend(order(f"p{number}"))
+        tracker.withdraw(f"p{number}", "not sent")
+    assert (tracker.find("o1") is None) == ends_again
+    assert [each.order.client_order_id for each in tracker.all_working()] == ([] if ends_again else ["o1"])
