@@ -295,7 +295,7 @@ def test_a_halt_of_a_bot_that_runs_elsewhere_says_who_it_is(tmp_path, server):
     settings = load_settings(None, words).settings
     with (
         open_stopped(journal_place(settings, tmp_path / "there"), "main", busy_timeout_s=1),
-        pytest.raises(NotDone, match=f"pid {os.getpid()}.* writes the journal, and does not listen in"),
+        pytest.raises(NotDone, match=rf"pid {os.getpid()}.* writes the journal, and does not listen in"),
     ):
         operator.halt(None, [*words, f"storage.folder={tmp_path / 'here'}"], "by hand", "1s")
 
