@@ -304,7 +304,7 @@ def test_a_halt_of_an_account_that_the_journal_is_not_of_is_refused(tmp_path):
     folder = tmp_path / "state"
     open_journal(folder, "alice", threaded=False, busy_timeout_s=1).close()
     words = [f"storage.folder={folder}"]
-    with pytest.raises(NotDone, match="never been the journal of account main, but of alice: say --set account.id=al"):
+    with pytest.raises(NotDone, match="never been the journal of account main, but of alice"):
         operator.halt(None, words, "by hand", "1s")
     assert operator.halt(None, [*words, "account.id=alice"], "by hand", "1s") == ExitCode.CLEAN
 

@@ -52,7 +52,7 @@ def test_some_virtual_minutes(quiet):
 def test_some_seconds_at_a_venue_and_some_kills(quiet, tmp_path):
     (tmp_path / "kills").mkdir()
     seen = []
-    held = asyncio.run(venue.soak(0.1, 100, tmp_path, seen.append))
+    held = asyncio.run(venue.soak(0.04, 100, tmp_path, seen.append))
     assert (len(held), held) == (venue.SAMPLES, seen)
     asyncio.run(venue.kill_often(1, 100, tmp_path / "kills"))
 

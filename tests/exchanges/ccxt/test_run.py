@@ -16,7 +16,7 @@ from tests.loopback.binance import LoopbackBinance
 from tests.loopback.hyperliquid import LoopbackHyperliquid
 from tests.loopback.profile import keys_of, write_profile
 
-KILLS = 5
+KILLS = 3
 READY_S = 60
 
 
