@@ -32,6 +32,7 @@ from app.domain.events import (
     Timer,
 )
 from app.domain.market import Bar, MarkPrice, Quote
+from app.domain.money import plain
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
@@ -47,6 +48,7 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
+FOREIGN_FEE = "foreign_fee"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
@@ -335,6 +337,8 @@ class ExecutionCoordinator(BaseCoordinator):
             return
         tracked = self._tracker.fill(fill)
         self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
+        if fill.fee_currency != portfolio.currency:
+            self._hold_for_fee(fill)
         self._risk.on_fill(fill, entry, self._books)
         self._publish(fill)
         self._look()
@@ -345,6 +349,13 @@ class ExecutionCoordinator(BaseCoordinator):
             self._weigh_unknown()
         self._pursuits.work(symbol)
         self.stop_policy.note_progress()
+
+    def _hold_for_fee(self, fill: Fill) -> None:
+        """Grow no further on fees that no limit counts: only the operator knows that they are meant."""
+        if fill.fee:
+            fee, currency = f"{plain(fill.fee)} {fill.fee_currency}", self._portfolio.currency
+            detail = f"a fee of {fee} is counted in no limit: have fees taken in {currency}, and resume"
+            self._trading_state.raise_reason(OWNER, FOREIGN_FEE, Severity.REDUCE_ONLY, detail, latched=True)
 
     def _on_funding(self, paid: FundingPaid) -> None:
         entry = self._portfolio.apply_funding(paid)

@@ -132,6 +132,33 @@ async def test_a_liquidation_moves_the_position_and_voids_the_target(ready, exch
     assert portfolio.balance == Decimal(10000) - Decimal("0.5") * 20 - 1
 
 
+async def test_a_fee_in_another_currency_stops_growth_and_nothing_else(ready, exchange, container):
+    """The position is booked and protected, and can be left; no more is bought until the operator says so."""
+    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    [entry] = exchange.submitted
+    bought = {"client_order_id": entry.client_order_id, "fee_currency": "BNB"}
+    exchange.tell(fill("t1", Side.BUY, LONG, "100", "0.0002", **bought))
+    await settle()
+
+    context = container.registry.context
+    assert (context.portfolio.position(BTC).contracts, context.portfolio.balance) == (LONG, 10_000)
+    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+    [reason] = context.trading_state.current.reasons
+    assert (reason.code, reason.severity, reason.latched) == ("foreign_fee", Severity.REDUCE_ONLY, True)
+    assert "0.0002 BNB" in reason.detail
+    sent = len(exchange.submitted)
+    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    assert len(exchange.submitted) == sent
+    ready.execution.pursue([target(0, sequence=3)])
+    assert exchange.submitted[-1].purpose is Purpose.EXIT
+
+
+async def test_no_fee_in_another_currency_is_no_fee(ready, exchange, container):
+    exchange.tell(fill("t1", Side.BUY, LONG, "100", "0", client_order_id=None, fee_currency="BNB"))
+    await settle()
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
+
+
 async def test_a_refused_exit_is_tried_again_at_the_next_price(ready, exchange):
     await open_long(ready, exchange)
     stop = exchange.submitted[-1]
