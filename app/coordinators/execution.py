@@ -38,7 +38,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
-from app.execution import AccountBooks, OrderTracker, SendPoint
+from app.execution import AccountBooks, OrderTracker, SendPoint, flaw_of_fill, flaw_of_funding
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
@@ -65,6 +65,8 @@ class ExecutionCoordinator(BaseCoordinator):
         self._make_send_point = make_send_point
         self._risk = risk
         self._marked_by_feed: set[str] = set()
+        self._flaws: set[str] = set()
+        """What could not be booked, in words: said once, however often the exchange tells it."""
         # A start that fails before there is a stop policy is taken down, too.
         self._check_left: Callable[[], None] = lambda: None
         self._handlers: dict[type, Callable[..., None]] = {
@@ -331,6 +333,9 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _on_fill(self, fill: Fill) -> None:
         symbol, portfolio = fill.symbol, self._portfolio
+        if flaw := flaw_of_fill(fill, self._books.instruments):
+            self._leave_out(flaw, fill.time_ns)
+            return
         held = portfolio.position(symbol).contracts
         entry = portfolio.apply(fill)
         if entry is None:
@@ -358,6 +363,9 @@ class ExecutionCoordinator(BaseCoordinator):
             self._trading_state.raise_reason(OWNER, FOREIGN_FEE, Severity.REDUCE_ONLY, detail, latched=True)
 
     def _on_funding(self, paid: FundingPaid) -> None:
+        if flaw := flaw_of_funding(paid, self._books.instruments, self._portfolio.currency):
+            self._leave_out(flaw, paid.time_ns)
+            return
         entry = self._portfolio.apply_funding(paid)
         if entry is None:
             return
@@ -365,6 +373,12 @@ class ExecutionCoordinator(BaseCoordinator):
         self._risk.on_funding(paid, self._books)
         self._publish(paid)
         self._look()
+
+    def _leave_out(self, flaw: str, time_ns: int) -> None:
+        """Book nothing of it, and grow no further until the exchange agrees with the books without it."""
+        if flaw not in self._flaws:
+            self._flaws.add(flaw)
+            self._on_reset(StreamReset(time_ns, flaw))
 
     def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
         self._publish(change)
