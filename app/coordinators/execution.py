@@ -32,12 +32,13 @@ from app.domain.events import (
     Timer,
 )
 from app.domain.market import Bar, MarkPrice, Quote
+from app.domain.money import plain
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
 from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
-from app.execution import AccountBooks, OrderTracker, SendPoint
+from app.execution import AccountBooks, OrderTracker, SendPoint, flaw_of_fill, flaw_of_funding
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
@@ -47,6 +48,7 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
+FOREIGN_FEE = "foreign_fee"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
@@ -63,6 +65,8 @@ class ExecutionCoordinator(BaseCoordinator):
         self._make_send_point = make_send_point
         self._risk = risk
         self._marked_by_feed: set[str] = set()
+        self._flaws: set[str] = set()
+        """What could not be booked, in words: said once, however often the exchange tells it."""
         # A start that fails before there is a stop policy is taken down, too.
         self._check_left: Callable[[], None] = lambda: None
         self._handlers: dict[type, Callable[..., None]] = {
@@ -329,12 +333,17 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _on_fill(self, fill: Fill) -> None:
         symbol, portfolio = fill.symbol, self._portfolio
+        if flaw := flaw_of_fill(fill, self._books.instruments):
+            self._leave_out(flaw, fill.time_ns)
+            return
         held = portfolio.position(symbol).contracts
         entry = portfolio.apply(fill)
         if entry is None:
             return
         tracked = self._tracker.fill(fill)
         self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
+        if fill.fee_currency != portfolio.currency:
+            self._hold_for_fee(fill)
         self._risk.on_fill(fill, entry, self._books)
         self._publish(fill)
         self._look()
@@ -346,7 +355,17 @@ class ExecutionCoordinator(BaseCoordinator):
         self._pursuits.work(symbol)
         self.stop_policy.note_progress()
 
+    def _hold_for_fee(self, fill: Fill) -> None:
+        """Grow no further on fees that no limit counts: only the operator knows that they are meant."""
+        if fill.fee:
+            fee, currency = f"{plain(fill.fee)} {fill.fee_currency}", self._portfolio.currency
+            detail = f"a fee of {fee} is counted in no limit: have fees taken in {currency}, and resume"
+            self._trading_state.raise_reason(OWNER, FOREIGN_FEE, Severity.REDUCE_ONLY, detail, latched=True)
+
     def _on_funding(self, paid: FundingPaid) -> None:
+        if flaw := flaw_of_funding(paid, self._books.instruments, self._portfolio.currency):
+            self._leave_out(flaw, paid.time_ns)
+            return
         entry = self._portfolio.apply_funding(paid)
         if entry is None:
             return
@@ -354,6 +373,12 @@ class ExecutionCoordinator(BaseCoordinator):
         self._risk.on_funding(paid, self._books)
         self._publish(paid)
         self._look()
+
+    def _leave_out(self, flaw: str, time_ns: int) -> None:
+        """Book nothing of it, and grow no further until the exchange agrees with the books without it."""
+        if flaw not in self._flaws:
+            self._flaws.add(flaw)
+            self._on_reset(StreamReset(time_ns, flaw))
 
     def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
         self._publish(change)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from app.domain.market import MarketEvent
+from app.domain.money import ZERO
 from app.domain.order import Side
 from app.domain.term import Term
 
@@ -106,6 +107,10 @@ class Fill(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def signed_contracts(self) -> Decimal:
         """Size with its sign: positive bought, negative sold."""
         return self.contracts if self.side is _BUY else -self.contracts
+
+    def fee_in(self, currency: str) -> Decimal:
+        """Return what it took of a balance in ``currency``: nothing, when its fee was taken in another one."""
+        return self.fee if self.fee_currency == currency else ZERO
 
 
 class FundingPaid(msgspec.Struct, frozen=True, tag=True, kw_only=True):

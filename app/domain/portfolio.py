@@ -194,14 +194,13 @@ class Portfolio:
     def apply(self, fill: Fill) -> LedgerEntry | None:
         """Apply a fill; None when its trade id was applied before.
 
+        A fee in another currency costs this balance nothing.
+
         Raises:
             UnknownInstrument: Its symbol is not listed.
-            CurrencyMismatch: Its fee is in another currency.
         """
         # The venue and the bot both come this way with every fill: written out, where it calls little.
         holding = self._holdings.get(fill.symbol) or self._holding(fill.symbol)
-        if fill.fee_currency != self.currency:
-            raise CurrencyMismatch(self.currency, fill.fee_currency)
         trade_id, seen = fill.trade_id, self._seen_trades
         if trade_id in seen:
             return None
@@ -212,7 +211,7 @@ class Portfolio:
         margin = self._margin_for(instrument, before, fill) if self.margin_mode is _ISOLATED else None
         signed = fill.contracts if fill.side is _BUY else -fill.contracts
         after, realized = before.after(instrument, signed, fill.price, margin)
-        entry = settlement(trade_id, realized, fill.fee, self.currency, fill.time_ns)
+        entry = settlement(trade_id, realized, fill.fee_in(self.currency), self.currency, fill.time_ns)
         self._ledger.post(entry)
         if fill.symbol not in self._marks:
             # Without a mark, the price of the fill is the best that is known of what the position is worth.

@@ -1,4 +1,5 @@
 from app.execution.books import AccountBooks
+from app.execution.flaws import flaw_of_fill, flaw_of_funding
 from app.execution.planner import Plan, Pursuit, plan
 from app.execution.reconciliation import (
     adopting_fill,
@@ -23,6 +24,8 @@ __all__ = [
     "compare_balance",
     "compare_positions",
     "counted_otherwise",
+    "flaw_of_fill",
+    "flaw_of_funding",
     "foreign_orders",
     "outcome",
     "plan",

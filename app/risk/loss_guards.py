@@ -12,6 +12,7 @@ from app.ports.books import Books
 from app.risk.guards import DAY_NS, Breach
 from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
 
+_FEES = Account.FEES
 _REALIZED = Account.REALIZED
 CLOSED_DAYS_KEPT_MAX = 1000
 """Days waiting to be read; they are read with every event."""
@@ -192,7 +193,7 @@ class ConsecutiveLosses:
             return
         if fill.client_order_id is None or fill.client_order_id != self._order_id:
             self._order_id, self._order_result, self._losses_before = fill.client_order_id, ZERO, self._losses
-        self._order_result += -realized - fill.fee
+        self._order_result += -realized - entry.amount(_FEES)
         self._losses = self._losses_before + 1 if self._order_result < 0 else 0
         if self._losses_max is not None and self._losses >= self._losses_max and self._rests_until_ns is None:
             self._rests_until_ns = fill.time_ns + self._cooldown_ns

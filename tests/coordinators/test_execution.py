@@ -3,6 +3,7 @@
 import asyncio
 from decimal import Decimal
 
+import msgspec
 import pytest
 from dependency_injector import providers
 
@@ -11,6 +12,7 @@ from app.coordinators.stop_policy import LeftAtExchange
 from app.domain.events import (
     BookStale,
     CancelRejected,
+    Fill,
     OrderAccepted,
     OrderCanceled,
     OrderRejected,
@@ -130,6 +132,85 @@ async def test_a_liquidation_moves_the_position_and_voids_the_target(ready, exch
     portfolio = container.registry.context.portfolio
     assert portfolio.position(BTC).is_flat
     assert portfolio.balance == Decimal(10000) - Decimal("0.5") * 20 - 1
+
+
+async def test_a_fee_in_another_currency_stops_growth_and_nothing_else(ready, exchange, container):
+    """The position is booked and protected, and can be left; no more is bought until the operator says so."""
+    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    [entry] = exchange.submitted
+    bought = {"client_order_id": entry.client_order_id, "fee_currency": "BNB"}
+    exchange.tell(fill("t1", Side.BUY, LONG, "100", "0.0002", **bought))
+    await settle()
+
+    context = container.registry.context
+    assert (context.portfolio.position(BTC).contracts, context.portfolio.balance) == (LONG, 10_000)
+    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+    [reason] = context.trading_state.current.reasons
+    assert (reason.code, reason.severity, reason.latched) == ("foreign_fee", Severity.REDUCE_ONLY, True)
+    assert "0.0002 BNB" in reason.detail
+    sent = len(exchange.submitted)
+    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    assert len(exchange.submitted) == sent
+    ready.execution.pursue([target(0, sequence=3)])
+    assert exchange.submitted[-1].purpose is Purpose.EXIT
+
+
+DOGE = "DOGE/USDT:USDT"
+NOT_BOOKED = {
+    "no price": fill("t8", Side.BUY, LONG, "NaN"),
+    "no size": fill("t8", Side.BUY, "NaN", "100"),
+    "no fee": fill("t8", Side.BUY, LONG, "100", "NaN", fee_currency="BNB"),
+    "a symbol that is not listed": fill("t8", Side.BUY, LONG, "100", symbol=DOGE),
+    "funding without an amount": funding_paid("NaN"),
+    "funding of a symbol that is not listed": funding_paid("1", symbol=DOGE),
+    "funding in another currency": funding_paid("1", currency="BNB"),
+}
+"""What an exchange may tell, and no books can hold."""
+
+
+@pytest.mark.parametrize("told", NOT_BOOKED.values(), ids=NOT_BOOKED)
+async def test_what_cannot_be_booked_is_left_out_and_the_exchange_is_asked(ready, exchange, container, journal, told):
+    """Growth stops until the exchange agrees with the books that have it not; told again it is no news."""
+    await open_long(ready, exchange)
+    context = container.registry.context
+    exchange.held, before = context.portfolio.positions, context.portfolio.revision
+    exchange.filled = (told,) if isinstance(told, Fill) else ()
+    exchange.settled = () if isinstance(told, Fill) else (told,)
+    exchange.tell(told, told)
+    await settle(60)
+
+    assert context.portfolio.revision == before
+    assert told not in journal.records
+    [reset] = journal.of(StreamReset)
+    assert reset.reason
+    assert context.trading_state.current.level is TradingLevel.ACTIVE
+    assert (await ready.health()).ready
+
+
+async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(ready, exchange, container):
+    """Exits go on meanwhile."""
+    await open_long(ready, exchange)
+    context, more = container.registry.context, fill("t8", Side.BUY, LONG, "100", client_order_id=None)
+    exchange.held = (Position(BTC, 2 * LONG, Decimal(100)),)
+    exchange.filled = (msgspec.structs.replace(more, price=Decimal("NaN")),)
+    exchange.tell(*exchange.filled)
+    await settle()
+
+    reason = next(held for held in context.trading_state.current.reasons if held.code == "reconciling")
+    assert "t8" in reason.detail
+    ready.execution.pursue([target(3 * LONG, sequence=2)])
+    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+    exchange.tell(more)
+    await settle()
+    assert context.portfolio.position(BTC).contracts == 2 * LONG
+    ready.execution.pursue([target(0, sequence=3)])
+    assert exchange.submitted[-1].purpose is Purpose.EXIT
+
+
+async def test_no_fee_in_another_currency_is_no_fee(ready, exchange, container):
+    exchange.tell(fill("t1", Side.BUY, LONG, "100", "0", client_order_id=None, fee_currency="BNB"))
+    await settle()
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
 
 async def test_a_refused_exit_is_tried_again_at_the_next_price(ready, exchange):

@@ -580,3 +580,23 @@ async def test_a_comparison_comes_by_itself_after_its_time(lives):
     await lives.begin()
     async with asyncio.timeout(5):
         await lives.execution._reconciler.wait(0.01)
+
+
+@pytest.mark.parametrize("missed", [False, True])
+async def test_a_fill_whose_fee_is_in_another_currency_is_no_reason_not_to_start(lives, exchange, missed):
+    """Told in the life before, or missed by it: held, protected, and no growth before the operator says so."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    [entry] = exchange.submitted
+    paid = fill("t1", Side.BUY, LONG, "100", "0.0002", client_order_id=entry.client_order_id, fee_currency="BNB")
+    exchange.filled, exchange.held = (paid,), (Position(BTC, LONG, Decimal(50)),)
+    if not missed:
+        await lives.tell(paid)
+    await lives.crash()
+    await lives.begin(1)
+    await lives.price("100", 2)
+
+    assert lives.portfolio.position(BTC).contracts == LONG
+    assert lives.trading.holds("execution", "foreign_fee")
+    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+    await lives.end()

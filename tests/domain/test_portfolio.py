@@ -196,10 +196,15 @@ def test_funding_of_an_unlisted_symbol_is_refused():
     assert books.balance == 1000
 
 
+def test_a_fee_in_another_currency_costs_this_balance_nothing():
+    books = portfolio()
+    entry = books.apply(fill(contracts="2", price="100", fee="1", fee_currency="BNB"))
+    assert entry.amount(Account.FEES) == 0
+    assert (books.balance, books.position(BTC).contracts) == (1000, 2)
+
+
 def test_other_currencies_are_refused():
     books = portfolio()
-    with pytest.raises(CurrencyMismatch):
-        books.apply(fill(fee="1", fee_currency="BNB"))
     with pytest.raises(CurrencyMismatch):
         books.apply_funding(funding_paid("1", currency="BTC"))
     assert (books.balance, books.positions) == (1000, ())

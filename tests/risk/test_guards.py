@@ -6,9 +6,10 @@ import pytest
 
 from app.domain.events import Severity
 from app.domain.margin import MarginMode
+from app.domain.order import Side
 from app.risk.loss_guards import CLOSED_DAYS_KEPT_MAX, ConsecutiveLosses, DailyLoss, Drawdown, FundingCost
 from app.risk.market_guards import LiquidationBuffer, MarginRatio, MarkStaleness, VolatilityBreaker
-from tests.builders import BTC, ETH, at, funding_paid
+from tests.builders import BTC, ETH, at, fill, funding_paid
 from tests.risk.account import Account
 
 DAY_S = 86_400
@@ -165,6 +166,13 @@ class TestConsecutiveLosses:
         guard = ConsecutiveLosses(1, 600)
         self.closed(account, guard, "0.05")
         assert look(guard, account) is not None
+
+    def test_a_fee_in_another_currency_eats_up_no_profit(self, account):
+        guard = ConsecutiveLosses(1, 600)
+        account.fill("1")
+        told = fill("t2", Side.SELL, "1", "100.05", "0.1", fee_currency="BNB")
+        guard.on_fill(told, account.portfolio.apply(told), account.books)
+        assert look(guard, account) is None
 
     def test_opening_fills_do_not_count(self, account):
         guard = ConsecutiveLosses(1, 600)

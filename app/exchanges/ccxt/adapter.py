@@ -1,7 +1,7 @@
 """Trades at a venue: the four ports of an exchange over ccxt, REST and websockets."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -80,6 +80,8 @@ class CcxtExchange:
         self._facts = OrderFacts()
         self._instruments: dict[str, Instrument] = {}
         self._client: Any = None
+        self._strangers: set[str] = set()
+        """Symbols of the account that are not configured, and were told of."""
         self._resetting = False
         self._dead_man: DeadManSwitch | None = None
 
@@ -458,7 +460,7 @@ class CcxtExchange:
         self._client.options["timeDifference"] = round(-self._market.offset_s * MS)
 
     def _take_orders(self, orders: Sequence[dict[str, Any]]) -> None:
-        for payload in orders:
+        for payload in self._traded_here(orders):
             became = (payload.get("info") or {}).get("ai")
             if became:
                 # A conditional order was triggered: what it has become may go by another client order id.
@@ -466,8 +468,19 @@ class CcxtExchange:
             self._see(payload)
 
     def _take_trades(self, trades: Sequence[dict[str, Any]]) -> None:
-        for trade in trades:
+        for trade in self._traded_here(trades):
             self._put(self._facts.fill(self._reader.fill(trade)))
+
+    def _traded_here(self, told: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield what is told of the configured symbols; the streams tell the whole account."""
+        for payload in told:
+            symbol = payload.get("symbol")
+            # One that is missing makes the answer unreadable: whoever reads it says so.
+            if symbol is None or symbol in self._instruments:
+                yield payload
+            elif symbol not in self._strangers:
+                self._strangers.add(symbol)
+                logger.bind(symbol=symbol).warning("the account trades a symbol that is not configured: left alone")
 
     # -- facts ---------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import time
 from decimal import Decimal
 
@@ -410,6 +411,29 @@ async def test_a_socket_that_is_closed_is_opened_again_and_what_was_missed_is_as
     assert [fill.contracts for fill in await bench.exchange.fills_since(0)] == [Decimal("0.01")]
     bench.exchange.submit(order(bench))
     await bench.until(Fill, FIRST)
+
+
+async def test_what_the_account_trades_elsewhere_is_not_told_and_warned_of_once(bench, mocker):
+    """The streams tell the whole account; the bot is told of the symbols that it trades."""
+    bought, warned = {"binanceusdm": "BTCUSDT", "hyperliquid": "BTC"}[bench.name], []
+    send = bench.venue._send_account
+
+    def renamed(messages):
+        send(json.loads(json.dumps(messages).replace(f'"{bought}"', f'"{bought.replace("BTC", "DOGE")}"')))
+
+    sink = logger.add(lambda line: warned.append(str(line)), level="WARNING")
+    mocker.patch.object(bench.venue, "_send_account", renamed)
+    bench.venue.trade_by_hand()
+    bench.venue.trade_by_hand()
+    await bench.settle()
+    mocker.stopall()
+    bench.exchange.submit(order(bench))
+    fill = await bench.until(Fill)
+    logger.remove(sink)
+
+    assert fill.client_order_id == FIRST
+    assert {event.symbol for event in bench.seen if hasattr(event, "client_order_id")} == {bench.symbol}
+    assert len([line for line in warned if "not configured" in line]) == 1
 
 
 async def test_nothing_grows_while_nobody_listens_to_the_account(bench):
