@@ -23,6 +23,7 @@ BY_NAME = {
     "VenueRefused": ExitCode.START_FAILED,
     "ClusterRefused": ExitCode.START_FAILED,
     "ClusterLost": ExitCode.UNCLEAN_STOP,
+    "WorkerLost": ExitCode.UNCLEAN_STOP,
     "NotDone": ExitCode.UNCLEAN_STOP,
 }
 
