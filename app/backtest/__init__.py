@@ -5,6 +5,7 @@ from app.backtest.recorder import BacktestFigures
 from app.backtest.report import write_report
 from app.backtest.run import Backtest
 from app.backtest.statistics import Statistics, daily_returns
+from app.backtest.whole_file import whole_file
 
 __all__ = [
     "Backtest",
@@ -20,6 +21,7 @@ __all__ = [
     "require",
     "require_cluster",
     "require_compiled",
+    "whole_file",
     "write_page",
     "write_report",
 ]

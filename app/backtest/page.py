@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.backtest.extras import require
+from app.backtest.whole_file import whole_file
 
 
 def plotting() -> Any:  # noqa: ANN401 - plotly has no types
@@ -30,7 +31,7 @@ def figure(plot: Any, title: str, *traces: Any, height: int = 380) -> Any:  # no
 
 
 def write_page(path: Path, title: str, table: Mapping[str, str], charts: Sequence[Any]) -> None:
-    """Write the page; replaced when it is there.
+    """Write the page; one that is there is replaced once the new one is complete.
 
     Args:
         path: Of the HTML file.
@@ -46,7 +47,9 @@ def write_page(path: Path, title: str, table: Mapping[str, str], charts: Sequenc
     script = f"<script>{offline.get_plotlyjs()}</script>"
     parts = [chart.to_html(full_html=False, include_plotlyjs=False) for chart in charts]
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in table.items())
-    path.write_text(PAGE.format(title=escape(title), script=script, rows=rows, charts="\n".join(parts)), "utf-8")
+    page = PAGE.format(title=escape(title), script=script, rows=rows, charts="\n".join(parts))
+    with whole_file(path) as draft:
+        draft.write_text(page, "utf-8")
 
 
 PAGE = """<!doctype html>

@@ -6,7 +6,7 @@ import traceback
 
 from app.ports.exit_codes import ExitCode
 
-UNWRITABLE = frozenset({errno.ENOSPC, errno.EPIPE, errno.EIO})
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO})
 BY_NAME = {
     # By name, so that --help does not import what defines them.
     "SettingsRefused": ExitCode.SETTINGS_REFUSED,
@@ -23,6 +23,8 @@ BY_NAME = {
     "VenueRefused": ExitCode.START_FAILED,
     "ClusterRefused": ExitCode.START_FAILED,
     "ClusterLost": ExitCode.UNCLEAN_STOP,
+    "WorkerLost": ExitCode.UNCLEAN_STOP,
+    "DataFileUnwritable": ExitCode.UNCLEAN_STOP,
     "NotDone": ExitCode.UNCLEAN_STOP,
 }
 

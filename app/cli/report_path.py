@@ -20,5 +20,9 @@ def check_report(path: Path | None) -> None:
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UsageRefused(f"--report {path}: there is no folder {folder}")
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+    place = path.resolve()
+    writable = not place.exists() or os.access(place, os.W_OK)
+    # A file is replaced by a new one in its folder; what is no file, as a pipe is, is written as it is.
+    replaceable = os.access(place.parent, os.W_OK) or (place.exists() and not place.is_file())
+    if path.is_dir() or not (writable and replaceable):
         raise UsageRefused(f"--report {path}: it cannot be written there")

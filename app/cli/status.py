@@ -1,7 +1,6 @@
 """Prints what a bot does now, or what a stopped one left."""
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +13,11 @@ from app.domain.times import iso
 from app.domain.trading_state import TradingLevel, TradingState
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
-from app.storage import Place, Summary, read_holder, read_summary
+from app.storage import Place, Summary, is_held, read_holder, read_summary
 from app.telemetry.health_file import FILE_NAME
+
+PERIODS_MAX = 5
+"""Periods of the health file without which a bot does not answer: on a busy machine some are late."""
 
 
 def print_status(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
@@ -24,40 +26,34 @@ def print_status(profile: str | None, overrides: list[str], *, as_json: bool) ->
     folder = state_folder(settings)
     if folder is None or not settings.storage.keeps_state:
         raise UsageRefused(f"profile {settings.profile} keeps no state: there is nothing to show")
-    health = _health(folder)
+    held = is_held(folder)
+    health = _health(folder, settings.telemetry.health_every_s) if held else None
     place = journal_place(settings, folder)
-    document = _document(folder, place, read_summary(place, settings.account.id), health)
+    document = _document(folder, place, read_summary(place, settings.account.id), health, held=held)
     print(json.dumps(document, indent=2) if as_json else "\n".join(_lines(document)))
     return ExitCode.CLEAN
 
 
-def _health(folder: Path) -> dict[str, Any] | None:
-    """Return the health file of a bot that runs; None when none does, whatever file a killed one left behind."""
+def _health(folder: Path, every_s: float) -> dict[str, Any] | None:
+    """Return the health file of the bot that holds the folder; None when it has not written it yet."""
     holder = read_holder(folder)
-    if holder is None or not _is_alive(holder.pid):
-        return None
     try:
         document: dict[str, Any] = json.loads((folder / FILE_NAME).read_bytes())
     except (OSError, ValueError):
         return None
     age = datetime.now(UTC) - datetime.fromisoformat(document["written_at"])
     document["age_s"] = round(age.total_seconds(), 1)
-    return document if document["pid"] == holder.pid else None
+    # A file of the future is as strange as an old one: the clock was set, and nothing follows from its time.
+    document["answers"] = abs(document["age_s"]) <= PERIODS_MAX * every_s
+    return document if holder is not None and document["pid"] == holder.pid else None
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _document(folder: Path, place: Place, summary: Summary, health: dict[str, Any] | None) -> dict[str, Any]:
+def _document(
+    folder: Path, place: Place, summary: Summary, health: dict[str, Any] | None, *, held: bool
+) -> dict[str, Any]:
     return {
-        "running": health is not None or summary.writer is not None,
+        "running": held or summary.writer is not None,
+        "running_here": held,
         "state_folder": str(folder),
         "journal": str(place),
         "lease_holder": None if summary.writer is None else str(summary.writer),
@@ -112,18 +108,25 @@ def _unrecorded(document: dict[str, Any]) -> Iterator[str]:
             yield f"trading restricted, not on record: {reason}"
 
 
+def _word_on(health: dict[str, Any]) -> str:
+    if not health["answers"]:
+        return f"not answering, last seen {health['age_s']} s ago"
+    return f"{'ready' if health['ready'] else 'not ready'}, seen {health['age_s']} s ago"
+
+
 def _lines(document: dict[str, Any]) -> Iterator[str]:
     health = document["health"]
-    if health is None:
-        holder = document["lease_holder"]
-        who = "no bot runs" if holder is None else f"no bot runs here, but {holder}"
-        yield f"{who}; its journal in {document['journal']} says:"
-    else:
-        ready = "ready" if health["ready"] else "not ready"
-        yield f"a bot runs with pid {health['pid']}, {ready}, seen {health['age_s']} s ago"
+    if health is not None:
+        yield f"a bot runs with pid {health['pid']}, {_word_on(health)}"
         for part in health["health"]["components"]:
             yield f"  {part['component']:<15} {part['state']}{'  ' + part['error'] if part['error'] else ''}"
         yield f"equity {health['equity']} {health['currency']}, trading {document['trading']}"
+    elif document["running_here"]:
+        yield f"a bot starts or stops here and has not said how it is; its journal in {document['journal']} says:"
+    else:
+        holder = document["lease_holder"]
+        who = "no bot runs" if holder is None else f"no bot runs here, but {holder}"
+        yield f"{who}; its journal in {document['journal']} says:"
     yield f"account {document['account']}, started {document['starts']} times, last record {document['last_record']}"
     for currency, totals in document["ledger"].items():
         yield f"{currency}: " + ", ".join(f"{name} {amount}" for name, amount in totals.items())

@@ -1,4 +1,6 @@
-"""Why a cluster does not do the work.
+"""Why work that was handed to other processes is not done.
+
+WorkerLost            a process of this machine has ended before its work
 
 ClusterUnusable
 ├── ClusterRefused    before anything was handed out: it cannot be reached, or its workers are not like this process
@@ -20,3 +22,13 @@ class ClusterRefused(ClusterUnusable):
 
 class ClusterLost(ClusterUnusable):
     """It was begun with, and does not go on."""
+
+
+class WorkerLost(Exception):
+    """A worker process of this machine has ended before its work was done."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker process ended before its work was done: it was killed, most often because memory ran out; "
+            "try fewer --workers"
+        )

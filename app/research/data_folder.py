@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.backtest import whole_file
 from app.domain.market import SECOND_NS
 from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, check_rates, read_columns
 from app.exchanges.simulated.errors import BadDataFile
+from app.research.errors import DataFileUnwritable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,6 +81,7 @@ class DataFolder:
 
         Raises:
             BadDataFile: A row cannot be, times go backwards or repeat, or a row contradicts what is there.
+            DataFileUnwritable: The folder cannot be written, or its disk is full.
         """
         return self._merge(source, read_checked(source, kind), symbol, kind)
 
@@ -87,6 +90,7 @@ class DataFolder:
 
         Raises:
             BadDataFile: As ``add``; it names the file that the rows were to be added to.
+            DataFileUnwritable: As ``add``.
         """
         import polars as pl  # noqa: PLC0415 - as below
 
@@ -128,10 +132,7 @@ class DataFolder:
             fresh = _fresh(source, new, old, has_ids=kind != "trades")
             added = len(fresh)
             rows = old.vstack(fresh).sort("time") if added else old
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        rows.rename({"time": "ts"}).write_parquet(unfinished)
-        unfinished.replace(path)
+        _write(path, rows)
         return Imported(added, len(new) - added, _contents(path, symbol, kind, rows))
 
     def examined(self) -> Iterator[Examined]:
@@ -189,6 +190,17 @@ def checked(path: Path, frame: "pl.DataFrame", kind: str) -> "pl.DataFrame":
         check_rates(path, frame)
     numbers = [name for name in frame.columns if name not in {"time", "side"}]
     return frame.with_columns([pl.col(name).cast(pl.Float64) for name in numbers])
+
+
+def _write(path: Path, rows: "pl.DataFrame") -> None:
+    import polars as pl  # noqa: PLC0415 - as below
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as draft:
+            rows.rename({"time": "ts"}).write_parquet(draft)
+    except (OSError, pl.exceptions.ComputeError) as error:  # polars names a full disk by the latter
+        raise DataFileUnwritable(path, str(error)) from error
 
 
 def _fresh(source: Path, new: "pl.DataFrame", old: "pl.DataFrame", *, has_ids: bool) -> "pl.DataFrame":

@@ -2,7 +2,10 @@
 
 ResearchRefused     the words or the files do not fit: say it, and start nothing
 TrialFailed         the bot did not run through: the data, or a part of the bot
+DataFileUnwritable  the disk does not take what is to be kept
 """
+
+from pathlib import Path
 
 
 class ResearchRefused(Exception):
@@ -11,3 +14,10 @@ class ResearchRefused(Exception):
 
 class TrialFailed(Exception):
     """A trial did not come to its end; another set of parameters would not either."""
+
+
+class DataFileUnwritable(Exception):
+    """A file of market data cannot be written; one that was there is as it was."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"data file {path}: cannot be written ({why}); what was there before is unchanged")

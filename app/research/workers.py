@@ -1,13 +1,10 @@
 """Trials on many processes of this machine."""
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
+from app.cluster import local_workers
 from app.research.trial import EngineFactory, Evaluate, InProcess, Outcome, Trial
 
 CHUNKS_PER_WORKER = 8
@@ -23,21 +20,18 @@ def workers(engine_for: EngineFactory, count: int | None = None) -> Iterator[Eva
     Args:
         engine_for: Makes the engines, in each process; it must be picklable.
         count: Processes; None is one for each core.
+
+    Raises:
+        WorkerLost: A process was killed; what came back by then is valid.
     """
     used = count or os.cpu_count() or 1
-    # Spawned, not forked: a worker begins as a process does, whatever the parent has running.
-    pool = ProcessPoolExecutor(
-        used, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(engine_for,)
-    )
+    with local_workers(used, _begin, engine_for) as pool:
 
-    def evaluate(trials: Sequence[Trial]) -> Iterator[Outcome]:
-        for outcomes in pool.map(_run, parts_of(trials, used)):
-            yield from outcomes
+        def evaluate(trials: Sequence[Trial]) -> Iterator[Outcome]:
+            for outcomes in pool.map(_run, parts_of(trials, used)):
+                yield from outcomes
 
-    try:
         yield evaluate
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def parts_of(trials: Sequence[Trial], count: int) -> list[Sequence[Trial]]:
@@ -48,19 +42,7 @@ def parts_of(trials: Sequence[Trial], count: int) -> list[Sequence[Trial]]:
 
 def _begin(engine_for: EngineFactory) -> None:
     global _here  # noqa: PLW0603 - a worker process has one, for all its trials
-    # Ctrl-C is the parent's: it ends the workers once the trials at hand are done.
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     _here = InProcess(engine_for)
-
-
-def _end_with_parent() -> None:
-    """End when the parent is gone, were it killed: nobody would take the results."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _run(trials: Sequence[Trial]) -> list[Outcome]:

@@ -3,13 +3,11 @@
 import gc
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
-from multiprocessing import get_context
 
 from loguru import logger
 
-from app.cluster import Cluster
+from app.cluster import Cluster, local_workers
 from app.settings import LoadedSettings
 from app.simulation.faults import plan_of
 from app.simulation.world import Outcome, run_plan
@@ -27,14 +25,15 @@ def run_seeds(seeds: Iterable[int], loaded: LoadedSettings, workers: int | None 
         seeds: Which.
         loaded: The settings of the bot.
         workers: Processes; None is one for each core.
+
+    Raises:
+        WorkerLost: A process was killed.
     """
     count = workers or os.cpu_count() or 1
     if count == 1:
         yield from (run_plan(plan_of(seed), loaded) for seed in seeds)
         return
-    # Spawned, not forked: a worker begins as a process does, whatever the parent has running.
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin, initargs=(loaded,))
-    with pool:
+    with local_workers(count, _begin, loaded) as pool:
         for outcomes in pool.map(_run_batch, _batches(seeds)):
             yield from outcomes
 

@@ -15,7 +15,7 @@ from app.storage.errors import (
     StateFolderUnusable,
     StorageError,
 )
-from app.storage.folder_lock import StateFolderLock, read_holder
+from app.storage.folder_lock import StateFolderLock, is_held, read_holder
 from app.storage.holder import Holder
 from app.storage.memory_journal import MemoryJournal
 from app.storage.opening import open_journal, open_stopped, read_summary, rebuild_projections
@@ -44,6 +44,7 @@ __all__ = [
     "StateFolderUnusable",
     "StorageError",
     "Summary",
+    "is_held",
     "open_journal",
     "open_stopped",
     "read_holder",

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from app.storage.errors import StateFolderInUse, StateFolderUnusable
 from app.storage.holder import Holder
 
 LOCK_FILE = "bot.lock"
+LOOK_S = 0.1
+"""By then whoever only looks whether the folder is held is done."""
 
 
 class StateFolderLock:
@@ -33,7 +36,7 @@ class StateFolderLock:
         return self._file is not None
 
     def acquire(self) -> None:
-        """Take the folder, which is created if need be. No waiting.
+        """Take the folder, which is created if need be. No waiting for another bot.
 
         Raises:
             StateFolderUnusable: It cannot be created, or not be written.
@@ -46,7 +49,7 @@ class StateFolderLock:
         except OSError as error:
             raise StateFolderUnusable(folder, error.strerror or str(error)) from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             self._sign(file)
         except BlockingIOError:
             os.close(file)
@@ -75,10 +78,38 @@ class StateFolderLock:
         os.pwrite(file, msgspec.json.encode(holder), 0)
 
 
+def _lock(file: int) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(LOOK_S)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a process holds the folder, by the word of the kernel: a number of a process may be another's now.
+
+    To ask is to take a share of the lock for a moment, which ``acquire`` waits out.
+
+    Raises:
+        StateFolderUnusable: The lock file cannot be read.
+    """
+    try:
+        with (folder / LOCK_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise StateFolderUnusable(folder, error.strerror or str(error)) from error
+    return False
+
+
 def read_holder(folder: Path) -> Holder | None:
     """Return who signed the lock file last; None when nobody has, or it cannot be read.
 
-    It does not say whether that bot still runs.
+    It does not say whether that bot still runs: ``is_held`` does.
     """
     with suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode((folder / LOCK_FILE).read_bytes(), type=Holder)

@@ -184,9 +184,10 @@ def test_two_bots_on_one_state_folder(call, tmp_path):
     assert second.returncode == 4
     assert f"is in use by the bot with pid {first.pid}" in second.stderr
     deadline = time.monotonic() + 20
-    shown = {"running": False}
-    while not shown["running"] and time.monotonic() < deadline:
+    shown = {"health": None}
+    while shown["health"] is None and time.monotonic() < deadline:
         shown = json.loads(call("status", "--json", "--set", f"storage.folder={folder}").stdout)
+    assert shown["running"]
     assert shown["health"]["ready"]
     assert shown["health"]["pid"] == first.pid
     text = call("status", "--set", f"storage.folder={folder}").stdout

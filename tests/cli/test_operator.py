@@ -404,6 +404,7 @@ def test_a_restriction_that_is_not_on_record_is_shown_as_such(folder, status):
         "pid": 1,
         "ready": True,
         "age_s": 0.1,
+        "answers": True,
         "health": {"components": []},
         "equity": "1",
         "currency": "USDT",

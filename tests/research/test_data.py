@@ -1,6 +1,7 @@
 """Market data is kept sorted, once, and says what is missing."""
 
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -55,6 +56,18 @@ def test_what_contradicts_is_refused_with_its_row_and_changes_nothing(tmp_path, 
     text = told("import", candles(tmp_path / "b.parquet", [4, 5], 200.0), "--symbol", BTC, "--folder", folder, code=4)
     assert "b.parquet, row 1: open is 200.0, and 100.0 was there" in text
     assert len(pl.read_parquet(first["contents"]["path"])) == 5
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(tmp_path, folder):
+    kept = Path(imported(candles(tmp_path / "a.parquet", range(5)), folder)["contents"]["path"])
+    kept.with_name(f"{kept.name}.unfinished").symlink_to("/dev/full")
+    text = told("import", candles(tmp_path / "b.parquet", range(5, 9)), "--symbol", BTC, "--folder", folder, code=6)
+    assert text.startswith(f"error: data file {kept}: cannot be written (")
+    assert "No space left on device" in text
+    assert len(text.splitlines()) == 1
+    assert len(pl.read_parquet(kept)) == 5
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
 
 
 def test_an_import_that_was_interrupted_leaves_what_was_there(tmp_path, folder, monkeypatch):

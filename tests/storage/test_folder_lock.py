@@ -1,12 +1,14 @@
 """One state folder, one bot."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from app.storage import StateFolderInUse, StateFolderLock, read_holder
+from app.storage import StateFolderInUse, StateFolderLock, is_held, read_holder
 
 HOLD = """
 import sys, pathlib
@@ -70,3 +72,23 @@ def test_a_holder_that_cannot_be_read_is_another_bot(tmp_path):
 
 def test_nobody_has_signed(tmp_path):
     assert read_holder(tmp_path) is None
+
+
+def test_the_kernel_says_whether_a_folder_is_held_and_the_number_of_a_process_does_not(tmp_path, other_bot):
+    assert is_held(tmp_path)
+    other_bot.kill()
+    other_bot.wait()
+    assert read_holder(tmp_path).pid == other_bot.pid
+    assert not is_held(tmp_path)
+    assert not is_held(tmp_path / "nowhere")
+
+
+def test_a_look_at_the_lock_keeps_no_bot_from_starting(tmp_path):
+    lock = StateFolderLock(tmp_path)
+    with lock:
+        pass
+    looks = os.open(lock.path, os.O_RDONLY)
+    fcntl.flock(looks, fcntl.LOCK_SH)
+    threading.Timer(0.02, os.close, (looks,)).start()
+    with lock:
+        assert is_held(tmp_path)

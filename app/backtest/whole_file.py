@@ -1,0 +1,28 @@
+"""Replaces a file when its successor is complete: a disk that is full leaves the old one, and not half of a new one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give the place of a draft, which takes the place of ``path`` at the end, and is removed if that is an error.
+
+    What is no file, as a pipe is, is written as it is.
+
+    Raises:
+        OSError: It cannot take its place.
+    """
+    place = path.resolve()  # a link stays one
+    if place.exists() and not place.is_file():
+        yield place
+        return
+    draft = place.with_name(f"{place.name}.unfinished")
+    try:
+        yield draft
+        draft.replace(place)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
