@@ -39,6 +39,7 @@ from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.execution import AccountBooks, OrderTracker, SendPoint, flaw_of_fill, flaw_of_funding
+from app.execution.reconciliation import NEVER_RECEIVED
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
@@ -323,7 +324,8 @@ class ExecutionCoordinator(BaseCoordinator):
             # First: what can go on now that this is known must not be denied for it.
             self._weigh_unknown()
         if tracked.status in TERMINAL:
-            self._pursuits.after_end(tracked.order, refused=tracked.status is OrderStatus.REJECTED)
+            refused = tracked.status is OrderStatus.REJECTED and tracked.reason != NEVER_RECEIVED
+            self._pursuits.after_end(tracked.order, refused=refused)
 
     def _on_cancel_rejected(self, event: CancelRejected) -> None:
         if self._tracker.refuse_cancel(event.client_order_id):

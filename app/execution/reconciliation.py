@@ -18,6 +18,8 @@ from app.domain.order import OrderStatus, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderRecord
 
+NEVER_RECEIVED = "the exchange never received it"
+"""Why an order ended that nobody has refused: it may be sent anew at once."""
 CONFIRMED = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 """The exchange has had the order: it cannot have rejected it."""
 
@@ -161,7 +163,7 @@ def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> Orde
     if theirs is None and (ours.status in CONFIRMED or ours.filled):
         return OrderCanceled(*ids, "the exchange does not know it any more")
     if theirs is None:
-        return OrderRejected(*ids, "the exchange never received it")
+        return OrderRejected(*ids, NEVER_RECEIVED)
     if theirs.status is ours.status:
         return None
     reason = theirs.reason or "found by reconciliation"
