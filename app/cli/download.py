@@ -67,8 +67,11 @@ class _Download:
                         progress.update(task, completed=gone / whole, description=iso(page.until_ns)[:10])
                     done += end_ns - start_ns
         finally:
-            await market.close()
-            self._write()
+            # First what was fetched: closing may be interrupted once more.
+            try:
+                self._write()
+            finally:
+                await market.close()
 
     def _stretches(self, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
         if self._kind in STEADY:

@@ -93,6 +93,8 @@ def optimize(wish: Wish) -> int:
     _check(wish)
     check_report(wish.report)
     loaded = backtest_settings(wish.profile, [*words_for(wish.files, wish.period), *wish.overrides], wish.strategy)
+    # What trials need goes to other processes, and with --scheduler to other machines.
+    loaded = loaded.without_secrets()
     strategy_id = _only_strategy(loaded)
     check_before_start(loaded.settings)
     logger.remove()

@@ -96,7 +96,7 @@ def _running(
         yield run_seeds(seeds, loaded, workers)
         return
     with open_cluster(scheduler, code_digest) as cluster:
-        yield seeds_on_cluster(seeds, loaded, cluster)
+        yield seeds_on_cluster(seeds, loaded.without_secrets(), cluster)
 
 
 def _summary(outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:

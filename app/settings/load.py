@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -59,6 +59,20 @@ class LoadedSettings:
         """Return the same settings with one of the strategies alone."""
         kept = {strategy_id: self.settings.strategies[strategy_id]}
         return self.with_settings(self.settings.model_copy(update={"strategies": kept}))
+
+    def without_secrets(self) -> "LoadedSettings":
+        """Return the same settings without keys, passwords, and the layers that they came from: for other machines."""
+        exchange, storage = self.settings.exchange, self.settings.storage
+        ccxt = exchange.ccxt.model_copy(
+            update={name: None for name, value in exchange.ccxt if isinstance(value, SecretStr)}
+        )
+        settings = self.settings.model_copy(
+            update={
+                "exchange": exchange.model_copy(update={"ccxt": ccxt}),
+                "storage": storage.model_copy(update={"url": None}),
+            }
+        )
+        return LoadedSettings(settings, (), self.files)
 
     def with_simulated(self, simulated: SimulatedSettings) -> "LoadedSettings":
         """Return the same settings with another simulated exchange."""

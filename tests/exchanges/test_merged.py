@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.market import Bar, FundingRate, MarkPrice, Trade
+from app.exchanges.simulated.errors import OtherMarket
 from app.exchanges.simulated.merged import MergedMarket
 from app.exchanges.simulated.recorded import RecordedMarket
 from tests.builders import BTC, START_NS, instrument
@@ -95,3 +96,11 @@ def test_it_goes_on_where_it_was(opened, seen):
         merged.next()
     restored.restore(merged.state())
     assert list(iter(restored.next, None)) == list(iter(merged.next, None))
+
+
+def test_a_place_in_other_files_is_refused(opened):
+    place, markets = opened().state(), opened()._markets
+    with pytest.raises(OtherMarket, match="goes on in another market"):
+        MergedMarket(markets[::-1]).restore(place)
+    with pytest.raises(OtherMarket):
+        MergedMarket(markets[:1]).restore(place)

@@ -11,12 +11,14 @@ import msgspec
 
 from app.domain.market import Bar, FundingRate, MarketEvent, MarkPrice, Trade
 from app.exchanges.matching import PriceRange
+from app.exchanges.simulated.errors import OtherMarket
 from app.exchanges.simulated.recorded import RecordedMarket
 
 
 class _State(msgspec.Struct):
     """Where it is: the next event of each symbol that has one, and where its files are behind that."""
 
+    symbols: tuple[str, ...]
     heads: list[tuple[int, Bar | MarkPrice | FundingRate | Trade]]
     places: list[msgspec.Raw]
 
@@ -69,11 +71,18 @@ class MergedMarket:
     def state(self) -> bytes:
         """Return where it is."""
         heads = [(place, event) for _, place, event in self._heads]
-        return msgspec.json.encode(_State(heads, [msgspec.Raw(market.state()) for market in self._markets]))  # type: ignore[arg-type] # files hold no quotes
+        places = [msgspec.Raw(market.state()) for market in self._markets]
+        return msgspec.json.encode(_State(tuple(self._of_symbol), heads, places))  # type: ignore[arg-type] # files hold no quotes
 
     def restore(self, payload: bytes) -> None:
-        """Go on where ``state`` was taken."""
+        """Go on where ``state`` was taken.
+
+        Raises:
+            OtherMarket: It was of other symbols, or of these in another order.
+        """
         state = msgspec.json.decode(payload, type=_State)
+        if state.symbols != tuple(self._of_symbol):
+            raise OtherMarket
         for market, place in zip(self._markets, state.places, strict=True):
             market.restore(bytes(place))
         self._heads = [(event.time_ns, place, event) for place, event in state.heads]
