@@ -21,6 +21,7 @@ from app.settings import Settings, load_settings
 from app.storage import (
     JournalInUse,
     JournalMissing,
+    JournalTooOld,
     Place,
     StateFolderInUse,
     StateFolderLock,
@@ -198,7 +199,8 @@ def _place_of(settings: Settings, folder: Path) -> Place:
     place = journal_place(settings, folder)
     try:
         ours, latest = read_summary(place, settings.account.id), read_summary(place)
-    except JournalMissing:
+    except (JournalMissing, JournalTooOld):
+        # Older code's journal is brought up to date by whoever opens it: a halt must not wait for a start to do so.
         return place
     if not ours.epoch and latest.epoch:
         raise NotDone(

@@ -187,9 +187,9 @@ class RuntimeCoordinator(BaseCoordinator):
                     await asyncio.sleep(0)
                     breathed = clock()
 
-    def _listen(self, now_s: float) -> None:
+    def _listen(self, at_s: float) -> None:
         """Note that the pump runs, and whether the exchange has told it anything since it was here."""
         self.beat()
         heard = self._events - self._posted
         if heard != self._heard:
-            self._heard, self._heard_s = heard, now_s
+            self._heard, self._heard_s = heard, at_s

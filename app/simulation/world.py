@@ -33,7 +33,7 @@ STARTS_REFUSED_MAX = 40
 RETRY_START_S = 5.0
 LOOK_S = 5.0
 """Between two looks at what must be so at any time."""
-LOOKS_PER_HEALTH = 3
+LOOKS_PER_HEALTH = 4
 REST_S = 240.0
 """In which books and venue must come to agree once nothing goes wrong any more."""
 LOOK_EVERY_S = 5.0
@@ -291,7 +291,7 @@ class World:
             if pump is None or pump.done():
                 pump = next((task for task in asyncio.all_tasks() if task.get_name() == PUMP), None)
             runs = pump is not None
-            if runs and looks % LOOKS_PER_HEALTH:
+            if runs and life.journal.failure is None and looks % LOOKS_PER_HEALTH:
                 continue
             report = await life.health()
             if self._life is life and not self._crashed:

@@ -20,7 +20,7 @@ from app.domain.events import HaltCommand
 from app.ports.control import Reply
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
-from app.storage import StateFolderLock, open_journal, open_stopped, rebuild_projections
+from app.storage import JournalTooOld, StateFolderLock, open_journal, open_stopped, rebuild_projections
 
 ROOT = Path(__file__).parents[2]
 PARTS = """
@@ -298,6 +298,13 @@ def test_a_halt_of_a_bot_that_runs_elsewhere_says_who_it_is(tmp_path, server):
         pytest.raises(NotDone, match=rf"pid {os.getpid()}.* writes the journal, and does not listen in"),
     ):
         operator.halt(None, [*words, f"storage.folder={tmp_path / 'here'}"], "by hand", "1s")
+
+
+def test_a_journal_of_older_code_is_halted_like_any_other(folder, mocker):
+    """Who only reads refuses it; a halt brings it up to date, as the next start would."""
+    operator.halt(None, [], "first", "1s")
+    mocker.patch.object(operator, "read_summary", side_effect=JournalTooOld(folder, "0001", "0002"))
+    assert operator.halt(None, [], "second", "1s") == ExitCode.CLEAN
 
 
 def test_a_halt_of_an_account_that_the_journal_is_not_of_is_refused(tmp_path):

@@ -173,8 +173,7 @@ async def rig(folder: Path, rate: float) -> AsyncIterator[tuple[LoopbackBinance,
     finally:
         if made.bot is not None:
             await made.bot.end(SIGKILL)
-        market.cancel()
-        await asyncio.wait([market])
+        await _end(market)
         await venue.stop()
 
 
@@ -196,9 +195,7 @@ async def soak(minutes: float, rate: float, folder: Path, show: Callable[[Vitals
                 samples.append(look(seconds, int(seconds * rate), made.bot.pid))
                 show(samples[-1])
         finally:
-            troubling.cancel()
-            with suppress(asyncio.CancelledError):
-                await troubling
+            await _end(troubling)
         _calm(venue)
         await made.agree()
         await made.end()
@@ -209,7 +206,7 @@ async def soak(minutes: float, rate: float, folder: Path, show: Callable[[Vitals
 
 
 async def kill_often(times: int, rate: float, folder: Path) -> None:
-    """Kill the bot ``times`` at the venue, with faults meanwhile, and look at the books after every start.
+    """Kill the bot ``times`` at the venue, with faults meanwhile, and look at the books after every fifth start.
 
     Raises:
         Apart: An order was lost or sent twice, or books and venue do not agree.
@@ -226,12 +223,18 @@ async def kill_often(times: int, rate: float, folder: Path) -> None:
             troubling = asyncio.create_task(trouble.run())
             await asyncio.sleep(random.uniform(*LIFE_S))
             await made.bot.end(SIGKILL)
-            troubling.cancel()
-            await asyncio.wait([troubling])
+            await _end(troubling)
             _calm(venue)
         await made.end()
         print(f"{times} kills, {trouble.count} faults, {len(venue.arrived)} orders arrived, 0 duplicates, 0 orphans")
         print(f"start to READY: {spread(took)}")
+
+
+async def _end(task: asyncio.Task) -> None:
+    """End a task; what it fell over is raised, for without it the rest would prove nothing."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _calm(venue: LoopbackBinance) -> None:

@@ -16,7 +16,7 @@ from tests.loopback.binance import LoopbackBinance
 from tests.loopback.hyperliquid import LoopbackHyperliquid
 from tests.loopback.profile import keys_of, write_profile
 
-KILLS = 3
+KILLS = 5
 READY_S = 60
 
 

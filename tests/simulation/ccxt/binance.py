@@ -19,24 +19,10 @@ from app.domain.events import (
     OrderTriggered,
 )
 from app.domain.market import MS_NS, SECOND_NS, FundingRate, MarkPrice, Quote
-from app.domain.order import Order, OrderType, Side, TimeInForce, TriggerPrice
+from app.domain.order import Order, Side, TimeInForce, TriggerPrice
 from app.simulation.venue import FUNDING_AHEAD_NS, FUNDING_EVERY_STEPS, START_NS, STEP_S
+from tests.loopback.binance import NAMES, REFUSALS, TYPES
 
-TYPES = {
-    "MARKET": OrderType.MARKET,
-    "LIMIT": OrderType.LIMIT,
-    "STOP_MARKET": OrderType.STOP_MARKET,
-    "STOP": OrderType.STOP_LIMIT,
-    "TAKE_PROFIT_MARKET": OrderType.TAKE_PROFIT_MARKET,
-    "TAKE_PROFIT": OrderType.TAKE_PROFIT_LIMIT,
-}
-NAMES = {kind: name for name, kind in TYPES.items()}
-REFUSALS = (
-    ("insufficient margin", -2019, "Margin is insufficient."),
-    ("duplicate", -4116, "ClientOrderId is duplicated."),
-    ("nothing to reduce", -2022, "ReduceOnly Order is rejected."),
-    ("post-only", -5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."),
-)
 OTHER_REFUSAL = -4003
 EXECUTIONS = {
     OrderAccepted: "NEW",
