@@ -85,7 +85,7 @@ async def test_an_exception_in_a_cycle_does_not_end_with_exit_code_0(container, 
     bot = container.bot()
 
     def break_it():
-        bot.execution._handlers[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
+        bot.execution.takes[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
         exchange.tell(mark("100"))
 
     result = await bot.run(break_it)

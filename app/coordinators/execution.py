@@ -70,7 +70,7 @@ class ExecutionCoordinator(BaseCoordinator):
         """What could not be booked, in words: said once, however often the exchange tells it."""
         # A start that fails before there is a stop policy is taken down, too.
         self._check_left: Callable[[], None] = lambda: None
-        self._handlers: dict[type, Callable[..., None]] = {
+        self.takes: dict[type, Callable[..., None]] = {
             Bar: self._on_bar,
             MarkPrice: self._on_mark,
             Quote: self._on_quote,
@@ -92,6 +92,7 @@ class ExecutionCoordinator(BaseCoordinator):
             ResumeCommand: self._on_resume,
             FlattenCommand: self._on_flatten,
         }
+        """What brings orders and books up to date with each kind of event."""
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
@@ -234,9 +235,9 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def apply(self, event: StreamEvent) -> None:
         """Bring orders and books up to date with an event."""
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
+        take = self.takes.get(type(event))
+        if take is not None:
+            take(event)
 
     def pursue(self, targets: Sequence[Target]) -> None:
         """Work towards new targets."""

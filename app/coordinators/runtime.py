@@ -141,19 +141,20 @@ class RuntimeCoordinator(BaseCoordinator):
     async def _pump(self) -> None:
         context = self.context
         advance = context.clock.advance_to
-        apply, pursue = context.execution.apply, context.execution.pursue
-        decide = context.strategy.on_event
+        taker, pursue = context.execution.takes.get, context.execution.pursue
+        asker, settle = context.strategy.asks.get, context.strategy.settle
         observe = context.telemetry.observe
         next_event, inbox = self._connection.next_event, self._inbox
         timed = self._connection.capabilities.is_virtual
         timer_due_ns, advanced_ns, ended = 0, -1, False
         clock = asyncio.get_running_loop().time
-        breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
+        breathed, countdown, events = clock(), EVENTS_BETWEEN_LOOKS, self._events
         self._heard_s = breathed
         context.execution.begin()
         while True:
             event = inbox.popleft() if inbox else next_event()
             if event is None:
+                self._events = events
                 if self._connection.ended and not ended:
                     ended = True
                     self._on_stream_end("stream ended")
@@ -162,25 +163,26 @@ class RuntimeCoordinator(BaseCoordinator):
                 await self._connection.wait()
                 breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
                 continue
-            time_ns = event.time_ns
+            time_ns, kind = event.time_ns, type(event)
             if timed and time_ns >= timer_due_ns:
                 timer_due_ns = time_ns + SECOND_NS
                 # A bar or a mark makes the guards look by itself.
-                if type(event) is not Bar and type(event) is not MarkPrice:
+                if kind is not Bar and kind is not MarkPrice:
                     inbox.append(Timer(time_ns))
             if time_ns != advanced_ns:
                 # What happened within a bar has the bar's time: nearly every fact of an order.
                 advanced_ns = time_ns
                 advance(time_ns)
-            apply(event)
-            targets = decide(event)
-            if targets:
-                pursue(targets)
+            take, ask = taker(kind), asker(kind)
+            if take is not None:
+                take(event)
+            if ask is not None and (targets := ask(event)):
+                pursue(settle(targets))
             observe(event)
-            self._events += 1
+            events += 1
             countdown -= 1
             if not countdown:
-                countdown = EVENTS_BETWEEN_LOOKS
+                countdown, self._events = EVENTS_BETWEEN_LOOKS, events
                 now = clock()
                 if now - breathed >= BREATH_S:
                     self._listen(now)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.domain.events import Severity, StreamEvent
+from app.domain.events import Severity
 from app.domain.market import SECOND_NS
 from app.domain.records import StateSaved
 from app.domain.target import Target
@@ -13,7 +13,7 @@ from app.domain.trading_state import TradingLevel
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.journal import JournalFailed
 from app.strategies import Strategy
-from app.strategies.router import NOTHING, BarSubscription, StrategyRouter
+from app.strategies.router import NOTHING, BarSubscription, StrategyRouter, Way
 from app.strategies.view import AccountView
 
 
@@ -42,6 +42,8 @@ class StrategyCoordinator(BaseCoordinator):
     def __init__(self, strategies: Sequence[Strategy]) -> None:
         super().__init__()
         self._strategies = tuple(strategies)
+        self.asks: dict[type, Way] = {}
+        """What returns the targets that an event of a kind changed. None for the kinds that no strategy wants to see."""
 
     @property
     def strategies(self) -> tuple[Strategy, ...]:
@@ -60,7 +62,7 @@ class StrategyCoordinator(BaseCoordinator):
                 if symbol not in context.instruments:
                     raise UnknownSymbol(strategy.strategy_id, symbol, tuple(context.instruments))
         self._router = StrategyRouter(self._strategies, self._view, self._on_failure)
-        self._ways = self._router.ways
+        self.asks = self._router.ways
         seen = {strategy: self._restore(strategy) for strategy in self._strategies}
         for strategy in self._strategies:
             if strategy.sequence > context.execution.pursued(strategy.symbol):
@@ -81,7 +83,7 @@ class StrategyCoordinator(BaseCoordinator):
     async def drain(self) -> None:
         """Save the strategies' memory, while the journal is still open, and ask them no more: one may be slow."""
         self._save(self._strategies)
-        self._ways = {}
+        self.asks.clear()
 
     async def health_check(self) -> HealthStatus:
         """Degraded while a strategy is set aside, or cannot get the bars that it asked for."""
@@ -100,12 +102,8 @@ class StrategyCoordinator(BaseCoordinator):
             error="; ".join(problems) or None,
         )
 
-    def on_event(self, event: StreamEvent) -> Sequence[Target]:
-        """Return the targets that an event changed; empty for most, and while trading is halted."""
-        # What StrategyRouter.route does: half of all events end here, since nobody listens to them.
-        way = self._ways.get(type(event))
-        if way is None or not (targets := way(event)):
-            return NOTHING
+    def settle(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """Put on record that the strategies want this, and return it; nothing of it while trading is halted."""
         if self._keep_state:
             wanting = {(target.strategy_id, target.symbol) for target in targets}
             self._save([s for s in self._strategies if (s.strategy_id, s.symbol) in wanting])

@@ -23,7 +23,6 @@ class Ema(msgspec.Struct):
 
     def update(self, price: Decimal | float) -> float:
         """Take the next price in; return the average."""
-        value = self.value
-        latest = price if type(price) is float else float(price)
-        self.value = latest if value is None else ema_step(value, latest, self.period)
-        return self.value
+        value, latest = self.value, float(price)
+        self.value = value = latest if value is None else ema_step(value, latest, self.period)
+        return value

@@ -1,7 +1,10 @@
-"""The stages that the pump hands each event of the stream to, in this order."""
+"""The stages that the pump hands each event of the stream to, in this order.
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+A stage says what takes each kind of event: most kinds concern few stages, and the pump asks no more than that.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from app.domain.events import StreamEvent
 from app.domain.records import OrderRecord
@@ -14,8 +17,9 @@ class AccountStage(Protocol):
     def begin(self) -> None:
         """Take up what an earlier run left, before the first event."""
 
-    def apply(self, event: StreamEvent) -> None:
-        """Bring orders and books up to date with an event."""
+    @property
+    def takes(self) -> Mapping[type, Callable[[Any], None]]:
+        """What brings orders and books up to date with each kind of event."""
 
     def pursue(self, targets: Sequence[Target]) -> None:
         """Work towards new targets."""
@@ -33,8 +37,12 @@ class AccountStage(Protocol):
 class DecisionStage(Protocol):
     """Turns events into targets."""
 
-    def on_event(self, event: StreamEvent) -> Sequence[Target]:
-        """Return the targets that an event changed; empty for most."""
+    @property
+    def asks(self) -> Mapping[type, Callable[[Any], Sequence[Target]]]:
+        """What returns the targets that an event of a kind changed; empty for most events."""
+
+    def settle(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """Put on record what is wanted, and return what of it is to be pursued."""
 
 
 class ObservationStage(Protocol):

@@ -23,6 +23,8 @@ from app.settings.models import RiskSettings
 
 OWNER = "risk"
 WATCH_FAILED = "watch_failed"
+ALARMED = -1
+"""No revision of the books."""
 LOOKS_BETWEEN_TRIES = 16
 """While guards have no leeway (a new peak at every mark, say), working it out must not cost more than looking does."""
 
@@ -73,12 +75,16 @@ class RiskEngine:
         self._fill_watchers: tuple[WatchesFills, ...] = (losses,)
         self._funding_watchers: tuple[WatchesFunding, ...] = (funding,)
         self._looks = tuple((guard.name, guard.look) for guard in self._guards)
+        self._calm = tuple(guard.calm_until for guard in self._guards)
         self._held: dict[str, Severity] = {}
         self._failure: Breach | None = None
         self._books: Books | None = None
         self._leeway: Leeway | None = None
         self._calm_until_ns = 0
-        self._revision = -1
+        self._next_ns = 0
+        """When the leeway ends, or the oldest mark may have grown too old: before, a mark need only be in its room."""
+        self._revision = ALARMED
+        """Of the books with which the guards have found nothing wrong."""
         self._looks_to_skip = 0
         self.has_closed_days = False
 
@@ -108,13 +114,9 @@ class RiskEngine:
         if self._failure is not None:
             # It missed something that it must know: it cannot be trusted again in this run.
             self._compare(WATCH_FAILED, self._failure, now_ns, changes)
-        if not held:
-            revision = books.portfolio.revision
-            if revision == self._revision:
-                self._find_leeway(books, now_ns)
-            else:
-                # One fill is often followed by another: worked out at the next mark, when they are done.
-                self._revision, self._looks_to_skip = revision, 0
+        revision = ALARMED if held else books.portfolio.revision
+        if revision != self._revision:
+            self._revision, self._looks_to_skip = revision, 0
         return changes
 
     def on_mark(self, symbol: str, price: Decimal, time_ns: int, books: Books) -> bool:
@@ -124,11 +126,13 @@ class RiskEngine:
         except Exception as error:  # noqa: BLE001 - as in look
             self._note_failure(error)
             return True
-        leeway = self._leeway
-        if leeway is None or books.portfolio.revision != self._revision:
+        if books.portfolio.revision != self._revision:
             return True
-        # Asked at every mark: only when a time is over must more be worked out.
-        if (time_ns >= self._calm_until_ns or time_ns > self._staleness.due_ns) and self._is_over(time_ns, books):
+        # Worked out here, before the mark is set, and not after a look: one fill is often followed by another.
+        leeway = self._leeway or self._find_leeway(books)
+        if leeway is None:
+            return True
+        if time_ns >= self._next_ns and self._is_over(time_ns, books):
             return True
         room = leeway.rooms.get(symbol)
         return wild or (room is not None and not room.low <= price <= room.high)
@@ -195,21 +199,28 @@ class RiskEngine:
             self._days.note(books.portfolio.equity)
             return True
         stale = self._staleness
-        return now_ns > stale.due_ns and stale.look(books, ZERO, now_ns) is not None
+        if now_ns > stale.due_ns and stale.look(books, ZERO, now_ns) is not None:
+            return True
+        self._next_ns = min(self._calm_until_ns, stale.due_ns + 1)
+        return False
 
-    def _find_leeway(self, books: Books, now_ns: int) -> None:
-        """Ask the guards, which have found nothing wrong, how long they need not look."""
+    def _find_leeway(self, books: Books) -> Leeway | None:
+        """Ask the guards, which have found nothing wrong with the books as they are, how long they need not look."""
         if self._looks_to_skip:
             self._looks_to_skip -= 1
-            return
+            return None
         leeway = leeway_around(books)
         until_ns = FOREVER_NS
-        for guard in self._guards:
-            until_ns = min(until_ns, guard.calm_until(leeway, books))
-        if until_ns > now_ns:
-            self._leeway, self._calm_until_ns = leeway, until_ns
-        else:
-            self._looks_to_skip = LOOKS_BETWEEN_TRIES
+        for calm_until in self._calm:
+            at_ns = calm_until(leeway, books)
+            if at_ns <= books.clock.now_ns:
+                self._looks_to_skip = LOOKS_BETWEEN_TRIES
+                return None
+            if at_ns < until_ns:
+                until_ns = at_ns
+        self._leeway, self._calm_until_ns = leeway, until_ns
+        self._next_ns = min(until_ns, self._staleness.due_ns + 1)
+        return leeway
 
     def _note_failure(self, error: Exception) -> None:
         what = f"a guard failed to take something in: {type(error).__name__}: {error}"

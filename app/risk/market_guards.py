@@ -69,15 +69,15 @@ class MarkStaleness(_WithoutMemory):
 class _Window:
     """The latest moves of one symbol's mark."""
 
-    __slots__ = ("at_ns", "elapsed_ns", "moves", "price", "squares", "variance")
+    __slots__ = ("at_ns", "moves", "price", "squares", "variance")
 
-    def __init__(self, at_ns: int, price: float) -> None:
+    def __init__(self, size: int, at_ns: int, price: float) -> None:
         self.at_ns = at_ns
         self.price = price
-        self.moves: deque[tuple[int, float]] = deque()
-        """How long each took, and the square of its logarithm."""
-        self.elapsed_ns = 0
+        self.moves: deque[tuple[int, float]] = deque(maxlen=size)
+        """When each began, and the square of its logarithm."""
         self.squares = 0.0
+        """Their sum."""
         self.variance = 0.0
         """Of a year, as a part of the price, squared; 0 until the window is full."""
 
@@ -95,41 +95,33 @@ class VolatilityBreaker(_WithoutMemory):
 
     def take(self, symbol: str, price: Decimal, at_ns: int) -> bool:
         """Take a mark in; return whether its symbol is too wild. A mark that was taken before counts once."""
-        if self._ratio_max is None:
-            return False
-        window, latest = self._windows.get(symbol), float(price)
+        window = self._windows.get(symbol)
         if window is None:
-            self._windows[symbol] = _Window(at_ns, latest)
+            if self._ratio_max is not None:
+                self._windows[symbol] = _Window(self._size, at_ns, float(price))
             return False
-        if at_ns > window.at_ns:
+        began_ns = window.at_ns
+        if at_ns > began_ns:
+            # Every bar and every mark comes this way.
+            latest, moves, size = float(price), window.moves, self._size
             move = log(latest / window.price)
-            gap, square, moves = at_ns - window.at_ns, move * move, window.moves
             window.at_ns, window.price = at_ns, latest
-            moves.append((gap, square))
-            elapsed_ns, squares = window.elapsed_ns + gap, window.squares + square
-            if len(moves) > self._size:
-                old_gap, old_square = moves.popleft()
-                elapsed_ns -= old_gap
-                squares -= old_square
-            window.elapsed_ns, window.squares = elapsed_ns, squares
-            if len(moves) == self._size:
-                window.variance = squares * YEAR_NS / elapsed_ns if squares > 0.0 else 0.0
+            square = move * move
+            squares = window.squares + square
+            if len(moves) == size:
+                squares -= moves[0][1]
+            moves.append((began_ns, square))
+            window.squares = squares
+            if len(moves) == size:
+                window.variance = squares * YEAR_NS / (at_ns - moves[0][0]) if squares > 0.0 else 0.0
         return window.variance > self._variance_max
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
-        """Take new marks in, and find the wildest symbol."""
+        """Find the wildest symbol whose mark is trusted."""
         del equity, now_ns
-        if self._ratio_max is None:
-            return None
         wildest, most = "", self._variance_max
-        for symbol in books.instruments:
-            at_ns, window = books.mark_ns(symbol), self._windows.get(symbol)
-            if at_ns is None:
-                continue
-            if (window is None or at_ns > window.at_ns) and (mark := books.portfolio.mark(symbol)) is not None:
-                self.take(symbol, mark, at_ns)
-                window = self._windows[symbol]
-            if window is not None and window.variance > most:
+        for symbol, window in self._windows.items():
+            if window.variance > most and books.mark_ns(symbol) is not None:
                 wildest, most = symbol, window.variance
         if not wildest:
             return None

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.coordinators import ExecutionCoordinator, RuntimeCoordinator, StrategyCoordinator
+from app.coordinators import ExecutionCoordinator, RuntimeCoordinator
 from app.domain.events import Severity, Timer
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState, NotStarted, TaskState
@@ -18,20 +18,21 @@ async def test_each_event_goes_to_execution_then_strategy_then_execution_then_te
     calls, told = [], mark("100")
 
     def note(name, answer=None):
-        return lambda _, what: (calls.append((name, what)), answer)[1]
+        return lambda *what: (calls.append((name, what[-1])), answer)[1]
 
-    mocker.patch.object(ExecutionCoordinator, "apply", note("apply"))
     mocker.patch.object(ExecutionCoordinator, "pursue", note("pursue"))
-    mocker.patch.object(StrategyCoordinator, "on_event", note("decide", (target(),)))
     mocker.patch.object(RunFigures, "observe", note("observe"))
     await container.init_resources()
     await settle()
+    bot = container.bot()
+    bot.execution.takes[type(told)] = note("take")
+    bot.strategy.asks[type(told)] = note("ask", (target(),))
     calls.clear()
 
     exchange.tell(told)
     await settle()
 
-    assert calls == [("apply", told), ("decide", told), ("pursue", (target(),)), ("observe", told)]
+    assert calls == [("take", told), ("ask", told), ("pursue", (target(),)), ("observe", told)]
     await container.shutdown_resources()
 
 
@@ -56,7 +57,7 @@ async def test_the_end_of_the_stream_asks_for_a_stop(bot, container, exchange):
 
 async def test_an_event_that_a_stage_cannot_take_in_stops_the_bot(bot, container, exchange, mocker):
     """The books would be in doubt: the pump is not restarted, and the run ends with the code of a critical failure."""
-    bot.execution._handlers[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
+    bot.execution.takes[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
     exchange.tell(mark("100"))
     await settle()
 

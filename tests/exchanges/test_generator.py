@@ -25,7 +25,7 @@ def generator(seed=1, step_s=1):
 
 
 def events(made, count):
-    return list(islice(iter(made.next, None), count))
+    return list(islice(made.events, count))
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others():

@@ -22,11 +22,8 @@ class Listed:
 
     def __init__(self, symbol, times):
         self.symbol = symbol
-        self._events = [Trade(symbol, time_ns, Decimal(number + 1), Decimal(1), "buy") for number, time_ns in times]
-        self.all = list(self._events)
-
-    def next(self):
-        return self._events.pop(0) if self._events else None
+        self.all = [Trade(symbol, time_ns, Decimal(number + 1), Decimal(1), "buy") for number, time_ns in times]
+        self.events = iter(self.all)
 
 
 @pytest.fixture
@@ -58,14 +55,14 @@ def test_earlier_comes_first_and_of_equal_times_the_symbol_listed_first(times):
     """Every event once; each symbol's in their order; and the order follows from time and listing alone."""
     markets = [Listed(str(place), list(enumerate(sorted(each)))) for place, each in enumerate(times)]
     merged = MergedMarket(markets)
-    events = list(iter(merged.next, None))
+    events = list(merged.events)
     expected = [event for market in markets for event in market.all]
     assert events == sorted(expected, key=lambda event: (event.time_ns, int(event.symbol)))
-    assert merged.next() is None
+    assert next(merged.events, None) is None
 
 
 def test_marks_bars_and_funding_of_all_symbols_come_by_time(opened):
-    events = list(iter(opened().next, None))
+    events = list(opened().events)
     assert [event.time_ns for event in events] == sorted(event.time_ns for event in events)
     fifth = [event for event in events if event.time_ns == START_NS + 5 * MINUTE_NS]
     assert [(type(event), event.symbol) for event in fifth] == [
@@ -76,7 +73,7 @@ def test_marks_bars_and_funding_of_all_symbols_come_by_time(opened):
 
 def test_a_mark_has_the_range_of_its_own_symbol(opened):
     merged = opened()
-    marks = [event for event in iter(merged.next, None) if isinstance(event, MarkPrice)]
+    marks = [event for event in merged.events if isinstance(event, MarkPrice)]
     assert all(merged.mark_range(mark)[0].close == mark.price for mark in marks)
 
 
@@ -93,9 +90,9 @@ def test_history_holds_nothing_that_closes_after_the_first_event(opened):
 def test_it_goes_on_where_it_was(opened, seen):
     merged, restored = opened(), opened()
     for _ in range(seen):
-        merged.next()
+        next(merged.events, None)
     restored.restore(merged.state())
-    assert list(iter(restored.next, None)) == list(iter(merged.next, None))
+    assert list(restored.events) == list(merged.events)
 
 
 def test_a_place_in_other_files_is_refused(opened):

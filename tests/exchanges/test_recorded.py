@@ -35,7 +35,7 @@ def market(candles=None, *, trades=None, mark=None, funding=None, from_ns=None, 
 
 
 def events(recorded):
-    return list(iter(recorded.next, None))
+    return list(recorded.events)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_it_goes_on_where_it_was(write):
     path = write("c.parquet", frame())
     first, again = market(path), market(path)
     assert again.state() == first.state()
-    first.next()
+    next(first.events)
     again.restore(first.state())
     assert events(again) == events(first)
 
@@ -198,7 +198,7 @@ def test_neither_candles_nor_trades():
 def test_a_real_month():
     recorded = market(DATA / "btcperp_1m_2022-01.parquet", listed=instrument(tick_size="1"))
     assert (recorded.report.rows, recorded.report.rounded_to_tick) == (45_031, 41)
-    assert sum(1 for _ in iter(recorded.next, None)) == 45_031
+    assert sum(1 for _ in recorded.events) == 45_031
 
 
 @real

@@ -309,12 +309,12 @@ class TestMarkStaleness:
 class TestVolatilityBreaker:
     @staticmethod
     def marked(account, guard, prices, symbol=BTC, every_s=60):
-        verdict = None
+        """Show a guard some marks; return the verdict at the last."""
         for price in prices:
             account.clock.pass_s(every_s)
             account.mark(price, symbol)
-            verdict = look(guard, account)
-        return verdict
+            guard.take(symbol, Decimal(price), account.clock.now_ns)
+        return look(guard, account)
 
     def test_it_restricts_when_the_market_moves_too_much(self, account):
         """1 % a minute, up and down: 0.00995 times the root of 525,600 minutes is 7.21 a year."""
@@ -344,10 +344,16 @@ class TestVolatilityBreaker:
 
     def test_a_mark_counts_once(self, account):
         guard = VolatilityBreaker(Decimal(7), 2)
-        self.marked(account, guard, ["100", "100"])
-        account.clock.pass_s(60)
+        self.marked(account, guard, ["101"])
+        guard.take(BTC, Decimal(100), account.clock.now_ns)
         look(guard, account)
         assert guard.figure() == "unknown a year, limit 7.0"
+
+    def test_a_symbol_whose_mark_is_not_trusted_is_left_to_the_guard_of_stale_marks(self, account):
+        guard = VolatilityBreaker(Decimal(7), 2)
+        assert self.marked(account, guard, ["101", "100", "101"]) is not None
+        account.books.distrust(BTC)
+        assert look(guard, account) is None
 
     def test_each_symbol_is_watched(self, account):
         guard = VolatilityBreaker(Decimal(7), 2)

@@ -65,7 +65,7 @@ def watched(engine, account, prices, what):
 class LooksAlways(RiskEngine):
     """Guards without any leeway."""
 
-    def _find_leeway(self, books, now_ns):
+    def _find_leeway(self, books):
         """Leave them none."""
 
 
@@ -137,9 +137,8 @@ def test_nothing_is_remembered_before_the_first_look():
 
 def test_a_symbol_that_is_too_wild_is_looked_at(account):
     engine = RiskEngine(limits(volatility_ratio_max="5", volatility_window=2))
-    for _ in range(2):
-        engine.look(account.books)
-    for price in ("110", "100"):
+    engine.look(account.books)
+    for price in ("100", "110", "100"):
         account.clock.pass_s(60)
         said = engine.on_mark(BTC, D(price), account.clock.now_ns, account.books)
     assert said
@@ -223,10 +222,10 @@ def test_the_wilder_of_two_wild_symbols_is_named(account):
     guard = VolatilityBreaker(D(5), 2)
     for prices in (("100", "50"), ("105", "51"), ("100", "50")):
         account.clock.pass_s(60)
-        account.mark(prices[0])
-        account.mark(prices[1], ETH)
-        breach = guard.look(account.books, D(1), account.clock.now_ns)
-    assert breach.value.startswith(BTC)
+        for symbol, price in zip((BTC, ETH), prices, strict=True):
+            account.mark(price, symbol)
+            guard.take(symbol, D(price), account.clock.now_ns)
+    assert guard.look(account.books, D(1), account.clock.now_ns).value.startswith(BTC)
 
 
 def test_while_guards_have_no_leeway_it_is_seldom_worked_out(account, mocker):
@@ -235,6 +234,7 @@ def test_while_guards_have_no_leeway_it_is_seldom_worked_out(account, mocker):
     engine = RiskEngine(limits(drawdown_ratio_max="0.1"))
     account.fill("1")
     for price in range(100, 135):
+        assert engine.on_mark(BTC, D(price), account.clock.now_ns, account.books)
         account.mark(price)
         engine.look(account.books)
     assert tries.call_count == 2

@@ -68,7 +68,8 @@ class SimulatedExchange:
         self._end_ns: int | None = None
         self._waiting: MarketEvent | None = None
         self._used_up = False
-        self._paced = settings.speed > 0 or settings.duration_s is not None
+        self._paced = True
+        """Whether an event may have to wait. At the highest speed none does, once the first has set the anchor."""
         self._ready: deque[StreamEvent] = deque()
         self._saved_ns = 0
         self._anchor: tuple[float, int] | None = None
@@ -105,10 +106,10 @@ class SimulatedExchange:
             OtherMarket: Where we were is not in this market.
         """
         self._source = self._open_source()
-        self._next_market_event = self._source.next
         saved = self._journal.state_of(OWNER) if self._resumable else None
         if saved is None:
             self._engine.deposit(self._settings.deposit, self._source.start_ns)
+            self._market = self._source.events
             return
         memory = msgspec.json.decode(saved, type=_Memory)
         self._engine.restore(memory.venue)
@@ -116,6 +117,7 @@ class SimulatedExchange:
             self._source.restore(memory.source)
         except msgspec.MsgspecError as error:
             raise OtherMarket from error
+        self._market = self._source.events
         self._random.setstate(memory.random)
         self._ready, self._waiting = deque(memory.ready), memory.waiting
 
@@ -132,13 +134,13 @@ class SimulatedExchange:
             self._hand_out()
         if ready:
             return ready.popleft()
-        if self._used_up:
-            return None
-        event = self._waiting or self._next_market_event()
+        event = next(self._market, None) if self._waiting is None else self._waiting
         if event is None:
+            if self._used_up:
+                return None
             self._end()
             return self.next_event()
-        if self._paced or self._anchor is None:
+        if self._paced:
             self._waiting = event
             if not self._is_due(event.time_ns):
                 return None
@@ -248,6 +250,7 @@ class SimulatedExchange:
             self._anchor = (perf_counter(), time_ns)
             if self._settings.duration_s is not None:
                 self._end_ns = time_ns + int(self._settings.duration_s * SECOND_NS)
+            self._paced = self._settings.speed > 0 or self._end_ns is not None
         if self._end_ns is not None and time_ns > self._end_ns:
             self._end()
             return False
@@ -278,7 +281,7 @@ class SimulatedExchange:
     def _end(self) -> None:
         """Note that no market event will come any more; what is on its way arrives now."""
         self._used_up = True
-        self._waiting = None
+        self._waiting, self._market = None, iter(())
         self._engine.settle_pending()
 
     def _after_request(self) -> None:

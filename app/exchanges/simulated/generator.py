@@ -6,7 +6,7 @@ operations are used, which give the same bits on every platform that Python runs
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import exp, sqrt
 from random import Random
@@ -109,17 +109,13 @@ class Generator:
         self._queue: deque[Quote | Trade | MarkPrice | FundingRate] = deque()
         for symbol, walk in self._walks.items():
             self._announce(symbol, walk)
+        self.events = self._generate()
+        """The events that are still to come; there is always one."""
 
     @property
     def start_ns(self) -> int:
         """Time before the first event."""
         return self._start_ns
-
-    def next(self) -> MarketEvent:
-        """Return the next event; there is always one."""
-        if not self._queue:
-            self._step()
-        return self._queue.popleft()
 
     def mark_range(self, mark: MarkPrice) -> None:
         """Return None: a generated mark is a single price."""
@@ -167,6 +163,12 @@ class Generator:
                 walk.state = state.symbols[symbol]
             else:
                 self._announce(symbol, walk)
+
+    def _generate(self) -> Iterator[MarketEvent]:
+        while True:
+            if not self._queue:
+                self._step()
+            yield self._queue.popleft()
 
     def _step(self) -> None:
         self._time_ns += self._step_s * SECOND_NS

@@ -4,7 +4,7 @@ The rule: earlier times come first; of equal times the symbol that is listed fir
 order that they have by themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 
 import msgspec
@@ -32,28 +32,16 @@ class MergedMarket:
         self._heads = [
             (event.time_ns, place, event)
             for place, market in enumerate(markets)
-            if (event := market.next()) is not None
+            if (event := next(market.events, None)) is not None
         ]
         heapify(self._heads)
+        self.events = self._merge()
+        """The events of all files that are still to come."""
 
     @property
     def start_ns(self) -> int:
         """Time of the first row that is used, of whatever symbol."""
         return min(market.start_ns for market in self._markets)
-
-    def next(self) -> MarketEvent | None:
-        """Return the next event; None when all files are used up."""
-        heads = self._heads
-        if not heads:
-            return None
-        # A place is in the heap once, so two events are never compared.
-        _, place, event = heads[0]
-        following = self._markets[place].next()
-        if following is None:
-            heappop(heads)
-        else:
-            heapreplace(heads, (following.time_ns, place, following))
-        return event
 
     def mark_range(self, mark: MarkPrice) -> tuple[PriceRange, bool] | None:
         """Return the mark prices of the whole bar that ``mark`` closes, and whether they come from the mark file."""
@@ -87,3 +75,16 @@ class MergedMarket:
             market.restore(bytes(place))
         self._heads = [(event.time_ns, place, event) for place, event in state.heads]
         heapify(self._heads)
+        self.events = self._merge()
+
+    def _merge(self) -> Iterator[MarketEvent]:
+        heads = self._heads
+        while heads:
+            # A place is in the heap once, so two events are never compared.
+            _, place, event = heads[0]
+            following = next(self._markets[place].events, None)
+            if following is None:
+                heappop(heads)
+            else:
+                heapreplace(heads, (following.time_ns, place, following))
+            yield event

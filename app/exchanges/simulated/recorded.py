@@ -5,9 +5,10 @@ file has no price the bar's own stand in for it, and are said to.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from itertools import repeat
+from itertools import chain, islice, repeat
+from operator import length_hint
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ CHUNK_ROWS = 2000
 """Rows that are events at once: enough to spread the cost of a slice, few enough to stay in the processor's caches."""
 
 
+
 class DataReport(msgspec.Struct):
     """What was noticed in the files, for people."""
 
@@ -47,6 +49,7 @@ class DataReport(msgspec.Struct):
 class _Position(msgspec.Struct):
     row: int
     offset: int
+
 
 
 class RecordedMarket:
@@ -81,10 +84,14 @@ class RecordedMarket:
         self._funding = [] if funding is None else self._read_funding(funding)
         self._first, self._end = self._bounds(from_ns, to_ns)
         self._row = self._first
-        self._chunk: list[MarketEvent] = []
-        self._chunk_rows = 0
-        self._chunk_events = 0
-        self._offset = 0
+        """Where the rows begin that are events now."""
+        self._rows = self._count = 0
+        """How many rows those are, and how many events."""
+        self._chunk: Iterator[MarketEvent] = iter(())
+        """Those of them that are still to come."""
+        # No step of Python's own for each event of a run.
+        self.events: Iterator[MarketEvent] = chain.from_iterable(self._chunks())
+        """The events that are still to come."""
         self._look_over()
         # Once for the whole file: a chunk is too small to spread what starting a column's operation costs.
         names = PRICES if self._interval_s else ("price",)
@@ -113,14 +120,6 @@ class RecordedMarket:
     def start_ns(self) -> int:
         """Time of the first row that is used."""
         return int(self._frame["time"][self._first])
-
-    def next(self) -> MarketEvent | None:
-        """Return the next event; None when the file is used up."""
-        if self._offset == self._chunk_events and not self._load_chunk():
-            return None
-        event = self._chunk[self._offset]
-        self._offset += 1
-        return event
 
     def mark_range(self, mark: MarkPrice) -> tuple[PriceRange, bool] | None:
         """Return the mark prices of the whole bar that ``mark`` closes, and whether they come from the mark file."""
@@ -164,30 +163,23 @@ class RecordedMarket:
 
     def state(self) -> bytes:
         """Return where it is."""
-        return msgspec.json.encode(_Position(self._row - self._chunk_rows, self._offset))
+        return msgspec.json.encode(_Position(self._row, self._count - length_hint(self._chunk)))
 
     def restore(self, payload: bytes) -> None:
-        """Go on where ``state`` was taken."""
+        """Go on where ``state`` was taken. There more rows may have been events at once."""
         position = msgspec.json.decode(payload, type=_Position)
-        self._row, self._chunk, self._chunk_events, self._offset = position.row, [], 0, 0
-        left = position.offset
-        # Where it was saved, more rows may have been events at once.
-        while left and self._load_chunk():
-            self._offset = min(left, self._chunk_events)
-            left -= self._offset
+        self._row, self._rows, self._count, self._chunk = position.row, 0, 0, iter(())
+        self.events = chain.from_iterable(self._chunks())
+        next(islice(self.events, position.offset, position.offset), None)
 
     # -- chunks --------------------------------------------------------------------------------------------------
 
-    def _load_chunk(self) -> bool:
-        rows = min(CHUNK_ROWS, self._end - self._row)
-        self._chunk, self._chunk_events, self._offset, self._chunk_rows = [], 0, 0, 0
-        if rows <= 0:
-            return False
-        self._chunk = self._events_of(self._frame.slice(self._row, rows))
-        self._chunk_events = len(self._chunk)
-        self._row += rows
-        self._chunk_rows = rows
-        return True
+    def _chunks(self) -> Iterator[Iterator[MarketEvent]]:
+        while (row := self._row + self._rows) < self._end:
+            self._row, self._rows = row, min(CHUNK_ROWS, self._end - row)
+            events = self._events_of(self._frame.slice(row, self._rows))
+            self._count, self._chunk = len(events), iter(events)
+            yield self._chunk
 
     def _bars(self, frame: "pl.DataFrame", *, plain: bool = False) -> list[MarketEvent]:
         interval_s = self._interval_s
@@ -243,7 +235,10 @@ class RecordedMarket:
     def _volumes(self, frame: "pl.DataFrame") -> list[Decimal]:
         if "volume" not in frame.columns:
             return [ZERO] * len(frame)
-        return [ZERO if text is None else Decimal(text) for text in self._texts(frame, "volume")]
+        texts = self._texts(frame, "volume")
+        if None in texts:
+            return [ZERO if text is None else Decimal(text) for text in texts]
+        return list(map(Decimal, texts))  # type: ignore[arg-type] # the line above says so
 
     @staticmethod
     def _texts(frame: "pl.DataFrame", name: str) -> list[str | None]:

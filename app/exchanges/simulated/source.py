@@ -1,5 +1,6 @@
 """Where the simulated exchange's market events come from."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from app.domain.market import Bar, MarketEvent, MarkPrice
@@ -13,8 +14,9 @@ class MarketSource(Protocol):
     def start_ns(self) -> int:
         """Time before the first event."""
 
-    def next(self) -> MarketEvent | None:
-        """Return the next event; None when there are no more."""
+    @property
+    def events(self) -> Iterator[MarketEvent]:
+        """The events that are still to come; ``restore`` makes it another iterator."""
 
     def mark_range(self, mark: MarkPrice) -> tuple[PriceRange, bool] | None:
         """Return the marks of the bar that ``mark`` closes, and whether they are known; None for a single price."""

@@ -40,13 +40,13 @@ def submit_again(execution, tracked):
 
 
 def unknown_is_sent_again(patch):
-    def apply(original, execution, event):
+    def on_order(original, execution, event):
         original(execution, event)
-        tracked = execution._tracker.find(getattr(event, "client_order_id", None))
+        tracked = execution._tracker.find(event.client_order_id)
         if isinstance(event, OrderUnknown) and tracked is not None and tracked.is_working:
             submit_again(execution, tracked)
 
-    around(patch, ExecutionCoordinator, "apply", apply)
+    around(patch, ExecutionCoordinator, "_on_order", on_order)
 
 
 def restart_sends_again(patch):
