@@ -20,6 +20,10 @@ CLOSE_S = 10.0
 class CommitThreaded:
     """One writer thread with group commit: whatever came while it wrote goes into its next transaction.
 
+    It is woken once the loop has done with the event that the records are of, or as soon as somebody waits for one of
+    them. A decision, what it is for and its intent are one transaction then: woken by the first of them, it would have
+    the intent wait for the disk twice.
+
     ``put`` and ``when_durable`` belong to the event loop's thread. Callbacks run there too, in the order of the
     records; so ``durable_seq`` is moved there, and not by the writer, or a late callback could overtake an early one.
     """
@@ -38,6 +42,8 @@ class CommitThreaded:
         self._abandoned: JournalFailed | None = None
         self.durable_seq = last_seq
         self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = True
 
     @property
     def failed(self) -> JournalFailed | None:
@@ -45,14 +51,13 @@ class CommitThreaded:
         return self._store.failed or self._abandoned
 
     def put(self, records: Sequence[Encoded], *, urgent: bool) -> None:
-        """Queue records. All are urgent here: the writer takes them as soon as it is free.
+        """Queue records. All are urgent here: the writer takes them as soon as it is woken and free.
 
         Raises:
             JournalFailed: The writer has failed, or hangs.
         """
         del urgent
-        if self._thread is None:
-            self._start(asyncio.get_running_loop())
+        loop = self._loop or self._start(asyncio.get_running_loop())
         with self._changed:
             if self._waiting_records + len(records) > QUEUED_RECORDS_MAX:
                 behind = f"the journal's writer is behind by {self._waiting_records} records"
@@ -61,7 +66,9 @@ class CommitThreaded:
             self._queue.append(records)
             self._waiting_records += len(records)
             self._queued_seq = records[-1].numbered.seq
-            self._changed.notify_all()
+        if self._woken:
+            self._woken = False
+            loop.call_soon(self._wake)
 
     def when_durable(self, seq: int, callback: Callable[[], None]) -> None:
         """Call ``callback`` on the loop once the record ``seq`` is durable; at once if it is.
@@ -73,6 +80,7 @@ class CommitThreaded:
                 callback()
         else:
             self._waiting.append((seq, callback))
+            self._wake()
 
     def flush(self) -> None:
         """Wait until everything queued is durable; blocks the caller.
@@ -80,6 +88,7 @@ class CommitThreaded:
         Raises:
             JournalFailed: It will not be, or not in time.
         """
+        self._wake()
         with self._changed:
             written = self._changed.wait_for(self._is_idle, timeout=self._close_s)
         if self.failed is None and not written:
@@ -101,11 +110,19 @@ class CommitThreaded:
         self._thread.join(CLOSE_S)
         return not self._thread.is_alive()
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _wake(self) -> None:
+        """Let the writer look into the queue."""
+        self._woken = True
+        with self._changed:
+            self._changed.notify_all()
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
         """Start the writer with the first record: opening needs no loop, and the loop that appends is the bot's."""
         # A daemon, or a disk that hangs would keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(loop,), name="journal-writer", daemon=True)
         self._thread.start()
+        self._loop = loop
+        return loop
 
     def _check(self) -> None:
         failed = self.failed
