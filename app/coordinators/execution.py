@@ -222,6 +222,11 @@ class ExecutionCoordinator(BaseCoordinator):
         """Return the orders that may still fill, as they are known here."""
         return tuple(tracked.record() for tracked in self._tracker.all_working())
 
+    def status_of(self, client_order_id: str) -> OrderStatus | None:
+        """Return how far an order has come; None when it ended long ago, or is not ours."""
+        tracked = self._tracker.find(client_order_id)
+        return None if tracked is None else tracked.status
+
     def wants_stop(self, symbol: str) -> bool:
         """Whether the position in ``symbol`` is one that a strategy wants protected by a stop."""
         return self._pursuits.wants_stop(symbol)

@@ -53,6 +53,7 @@ class RuntimeCoordinator(BaseCoordinator):
         self._events = 0
         self._posted = self._heard = 0
         self._heard_s: float | None = None
+        self._told_end = False
 
     @property
     def events(self) -> int:
@@ -146,7 +147,7 @@ class RuntimeCoordinator(BaseCoordinator):
         observe = context.telemetry.observe
         next_event, inbox = self._connection.next_event, self._inbox
         timed = self._connection.capabilities.is_virtual
-        timer_due_ns, advanced_ns, ended = 0, -1, False
+        timer_due_ns, advanced_ns, self._told_end = 0, -1, False
         clock = asyncio.get_running_loop().time
         breathed, countdown, events = clock(), EVENTS_BETWEEN_LOOKS, self._events
         self._heard_s = breathed
@@ -155,12 +156,7 @@ class RuntimeCoordinator(BaseCoordinator):
             event = inbox.popleft() if inbox else next_event()
             if event is None:
                 self._events = events
-                if self._connection.ended and not ended:
-                    ended = True
-                    self._on_stream_end("stream ended")
-                self._listen(clock())
-                # Nothing can have been posted since the inbox was looked into: nobody else has run.
-                await self._connection.wait()
+                await self._wait(clock())
                 breathed, countdown = clock(), EVENTS_BETWEEN_LOOKS
                 continue
             time_ns, kind = event.time_ns, type(event)
@@ -188,6 +184,15 @@ class RuntimeCoordinator(BaseCoordinator):
                     self._listen(now)
                     await asyncio.sleep(0)
                     breathed = clock()
+
+    async def _wait(self, at_s: float) -> None:
+        """Wait for the next event; tell of the stream's end, once."""
+        if self._connection.ended and not self._told_end:
+            self._told_end = True
+            self._on_stream_end("stream ended")
+        self._listen(at_s)
+        # Nothing can have been posted since the inbox was looked into: nobody else has run.
+        await self._connection.wait()
 
     def _listen(self, at_s: float) -> None:
         """Note that the pump runs, and whether the exchange has told it anything since it was here."""

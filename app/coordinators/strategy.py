@@ -43,7 +43,7 @@ class StrategyCoordinator(BaseCoordinator):
         super().__init__()
         self._strategies = tuple(strategies)
         self.asks: dict[type, Way] = {}
-        """What returns the targets that an event of a kind changed. None for the kinds that no strategy wants to see."""
+        """What returns the targets that an event of a kind changed; nothing for kinds that no strategy wants to see."""
 
     @property
     def strategies(self) -> tuple[Strategy, ...]:

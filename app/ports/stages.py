@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from app.domain.events import StreamEvent
+from app.domain.order import OrderStatus
 from app.domain.records import OrderRecord
 from app.domain.target import Target
 
@@ -29,6 +30,9 @@ class AccountStage(Protocol):
 
     def orders(self) -> tuple[OrderRecord, ...]:
         """Return the orders that may still fill, as they are known here."""
+
+    def status_of(self, client_order_id: str) -> OrderStatus | None:
+        """Return how far an order has come; None when it ended long ago, or is not ours."""
 
     def growing(self, symbols: Collection[str] | None = None) -> Sequence[str]:
         """Return the working orders that can grow a position, of some symbols or of all, in words for people."""

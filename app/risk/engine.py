@@ -216,8 +216,7 @@ class RiskEngine:
             if at_ns <= books.clock.now_ns:
                 self._looks_to_skip = LOOKS_BETWEEN_TRIES
                 return None
-            if at_ns < until_ns:
-                until_ns = at_ns
+            until_ns = min(until_ns, at_ns)
         self._leeway, self._calm_until_ns = leeway, until_ns
         self._next_ns = min(until_ns, self._staleness.due_ns + 1)
         return leeway

@@ -8,8 +8,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from app.domain.money import plain
-from app.domain.times import iso
 from app.lifecycle import CoordinatorContext, HealthReport, HealthState
 from app.telemetry.run_figures import RunFigures
 from app.telemetry.status import BotStatus, bot_status
@@ -17,6 +15,8 @@ from app.telemetry.status import BotStatus, bot_status
 LOG_LINES_KEPT_MAX = 6
 WIDE_COLUMNS = 110
 """Below it the full view would cut its numbers."""
+SMALL_ROWS = 3
+"""Orders and fills of the small view: with them it fills 24 lines."""
 COLOURS = {
     "healthy": "green",
     "starting": "yellow",
@@ -62,7 +62,7 @@ class LiveView:
         """Draw a picture."""
         status = bot_status(context, report, self._figures)
         wide = self._live.console.width >= WIDE_COLUMNS
-        drawn = picture(status, self._figures, tuple(self._log.lines)) if wide else small_picture(status)
+        drawn = picture(status, tuple(self._log.lines)) if wide else small_picture(status)
         self._live.update(drawn, refresh=True)
 
     def close(self) -> None:
@@ -70,13 +70,13 @@ class LiveView:
         self._live.stop()
 
 
-def picture(status: BotStatus, figures: RunFigures, log_lines: tuple[str, ...]) -> RenderableType:
+def picture(status: BotStatus, log_lines: tuple[str, ...]) -> RenderableType:
     """Return the view as something that Rich can draw."""
     columns = Table.grid(expand=True, padding=(0, 1))
     columns.add_column(ratio=3)
     columns.add_column(ratio=2)
     columns.add_row(
-        Group(_header(status), _positions(status), _orders(figures), _fills(figures)),
+        Group(_header(status), _positions(status), _orders(status), _fills(status)),
         Group(_account(status), _health(status), _guards(status)),
     )
     log = Panel(Text("\n".join(log_lines) or "nothing yet", style="dim", no_wrap=True), title="log", title_align="left")
@@ -94,9 +94,23 @@ def small_picture(status: BotStatus) -> RenderableType:
     for component in status.health["components"]:
         state = "" if component["state"] == HealthState.HEALTHY else f" {component['state']}"
         health.append(f"{component['component']}{state}  ", style=COLOURS.get(component["state"], ""))
-    money = Text(f"  equity {_money(status.equity)}  balance {_money(status.balance)}  fees {_money(status.fees)}")
+    money = Table.grid(padding=(0, 2))
+    for first, second, third in (
+        (("equity", status.equity), ("balance", status.balance), ("unrealized", status.unrealized_pnl)),
+        (("realized", status.realized_pnl), ("fees", status.fees), ("funding", status.funding)),
+    ):
+        money.add_row("", *(f"{name} {_money(amount)}" for name, amount in (first, second, third)))
+    latest = Table.grid(padding=(0, 2))
+    for order in status.last_orders[:SMALL_ROWS]:
+        latest.add_row(
+            " order", _clock(order.time), order.symbol, order.side, order.contracts, order.type, order.status
+        )
+    for fill in status.last_fills[:SMALL_ROWS]:
+        latest.add_row(
+            " fill", _clock(fill.time), fill.symbol, fill.side, fill.contracts, fill.price, f"fee {fill.fee}"
+        )
     hint = Text(f"Ctrl-C stops cleanly; from {WIDE_COLUMNS} columns on there is more to see.", style="dim")
-    return Group(_header(status), money, Panel(rows, title="positions", title_align="left"), health, hint)
+    return Group(_header(status), money, Panel(rows, title="positions", title_align="left"), latest, health, hint)
 
 
 def _header(status: BotStatus) -> Panel:
@@ -146,23 +160,25 @@ def _positions(status: BotStatus) -> Panel:
     return Panel(table, title="positions", title_align="left")
 
 
-def _orders(figures: RunFigures) -> Panel:
-    table = _table("time", "symbol", "side", "contracts", "type", "purpose")
-    for intended in reversed(figures.latest_orders):
-        order = intended.order
+def _orders(status: BotStatus) -> Panel:
+    table = _table("time", "symbol", "side", "contracts", "type", "purpose", "status")
+    for order in status.last_orders:
         table.add_row(
-            iso(intended.time_ns)[11:19], order.symbol, order.side, plain(order.contracts), order.type, order.purpose
+            _clock(order.time), order.symbol, order.side, order.contracts, order.type, order.purpose, order.status
         )
-    return Panel(table, title=f"last orders · {figures.orders} in all, {figures.denied} denied", title_align="left")
+    return Panel(table, title=f"last orders · {status.orders} in all, {status.denied} denied", title_align="left")
 
 
-def _fills(figures: RunFigures) -> Panel:
+def _fills(status: BotStatus) -> Panel:
     table = _table("time", "symbol", "side", "contracts", "price", "fee")
-    for fill in reversed(figures.latest_fills):
-        table.add_row(
-            iso(fill.time_ns)[11:19], fill.symbol, fill.side, plain(fill.contracts), plain(fill.price), plain(fill.fee)
-        )
-    return Panel(table, title=f"last fills · {figures.fills} in all", title_align="left")
+    for fill in status.last_fills:
+        table.add_row(_clock(fill.time), fill.symbol, fill.side, fill.contracts, fill.price, fill.fee)
+    return Panel(table, title=f"last fills · {status.fills} in all", title_align="left")
+
+
+def _clock(time: str) -> str:
+    """Return the time of day of an ISO time."""
+    return time[11:19]
 
 
 def _health(status: BotStatus) -> Panel:

@@ -25,6 +25,29 @@ class PositionStatus(msgspec.Struct, frozen=True):
     liquidation_price: str | None
 
 
+class OrderLine(msgspec.Struct, frozen=True):
+    """An order that was meant to be sent, and what is known to have become of it, as text."""
+
+    time: str
+    symbol: str
+    side: str
+    contracts: str
+    type: str
+    purpose: str
+    status: str
+
+
+class FillLine(msgspec.Struct, frozen=True):
+    """A fill, as text."""
+
+    time: str
+    symbol: str
+    side: str
+    contracts: str
+    price: str
+    fee: str
+
+
 class BotStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that an operator looks at. Money as exact text; None is unknown."""
 
@@ -53,7 +76,12 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     bars: int
     orders: int
+    denied: int
     fills: int
+    last_orders: tuple[OrderLine, ...]
+    """The latest first."""
+    last_fills: tuple[FillLine, ...]
+    """The latest first."""
     metrics: dict[str, float]
 
 
@@ -86,7 +114,10 @@ def bot_status(context: CoordinatorContext, report: HealthReport, figures: RunFi
         events=figures.events,
         bars=figures.bars,
         orders=figures.orders,
+        denied=figures.denied,
         fills=figures.fills,
+        last_orders=_orders(context, figures),
+        last_fills=_fills(figures),
         metrics=dict(context.metrics.read()),
     )
 
@@ -108,6 +139,28 @@ def _positions(context: CoordinatorContext, instruments: Mapping[str, Instrument
             )
         )
     return tuple(found)
+
+
+def _orders(context: CoordinatorContext, figures: RunFigures) -> tuple[OrderLine, ...]:
+    return tuple(
+        OrderLine(
+            iso(intended.time_ns),
+            intended.order.symbol,
+            intended.order.side,
+            plain(intended.order.contracts),
+            intended.order.type,
+            intended.order.purpose,
+            context.execution.status_of(intended.order.client_order_id) or "ended",
+        )
+        for intended in reversed(figures.latest_orders)
+    )
+
+
+def _fills(figures: RunFigures) -> tuple[FillLine, ...]:
+    return tuple(
+        FillLine(iso(fill.time_ns), fill.symbol, fill.side, plain(fill.contracts), plain(fill.price), plain(fill.fee))
+        for fill in reversed(figures.latest_fills)
+    )
 
 
 def _text(amount: Decimal | None) -> str | None:

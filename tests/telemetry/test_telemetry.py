@@ -230,13 +230,14 @@ async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchan
     for fact in (fill(), OrderIntended(limit(), AT)):
         figures.on_fact(fact)
     context, report = await shown(bot, container, exchange)
+    bot.execution._tracker.intend(limit())
     context.trading_state.raise_reason("operator", "halt", Severity.HALTED, "by hand")
     view = LiveView(console, 0.1, figures, LogTail())
     view.open()
     view.show(context, report)
     view.close()
     plain = Console(file=io.StringIO(), width=150)
-    plain.print(picture(bot_status(context, report, figures), figures, ("a log line",)))
+    plain.print(picture(bot_status(context, report, figures), ("a log line",)))
     text = plain.file.getvalue()
     for words in (
         "halted",
@@ -246,6 +247,7 @@ async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchan
         "system_monitor",
         "healthy",
         "a log line",
+        "intended",
         "drawdown",
         "limit",
     ):
@@ -254,12 +256,15 @@ async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchan
 
 async def test_a_small_terminal_gets_whole_numbers(bot, container, exchange):
     console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
-    view = LiveView(console, 0.1, RunFigures(), LogTail())
+    figures = RunFigures()
+    for fact in (fill(), OrderIntended(limit(), AT)):
+        figures.on_fact(fact)
+    view = LiveView(console, 0.1, figures, LogTail())
     view.open()
     view.show(*await shown(bot, container, exchange))
     view.close()
     text = console.file.getvalue()
-    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "from 110 columns on"):
+    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "ended", "fee", "from 110 columns on"):
         assert words in text
     assert "\u2026" not in text
 

@@ -35,7 +35,6 @@ CHUNK_ROWS = 2000
 """Rows that are events at once: enough to spread the cost of a slice, few enough to stay in the processor's caches."""
 
 
-
 class DataReport(msgspec.Struct):
     """What was noticed in the files, for people."""
 
@@ -49,7 +48,6 @@ class DataReport(msgspec.Struct):
 class _Position(msgspec.Struct):
     row: int
     offset: int
-
 
 
 class RecordedMarket:
