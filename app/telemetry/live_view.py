@@ -13,7 +13,7 @@ from app.telemetry.run_figures import RunFigures
 from app.telemetry.status import BotStatus, bot_status
 
 LOG_LINES_KEPT_MAX = 6
-WIDE_COLUMNS = 110
+WIDE_COLUMNS = 132
 """Below it the full view would cut its numbers."""
 SMALL_ROWS = 3
 """Orders and fills of the small view: with them it fills 24 lines."""

@@ -264,7 +264,7 @@ async def test_a_small_terminal_gets_whole_numbers(bot, container, exchange):
     view.show(*await shown(bot, container, exchange))
     view.close()
     text = console.file.getvalue()
-    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "ended", "fee", "from 110 columns on"):
+    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "ended", "fee", "from 132 columns on"):
         assert words in text
     assert "\u2026" not in text
 
