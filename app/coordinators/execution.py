@@ -10,6 +10,7 @@ from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler
 from app.coordinators.stop_policy import StopPolicy
 from app.domain.events import (
+    AccountSeen,
     BookStale,
     CancelRejected,
     Fill,
@@ -88,6 +89,7 @@ class ExecutionCoordinator(BaseCoordinator):
             ReasonRaised: self._on_restriction,
             ReasonCleared: self._on_restriction,
             StreamReset: self._on_reset,
+            AccountSeen: self._on_seen,
             HaltCommand: self._on_halt,
             ResumeCommand: self._on_resume,
             FlattenCommand: self._on_flatten,
@@ -298,6 +300,7 @@ class ExecutionCoordinator(BaseCoordinator):
         self._look()
 
     def _on_timer(self, timer: Timer) -> None:
+        self._reconciler.weigh_overheard(timer.time_ns)
         if self._risk.on_timer(timer.time_ns, self._books):
             self._look()
 
@@ -348,6 +351,7 @@ class ExecutionCoordinator(BaseCoordinator):
         entry = portfolio.apply(fill)
         if entry is None:
             return
+        self._reconciler.overheard.book(symbol, fill.time_ns)
         tracked = self._tracker.fill(fill)
         self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
         if fill.fee_currency != portfolio.currency:
@@ -377,6 +381,7 @@ class ExecutionCoordinator(BaseCoordinator):
         entry = self._portfolio.apply_funding(paid)
         if entry is None:
             return
+        self._reconciler.overheard.book(paid.symbol, paid.time_ns)
         self._record(paid, entry, PositionChanged(self._portfolio.position(paid.symbol), paid.time_ns))
         self._risk.on_funding(paid, self._books)
         self._publish(paid)
@@ -400,6 +405,9 @@ class ExecutionCoordinator(BaseCoordinator):
             self._books.distrust(symbol)
         self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, reset.reason)
         self._reconciler.request()
+
+    def _on_seen(self, seen: AccountSeen) -> None:
+        self._reconciler.overheard.hear(seen)
 
     # -- operator ------------------------------------------------------------------------------------------------
 

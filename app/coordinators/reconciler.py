@@ -16,12 +16,14 @@ from app.domain.portfolio import Portfolio
 from app.domain.records import Mismatch, PositionChanged, StateSaved
 from app.execution import (
     OrderTracker,
+    Overheard,
     compare_balance,
     compare_positions,
     counted_otherwise,
     foreign_orders,
     outcome,
 )
+from app.execution.overheard import BALANCE
 from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 
@@ -74,6 +76,8 @@ class Reconciler:
         self._account = BoundedAccount(context.account, context.settings.execution.query_timeout_s)
         self.takeover = Takeover(context, portfolio, tracker, apply, record)
         """What was taken over, and is to be closed."""
+        self.overheard = Overheard(context.instruments)
+        """What the exchange tells of the account unasked."""
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
         self._absent: dict[str, int] = {}
@@ -88,6 +92,14 @@ class Reconciler:
     def request(self) -> None:
         """Have the next comparison come at once."""
         self._requested.set()
+
+    def weigh_overheard(self, now_ns: int) -> None:
+        """Have the exchange compared where what it tells unasked has differed from the books for a while."""
+        if self.overheard.is_doubtful(self._ours, now_ns):
+            self.request()
+
+    def _ours(self, what: str) -> Decimal:
+        return self._portfolio.balance if what == BALANCE else self._portfolio.position(what).contracts
 
     @property
     def is_requested(self) -> bool:

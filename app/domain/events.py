@@ -4,6 +4,7 @@ Account facts come from the exchange; control events from timers, the operator a
 market events they form the one sequenced stream.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -134,6 +135,20 @@ class FundingPaid(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         return f"funding:{self.symbol}:{self.time_ns}"
 
 
+class AccountSeen(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """What the exchange says unasked of the account: held against the books, never booked, for books are made of fills.
+
+    It may be told twice, late, in another order, or not at all.
+    """
+
+    time_ns: int
+    """Of which moment it is, by the exchange's clock."""
+    balance: Decimal | None
+    """Wallet balance in the settlement currency; None where it is not told."""
+    contracts: Mapping[str, Decimal]
+    """Signed sizes by symbol, 0 where flat; nothing is said of a symbol that is not here."""
+
+
 class StreamReset(msgspec.Struct, frozen=True, tag=True):
     """The connection was lost and is back: what happened meanwhile was not seen, so reconcile."""
 
@@ -208,4 +223,4 @@ OrderEvent = OrderAccepted | OrderTriggered | OrderRejected | OrderUnknown | Ord
 AccountEvent = OrderEvent | CancelRejected | Fill | FundingPaid
 OperatorCommand = HaltCommand | ResumeCommand | FlattenCommand
 ControlEvent = StreamReset | BookStale | Timer | ReasonRaised | ReasonCleared | OperatorCommand
-StreamEvent = MarketEvent | AccountEvent | ControlEvent
+StreamEvent = MarketEvent | AccountEvent | AccountSeen | ControlEvent

@@ -1,5 +1,6 @@
 from app.execution.books import AccountBooks
 from app.execution.flaws import flaw_of_fill, flaw_of_funding
+from app.execution.overheard import Overheard
 from app.execution.planner import Plan, Pursuit, plan
 from app.execution.reconciliation import (
     adopting_fill,
@@ -15,6 +16,7 @@ from app.execution.tracker import OrderTracker, TrackedOrder
 __all__ = [
     "AccountBooks",
     "OrderTracker",
+    "Overheard",
     "Plan",
     "Pursuit",
     "SendPoint",

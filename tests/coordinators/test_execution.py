@@ -10,6 +10,7 @@ from dependency_injector import providers
 from app.coordinators.reconciler import ReconciliationFailed
 from app.coordinators.stop_policy import LeftAtExchange
 from app.domain.events import (
+    AccountSeen,
     BookStale,
     CancelRejected,
     Fill,
@@ -22,12 +23,13 @@ from app.domain.events import (
     StreamReset,
     Timer,
 )
-from app.domain.market import Quote
+from app.domain.market import SECOND_NS, Quote
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderIntended, StateSaved
 from app.domain.target import Entry
 from app.domain.trading_state import TradingLevel
+from app.execution.overheard import QUIET_NS
 from app.lifecycle import Deadlines, HealthState, StartFailed
 from app.settings import load_settings
 from tests.builders import BTC, START_NS, bar, fill, funding_paid, mark, order, order_record, target
@@ -302,6 +304,36 @@ async def test_a_reset_stream_stays_blocked_while_the_exchange_cannot_be_read(re
     exchange.tell(StreamReset(START_NS, "socket closed"))
     await settle(60)
     assert container.registry.context.trading_state.current.holds("execution", "reconciling")
+
+
+async def test_what_the_exchange_says_unasked_has_it_compared_once_it_has_differed_for_a_while(
+    ready, exchange, container, journal
+):
+    """The exchange tells of a position that the books do not have: a fill was missed, and is read."""
+    seen = AccountSeen(time_ns=START_NS, balance=None, contracts={BTC: LONG})
+    exchange.filled = (fill("t9", Side.BUY, LONG, "100", "0", client_order_id=None),)
+    exchange.held = (Position(BTC, LONG, Decimal(50)),)
+    exchange.tell(seen, Timer(START_NS + SECOND_NS), Timer(START_NS + 2 * SECOND_NS))
+    await settle(60)
+    assert ready.execution._portfolio.position(BTC).is_flat
+
+    exchange.tell(Timer(START_NS + SECOND_NS + QUIET_NS))
+    await settle(60)
+
+    assert ready.execution._portfolio.position(BTC).contracts == LONG
+    assert not journal.of(Mismatch)
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
+
+
+async def test_what_the_exchange_says_unasked_is_never_booked(ready, exchange, container, journal):
+    """The exchange tells a position, and asked for it says that there is none: nothing happens."""
+    exchange.tell(AccountSeen(time_ns=START_NS, balance=Decimal(1), contracts={BTC: LONG}))
+    for second in range(10):
+        exchange.tell(Timer(START_NS + second * SECOND_NS))
+        await settle(10)
+    assert ready.execution._portfolio.position(BTC).is_flat
+    assert not journal.of(Mismatch)
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
 
 async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, exchange, container, mocker):

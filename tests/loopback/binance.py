@@ -145,6 +145,18 @@ class LoopbackBinance(LoopbackVenue):
             "n": str(fill.fee), "N": "USDT", "T": now, "t": int(fill.trade_id[1:]), "m": False, "R": False,
         })]  # fmt: skip
 
+    def state_messages(self):
+        held = self.engine.books.position(BTC)
+        entry = held.average_price(self.instrument) or 0
+        position = {
+            "s": MARKET, "pa": str(held.contracts), "ep": str(entry), "cr": "0", "up": "0", "mt": "cross", "iw": "0",
+            "ps": "BOTH", "bep": str(entry),
+        }  # fmt: skip
+        balance = str(self.engine.books.balance)
+        balances = [{"a": "USDT", "wb": balance, "cw": balance, "bc": "0"}]
+        now = self.now_ms
+        return [{"e": "ACCOUNT_UPDATE", "E": now, "T": now, "a": {"m": "ORDER", "B": balances, "P": [position]}}]
+
     def _event(self, kind, told):
         now = self.now_ms
         return {"e": kind, "E": now, "T": now, "o": told}

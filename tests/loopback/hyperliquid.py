@@ -20,6 +20,7 @@ WALLET = "0x" + "1a" * 20
 PRIVATE_KEY = "0x" + "22" * 32
 """Of an agent of the wallet, which may trade for it."""
 COIN = "BTC"
+STATE = "clearinghouseState"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ACTIONS = {
     "order": "submit",
@@ -142,6 +143,10 @@ class LoopbackHyperliquid(LoopbackVenue):
         }
         return [{"channel": "userFills", "data": {"user": WALLET, "fills": [told]}}]
 
+    def state_messages(self):
+        state = self._tell_clearinghouseState({})
+        return [{"channel": STATE, "data": {"dex": "", "user": WALLET, STATE: state}}]
+
     def _fill(self, fill, number):
         return {
             "coin": COIN, "px": plain(fill.price), "sz": plain(fill.contracts), "side": _side(fill.side),
@@ -166,7 +171,7 @@ class LoopbackHyperliquid(LoopbackVenue):
         return "private" if self.sockets[socket] & {"orderUpdates", "userFills"} else "public"
 
     def hears(self, socket):
-        return self.sockets[socket] >= {"orderUpdates", "userFills"}
+        return self.sockets[socket] >= {"orderUpdates", "userFills", STATE}
 
     def subscribe(self, socket, asked):
         if asked["method"] == "ping":
@@ -183,6 +188,8 @@ class LoopbackHyperliquid(LoopbackVenue):
             # All that was ever filled comes first, whoever did it and however long ago.
             fills = [self._fill(fill, self._id_of(fill)) for fill in self.fills]
             said.append({"channel": "userFills", "data": {"isSnapshot": True, "user": WALLET, "fills": fills}})
+        if topic == STATE:
+            said += self.state_messages()
         return said
 
     def _id_of(self, fill):

@@ -1,8 +1,8 @@
 """What venues on loopback have in common: the account, its orders, the market, faults. A face of it speaks a protocol.
 
 The matching engine is behind it. It keeps a list of what was asked, and does what goes wrong at real venues when it is
-told to: ``fail`` takes what was asked for (submit, cancel, balance, leverage, ...), ``event_faults`` what becomes of the
-next events of the account.
+told to: ``fail`` takes what was asked for (submit, cancel, balance, leverage, ...), ``event_faults`` and ``state_faults``
+what becomes of what is told next.
 """
 
 import asyncio
@@ -93,7 +93,9 @@ class LoopbackVenue:
         """How often each client order id was submitted, as the venue knows it."""
         self.faults = deque()
         self.event_faults = deque()
-        """What becomes of the next events of the account: drop, twice, late."""
+        """What becomes of the next events of orders: drop, twice, late."""
+        self.state_faults = deque()
+        """What becomes of the next times that balance and positions are told: the same."""
         self.frozen = False
         self.quiet = False
         self.leverage = 20
@@ -134,6 +136,10 @@ class LoopbackVenue:
         raise NotImplementedError
 
     def liquidation_messages(self, fill):
+        raise NotImplementedError
+
+    def state_messages(self):
+        """Return how balance and positions are told."""
         raise NotImplementedError
 
     def hears(self, socket):
@@ -286,17 +292,20 @@ class LoopbackVenue:
                 continue
             if isinstance(event, FundingPaid):
                 self.settled.append((event, event.time_ns // MS_NS + 3))
+                self._tell_state()
                 continue
             if isinstance(event, Fill):
                 self.fills.append(event)
             self._tell(event)
+            if isinstance(event, Fill):
+                self._tell_state()
         return refusal
 
     def _tell(self, event):
         record = None if event.client_order_id is None else self.engine.order(event.client_order_id)
         if record is None:
             if isinstance(event, Fill):
-                self._tell_account(self.liquidation_messages(event))
+                self._send_or_fail(self.liquidation_messages(event), self.event_faults)
             return
         known = self.orders.get(event.client_order_id)
         if known is None:
@@ -317,12 +326,15 @@ class LoopbackVenue:
             known.status = OrderStatus.EXPIRED
         else:
             return
-        self._tell_account(self.messages_of(known, event))
+        self._send_or_fail(self.messages_of(known, event), self.event_faults)
+
+    def _tell_state(self):
+        self._send_or_fail(self.state_messages(), self.state_faults)
 
     # -- sockets -------------------------------------------------------------------------------------------------
 
-    def _tell_account(self, messages):
-        fault = self.event_faults.popleft() if self.event_faults else None
+    def _send_or_fail(self, messages, faults):
+        fault = faults.popleft() if faults else None
         if fault == "late":
             asyncio.get_running_loop().call_later(0.4, self._send_account, messages)
         elif fault != "drop":

@@ -1,8 +1,9 @@
 """Trades at a venue: the four ports of an exchange over ccxt, REST and websockets."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import ccxt
@@ -41,13 +42,14 @@ from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.translate import (
     NotHeldThere,
     Request,
+    account_seen,
     answer_to,
     instrument_from,
     order_seen,
     request_from,
     venue_params,
 )
-from app.exchanges.ccxt.venues import UnreadableAnswer
+from app.exchanges.ccxt.venues import AccountTold, Payload, UnreadableAnswer
 from app.exchanges.ccxt.watch import Watch
 from app.ports.connection import Capabilities, ExchangeUnavailable
 from app.ports.examination import Finding
@@ -369,10 +371,13 @@ class CcxtExchange:
     # -- the account's streams -----------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        for name, ask, take in (
+        streams = [
             ("my trades", self._client.watch_my_trades, self._take_trades),
             ("my orders", self._client.watch_orders, self._take_orders),
-        ):
+        ]
+        if (read := self._venue.account_told) is not None:
+            streams.append(("my account", self._client.watch_balance, partial(self._take_account, read)))
+        for name, ask, take in streams:
             watch = Watch(
                 name,
                 ask,
@@ -470,6 +475,10 @@ class CcxtExchange:
     def _take_trades(self, trades: Sequence[dict[str, Any]]) -> None:
         for trade in self._traded_here(trades):
             self._put(self._facts.fill(self._reader.fill(trade)))
+
+    def _take_account(self, read: Callable[[Payload, str], AccountTold], balance: dict[str, Any]) -> None:
+        names = {self._client.markets[symbol][self._venue.name_key]: symbol for symbol in self._instruments}
+        self._market.queue.put(account_seen(read(balance["info"], self._account.currency), names))
 
     def _traded_here(self, told: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Yield what is told of the configured symbols; the streams tell the whole account."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from app.domain.events import Fill, FundingPaid, Liquidity
+from app.domain.events import AccountSeen, Fill, FundingPaid, Liquidity
 from app.domain.instrument import Instrument, MarginTier
 from app.domain.market import MS_NS, SECOND_NS, Bar, FundingRate, MarkPrice, Quote
 from app.domain.money import ONE, ZERO, plain, to_ledger
@@ -18,7 +18,7 @@ from app.domain.order import CONDITIONAL, PRICED, Order, OrderStatus, OrderType,
 from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.client_ids import ClientIds
-from app.exchanges.ccxt.venues import UnreadableAnswer, Venue
+from app.exchanges.ccxt.venues import AccountTold, UnreadableAnswer, Venue
 
 NAMELESS = "#"
 """Begins what we call an order that was given no client order id: somebody's in the venue's own application."""
@@ -422,6 +422,18 @@ def position_from(payload: Payload, instrument: Instrument) -> Position | None:
     isolated = payload.get("marginMode") == "isolated"
     margin = number_or(payload.get("collateral"), ZERO, "collateral") if isolated else None
     return Position(instrument.symbol, contracts, to_ledger(instrument.value(contracts, entry)), margin)
+
+
+def account_seen(told: AccountTold, symbols: Mapping[str, str]) -> AccountSeen:
+    """Return what a stream says of the account.
+
+    Args:
+        told: In the venue's names.
+        symbols: Ours, by the venue's; what is not here is not ours to look at.
+    """
+    flat = dict.fromkeys(symbols.values(), ZERO) if told.is_whole else {}
+    held = {symbols[name]: contracts for name, contracts in told.contracts.items() if name in symbols}
+    return AccountSeen(time_ns=told.time_ms * MS_NS, balance=told.balance, contracts=flat | held)
 
 
 def funding_paid_from(

@@ -21,6 +21,17 @@ class UnreadableAnswer(Exception):
     """A field that must be there is not."""
 
 
+class AccountTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue's stream says of the account, in the venue's own names."""
+
+    time_ms: int
+    balance: Decimal | None
+    contracts: Mapping[str, Decimal]
+    """Signed sizes by the venue's names of what is held."""
+    is_whole: bool
+    """Whether what is not named is flat; else nothing is said of it."""
+
+
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter must know of a venue beyond what ccxt unifies."""
 
@@ -30,6 +41,10 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """Makes the translator of client order ids, given the account's id."""
     wallet_balance: Callable[[Payload, str], Decimal]
     """Reads the balance without unrealized PnL, of a currency, out of ``info`` of ccxt's balance."""
+    account_told: Callable[[Payload, str], AccountTold] | None = None
+    """Reads what the stream of the balance says, of a currency, out of ``info``; none where it does not say enough."""
+    name_key: str = "id"
+    """Key of a market of ccxt under which the venue itself names it."""
     credentials: tuple[str, ...]
     """The settings that must be given: keys of ``exchange.ccxt``."""
     trade_client_id: tuple[str, ...]
@@ -85,6 +100,13 @@ def _binance_wallet(info: Payload, currency: str) -> Decimal:
     return Decimal(0)
 
 
+def _binance_told(info: Payload, currency: str) -> AccountTold:
+    balances = {told["a"]: Decimal(told["wb"]) for told in _field(info, "a", "B")}
+    # Only what has changed is told.
+    contracts = {told["s"]: Decimal(told["pa"]) for told in _field(info, "a", "P")}
+    return AccountTold(time_ms=_field(info, "T"), balance=balances.get(currency), contracts=contracts, is_whole=False)
+
+
 def _bybit_wallet(info: Payload, currency: str) -> Decimal:
     for account in _field(info, "result", "list"):
         for coin in _field(account, "coin"):
@@ -108,6 +130,16 @@ def _hyperliquid_wallet(info: Payload, currency: str) -> Decimal:
     value = Decimal(_field(info, "marginSummary", "accountValue"))
     return value - sum(
         (Decimal(_field(held, "position", "unrealizedPnl")) for held in _field(info, "assetPositions")), Decimal(0)
+    )
+
+
+def _hyperliquid_told(info: Payload, currency: str) -> AccountTold:
+    held = [_field(item, "position") for item in _field(info, "assetPositions")]
+    return AccountTold(
+        time_ms=_field(info, "time"),
+        balance=_hyperliquid_wallet(info, currency),
+        contracts={item["coin"]: Decimal(item["szi"]) for item in held},
+        is_whole=True,
     )
 
 
@@ -146,6 +178,7 @@ VENUES: Mapping[str, Venue] = {
             is_proven=True,
             ids=_plain,
             wallet_balance=_binance_wallet,
+            account_told=_binance_told,
             credentials=("api_key", "secret"),
             trade_client_id=("c",),
             trade_fee="n",
@@ -198,6 +231,8 @@ VENUES: Mapping[str, Venue] = {
             is_proven=True,
             ids=partial(HexIds, prefix="0x"),
             wallet_balance=_hyperliquid_wallet,
+            account_told=_hyperliquid_told,
+            name_key="baseName",
             credentials=("wallet_address", "private_key"),
             trade_client_id=("cloid",),
             trade_fee="fee",

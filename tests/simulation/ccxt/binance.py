@@ -349,6 +349,8 @@ class SimulatedBinance:
             self._refusal = event.reason
         elif not isinstance(event, FundingPaid | FundingRate):
             self._tell_of_order(event)
+        if isinstance(event, Fill | FundingPaid):
+            self._tell_state(event)
 
     def _tell_mark(self, mark):
         self._marks[mark.symbol] = mark.price
@@ -425,6 +427,17 @@ class SimulatedBinance:
             kept.status = "CANCELED"
         elif isinstance(event, OrderExpired):
             kept.status = "EXPIRED"
+
+    def _tell_state(self, event):
+        """Tell what is held after a fill or a settlement."""
+        held = next((item for item in self.venue.positions if item.symbol == event.symbol), None)
+        size, balance = "0" if held is None else str(held.contracts), str(self.venue.balance)
+        position = {
+            "s": self.market(event.symbol), "pa": size, "ep": "0", "cr": "0", "up": "0", "mt": "cross", "iw": "0", "ps": "BOTH",
+        }  # fmt: skip
+        balances, now = [{"a": "USDT", "wb": balance, "cw": balance, "bc": "0"}], self._now_ms
+        what = {"m": "FUNDING_FEE" if isinstance(event, FundingPaid) else "ORDER", "B": balances, "P": [position]}
+        self.listen(PRIVATE, {"e": "ACCOUNT_UPDATE", "E": now, "T": now, "a": what})
 
     def _tell_account(self, kind, told):
         self.listen(PRIVATE, {"e": kind, "E": self._now_ms, "T": self._now_ms, "o": told})
