@@ -50,6 +50,7 @@ from app.settings.models import Settings
 
 RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
+LOST_ORDERS = "lost_orders"
 FOREIGN_FEE = "foreign_fee"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
@@ -420,6 +421,8 @@ class ExecutionCoordinator(BaseCoordinator):
     def _on_resume(self, command: ResumeCommand) -> None:
         """Lift the reasons, and have the guards look at once: one whose limit is still passed raises its own again."""
         self._record(command)
+        if (OWNER, LOST_ORDERS) in command.reasons:
+            self._reconciler.give_up_lost()
         for owner, code in command.reasons:
             self._trading_state.lift_reason(owner, code)
         self._forget_lifted()
@@ -515,7 +518,14 @@ class ExecutionCoordinator(BaseCoordinator):
             # Not being able to ask leaves an unknown order unknown; it is asked for again.
             with suppress(ExchangeUnavailable):
                 await self._reconciler.resolve_unknown()
+            self._hold_for_lost()
             self.beat()
+
+    def _hold_for_lost(self) -> None:
+        """Grow no further on an order that may still arrive, and of which no answer says that it will not."""
+        if lost := self._reconciler.lost():
+            detail = f"{', '.join(lost)}: not at the exchange, which takes orders late: see there, and resume"
+            self._trading_state.raise_reason(OWNER, LOST_ORDERS, Severity.REDUCE_ONLY, detail, latched=True)
 
     def _weigh_unknown(self) -> None:
         unknown = [item for item in self._tracker.all_working() if item.status is OrderStatus.UNKNOWN]

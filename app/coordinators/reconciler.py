@@ -17,6 +17,7 @@ from app.domain.records import Mismatch, PositionChanged, StateSaved
 from app.execution import (
     OrderTracker,
     Overheard,
+    TrackedOrder,
     compare_balance,
     compare_positions,
     counted_otherwise,
@@ -32,6 +33,8 @@ LOOK_BACK_NS = 60 * SECOND_NS
 """Fills are asked for from a little before the last agreement: clocks differ, and duplicates do no harm."""
 SETTLING_S = 1.0
 """Wall time after which a difference that was only on its way has arrived."""
+ABSENT_NS = 60 * SECOND_NS
+"""Where an exchange takes orders however late they come: how long one must be absent before anything is made of it."""
 OPENING_LOOKS = 5
 """How often the start looks again within it: the market does not stop for us."""
 
@@ -82,6 +85,8 @@ class Reconciler:
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
         self._absent: dict[str, int] = {}
         """Since when an order that should be there is not, by its id."""
+        self._given_up: set[str] = set()
+        """Absent orders that the operator has given up."""
         saved = context.journal.state_of(OWNER)
         self._memory = (
             _Memory(context.journal.recovered().last_time_ns or 0)
@@ -179,6 +184,21 @@ class Reconciler:
             if unanswered or tracked.status is OrderStatus.UNKNOWN or order.client_order_id in self._absent:
                 await self._resolve(order.symbol, order.client_order_id)
 
+    def lost(self) -> list[str]:
+        """Return the orders that are absent for long and may still arrive: only the operator can give them up."""
+        return [
+            tracked.order.client_order_id
+            for tracked in self._tracker.all_working()
+            if not self._refuses_late(tracked)
+            and not tracked.order.reduce_only
+            and self._absent_ns(tracked) >= ABSENT_NS
+            and tracked.order.client_order_id not in self._given_up
+        ]
+
+    def give_up_lost(self) -> None:
+        """Take the operator's word that what is lost never arrives: it is asked for once more, and then ended."""
+        self._given_up.update(self.lost())
+
     async def _catch_up(self) -> None:
         """Take in what the stream may have missed: fills, funding, ends of orders. What it told already counts once."""
         account, began_ns = self._account, self._context.clock.now_ns
@@ -244,22 +264,41 @@ class Reconciler:
         if tracked is None or not tracked.is_working:
             # Its own event came while we asked.
             return
-        if theirs is None and self._may_still_arrive(client_order_id):
-            return
+        if theirs is None:
+            self._absent.setdefault(client_order_id, self._context.clock.now_ns)
+            if self._may_still_arrive(tracked):
+                return
         self._absent.pop(client_order_id, None)
+        self._given_up.discard(client_order_id)
         event = outcome(tracked.record(), theirs, self._context.clock.now_ns)
         if event is not None:
             self._apply(event)
 
-    def _may_still_arrive(self, client_order_id: str) -> bool:
+    def _may_still_arrive(self, tracked: TrackedOrder) -> bool:
         """Whether an order that is not there may be on its way: its request travels on when its sender has died.
 
         It was sent before its outcome became unknown, so before anybody asked for it: what is still absent a whole
         validity window after the first question never arrives any more. Nor does a venue that answers from a copy
         which lags behind make us forget an order that works.
+
+        Where the venue does not enforce that window, absence proves nothing. One that only reduces is given up after a
+        while all the same, for an exit must not wait for anybody, and what comes late can open nothing; any other one
+        holds growth back until the operator gives it up.
         """
+        if self._refuses_late(tracked):
+            return self._absent_ns(tracked) < self._valid_ns
+        if self._absent_ns(tracked) < max(ABSENT_NS, self._valid_ns):
+            return True
+        return not tracked.order.reduce_only and tracked.order.client_order_id not in self._given_up
+
+    def _refuses_late(self, tracked: TrackedOrder) -> bool:
+        """Whether an order cannot arrive late: the exchange would refuse it, or has had it already."""
+        has_arrived = tracked.status in CONFIRMED or bool(tracked.filled)
+        return has_arrived or self._context.capabilities.refuses_late_orders
+
+    def _absent_ns(self, tracked: TrackedOrder) -> int:
         now_ns = self._context.clock.now_ns
-        return now_ns - self._absent.setdefault(client_order_id, now_ns) < self._valid_ns
+        return now_ns - self._absent.get(tracked.order.client_order_id, now_ns)
 
     def _save(self) -> None:
         """Remember up to when the books are complete, so that a restart asks for all that came later."""

@@ -95,6 +95,7 @@ class RuntimeCoordinator(BaseCoordinator):
             self.name,
             market_data=self._market_data,
             account=self._account,
+            capabilities=self._connection.capabilities,
             instruments=instruments,
             trading_state=trading_state,
         )

@@ -10,6 +10,7 @@ from app.domain.instrument import Instrument
 from app.lifecycle.errors import FieldRefused, NotProvided, NotStarted
 from app.ports.account import AccountPort
 from app.ports.clock import Clock
+from app.ports.connection import Capabilities
 from app.ports.facts import Facts
 from app.ports.ids import Ids
 from app.ports.journal import Journal
@@ -56,6 +57,7 @@ class CoordinatorContext:
     telemetry: ObservationStage = LATER
     market_data: MarketData = LATER
     account: AccountPort = LATER
+    capabilities: Capabilities = LATER
     instruments: Mapping[str, Instrument] = LATER
     trading_state: TradingStatePort = LATER
     portfolio: PortfolioView = LATER

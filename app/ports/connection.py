@@ -15,6 +15,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Whether its time is the stream's (simulation) and not the wall's."""
     holds_conditional_orders: bool
     """Whether stops and take-profits rest at the venue."""
+    refuses_late_orders: bool
+    """Whether it refuses an order that arrives when its request is not valid any more: only then is absence a proof."""
 
 
 class ExchangeUnavailable(Exception):

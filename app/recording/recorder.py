@@ -44,14 +44,15 @@ class Recorder:
         self._stops = False
         self._ended = False
         self._began_s = now_s()
-        is_virtual = edges.exchange.capabilities.is_virtual
-        self.clock = RecordedClock(edges.clock, is_virtual=is_virtual)
+        capabilities = edges.exchange.capabilities
+        self.clock = RecordedClock(edges.clock, is_virtual=capabilities.is_virtual)
         self.put = writer.put
         self.put(
             Head(
                 version=TAPE_VERSION,
                 settings=settings,
-                is_virtual=is_virtual,
+                is_virtual=capabilities.is_virtual,
+                refuses_late_orders=capabilities.refuses_late_orders,
                 now_ns=self.clock.now_ns,
                 recovered=edges.journal.recovered(),
             )

@@ -27,6 +27,8 @@ class Head(msgspec.Struct, frozen=True, tag="head", kw_only=True):
     """Without where they came from, and with the journal in memory: a record holds no secret."""
     is_virtual: bool
     """Whether the stream was the clock."""
+    refuses_late_orders: bool = True
+    """Whether the exchange was one at which absence is a proof."""
     now_ns: int
     recovered: Recovered
 

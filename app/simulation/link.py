@@ -110,7 +110,9 @@ class VenueLink:
     @property
     def capabilities(self) -> Capabilities:
         """Real time, which here is the loop's."""
-        return Capabilities(name="simulation", is_virtual=False, holds_conditional_orders=True)
+        return Capabilities(
+            name="simulation", is_virtual=False, holds_conditional_orders=True, refuses_late_orders=True
+        )
 
     @property
     def now_ns(self) -> int:

@@ -9,7 +9,15 @@ import pytest
 from dependency_injector import providers
 
 from app.domain.denial import Denial
-from app.domain.events import CancelRejected, Fill, OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown
+from app.domain.events import (
+    CancelRejected,
+    Fill,
+    OrderAccepted,
+    OrderCanceled,
+    OrderRejected,
+    OrderUnknown,
+    ResumeCommand,
+)
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderIntended, StateSaved
@@ -143,6 +151,84 @@ async def test_an_intent_that_is_not_there_holds_growth_back_while_it_may_be_on_
     assert lives.trading.level is TradingLevel.ACTIVE
     assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
     assert exchange.submitted == [sent]
+
+
+@pytest.fixture
+def takes_late_orders(exchange):
+    exchange.refuses_late_orders = False
+
+
+@pytest.mark.usefixtures("takes_late_orders")
+async def test_where_orders_may_arrive_late_only_the_operator_gives_one_up(lives, exchange):
+    """Absent for a minute: growth is held back, aloud, for as long as it takes; then the operator gives it up."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    await lives.crash()
+    await lives.begin()
+
+    for seconds, held in (59, False), (60, True), (3600, True):
+        await lives.price("100", seconds)
+        await lives.execution._reconciler.resolve_unknown()
+        lives.execution._hold_for_lost()
+        assert lives.trading.holds("execution", "lost_orders") is held
+        assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
+
+    await lives.tell(ResumeCommand(at(3601), (("execution", "lost_orders"),)))
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
+    assert lives.trading.level is TradingLevel.ACTIVE
+    assert exchange.submitted == [sent]
+
+
+@pytest.mark.usefixtures("takes_late_orders")
+async def test_what_was_given_up_and_is_there_after_all_is_ours(lives, exchange):
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    await lives.crash()
+    await lives.begin()
+    await lives.price("100", 60)
+    lives.execution._hold_for_lost()
+    exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
+
+    await lives.tell(ResumeCommand(at(61), (("execution", "lost_orders"),)))
+    await lives.execution._reconciler.resolve_unknown()
+    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+
+
+@pytest.mark.usefixtures("takes_late_orders")
+async def test_where_orders_may_arrive_late_an_exit_is_not_waited_for_longer_than_a_minute(lives, exchange):
+    """A closing order is absent: a minute later it counts as never received, and nobody has to say so."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [entry] = exchange.submitted
+    await lives.tell(executed(exchange, entry, "t1", held=LONG), mark("100", 1))
+    lives.execution.pursue([target(0, sequence=2)])
+    closing = exchange.submitted[-1]
+    assert closing.reduce_only
+    await lives.crash()
+    await lives.begin()
+
+    for seconds, status in (59, OrderStatus.UNKNOWN), (61, OrderStatus.REJECTED):
+        await lives.price("100", seconds)
+        await lives.execution._reconciler.resolve_unknown()
+        lives.execution._hold_for_lost()
+        assert lives.execution._tracker.find(closing.client_order_id).status is status
+    assert not lives.trading.holds("execution", "lost_orders")
+
+
+@pytest.mark.usefixtures("takes_late_orders")
+async def test_an_order_that_was_there_cannot_arrive_late(lives, exchange):
+    """It rested, and is not known any more: after the 5 s of a copy that lags it is over."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG)])
+    [sent] = exchange.submitted
+    await lives.tell(OrderAccepted(sent.client_order_id, "V1", BTC, at(1)))
+    for seconds, status in (2, OrderStatus.OPEN), (8, OrderStatus.CANCELED):
+        await lives.price("100", seconds)
+        await lives.execution._reconciler._catch_up()
+        assert lives.execution._tracker.find(sent.client_order_id).status is status
 
 
 async def test_an_order_that_arrives_after_the_restart_is_ours(lives, exchange):

@@ -26,7 +26,7 @@ class FakeExchange:
         self.configured: list[tuple] = []
         self.connections = 0
         self.down = False
-        self.is_virtual = True
+        self.is_virtual = self.refuses_late_orders = True
         self.ended = False
         self.now_ns = START_NS
         self._events: deque = deque()
@@ -46,7 +46,12 @@ class FakeExchange:
 
     @property
     def capabilities(self):
-        return Capabilities(name="fake", is_virtual=self.is_virtual, holds_conditional_orders=True)
+        return Capabilities(
+            name="fake",
+            is_virtual=self.is_virtual,
+            holds_conditional_orders=True,
+            refuses_late_orders=self.refuses_late_orders,
+        )
 
     async def connect(self) -> None:
         self.connections += 1

@@ -42,6 +42,7 @@ class Fitness:
             Finding("connection", Verdict.OK, f"{self._market.venue.name} answers, and takes the keys"),
             await self._mode(),
             self._clock(),
+            *self._late_orders(),
             await self._balance(),
             *await self._rights(),
             *self._leverage(),
@@ -60,6 +61,12 @@ class Fitness:
         if abs(offset_s) <= OFFSET_S_MAX:
             return Finding("clock", Verdict.OK, detail)
         return Finding("clock", Verdict.WARNING, detail, "set the machine's clock by NTP")
+
+    def _late_orders(self) -> tuple[Finding, ...]:
+        if self._market.venue.refuses_late_orders:
+            return ()
+        detail = "the venue is not known to refuse orders that arrive late: one without an answer may come at any time"
+        return (Finding("late_orders", Verdict.WARNING, detail, "be there to see, and to resume: docs/venues.md"),)
 
     async def _balance(self) -> Finding:
         balance, currency = await self._reader.balance(), self._account.currency

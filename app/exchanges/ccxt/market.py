@@ -80,7 +80,10 @@ class CcxtMarket:
     def capabilities(self) -> Capabilities:
         """Real time."""
         return Capabilities(
-            name=self.venue.name, is_virtual=False, holds_conditional_orders=self.venue.holds_conditional
+            name=self.venue.name,
+            is_virtual=False,
+            holds_conditional_orders=self.venue.holds_conditional,
+            refuses_late_orders=self.venue.refuses_late_orders,
         )
 
     @property

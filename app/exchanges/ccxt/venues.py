@@ -53,6 +53,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """Key of the fee in it; a trade without the key was free."""
     validity: Callable[[int], Mapping[str, Any]]
     """Parameters by which a request is not valid for longer than so many milliseconds."""
+    refuses_late_orders: bool
+    """Whether the venue is known to refuse an order that arrives after that time."""
     conditional_apart: bool = False
     """Whether conditional orders are asked for and canceled at an endpoint of their own."""
     holds_conditional: bool = True
@@ -183,6 +185,7 @@ VENUES: Mapping[str, Venue] = {
             trade_client_id=("c",),
             trade_fee="n",
             validity=_receive_window,
+            refuses_late_orders=True,
             conditional_apart=True,  # the "algo" service, since 2025-12
             trigger_by=("workingType", {TriggerPrice.MARK: "MARK_PRICE", TriggerPrice.LAST: "CONTRACT_PRICE"}),
             duplicate_codes=("-4116", "-4111"),
@@ -199,6 +202,7 @@ VENUES: Mapping[str, Venue] = {
             trade_client_id=("orderLinkId",),
             trade_fee="execFee",
             validity=_nothing,  # its window is an option of the client, not of a request
+            refuses_late_orders=True,
             trigger_by=("triggerBy", {TriggerPrice.MARK: "MarkPrice", TriggerPrice.LAST: "LastPrice"}),
             triggered=("orderStatus", "Triggered"),
             marks_in_tickers=True,
@@ -216,6 +220,7 @@ VENUES: Mapping[str, Venue] = {
             trade_client_id=("clOrdId",),
             trade_fee="fee",
             validity=_nothing,
+            refuses_late_orders=False,
             conditional_apart=True,
             holds_conditional=False,  # its algo orders take another id, and are not followed here
             trigger_by=("", {}),
@@ -237,6 +242,7 @@ VENUES: Mapping[str, Venue] = {
             trade_client_id=("cloid",),
             trade_fee="fee",
             validity=_nothing,  # its client signs it: expiresAfter
+            refuses_late_orders=True,
             market_needs_price=True,
             times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC}),
             trigger_by=("", {TriggerPrice.MARK: ""}),
@@ -257,6 +263,7 @@ VENUES: Mapping[str, Venue] = {
             trade_client_id=("cli_ord_id", "cliOrdId"),
             trade_fee="fee_paid",
             validity=_nothing,
+            refuses_late_orders=False,
             mode_with_leverage=True,
             trigger_by=("triggerSignal", {TriggerPrice.MARK: "mark", TriggerPrice.LAST: "last"}),
             marks_in_tickers=True,
