@@ -17,6 +17,7 @@ from app.domain.events import (
     FlattenCommand,
     FundingPaid,
     HaltCommand,
+    InstrumentChanged,
     OrderAccepted,
     OrderCanceled,
     OrderEvent,
@@ -91,6 +92,7 @@ class ExecutionCoordinator(BaseCoordinator):
             ReasonCleared: self._on_restriction,
             StreamReset: self._on_reset,
             AccountSeen: self._on_seen,
+            InstrumentChanged: self._on_instrument,
             HaltCommand: self._on_halt,
             ResumeCommand: self._on_resume,
             FlattenCommand: self._on_flatten,
@@ -409,6 +411,10 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _on_seen(self, seen: AccountSeen) -> None:
         self._reconciler.overheard.hear(seen)
+
+    def _on_instrument(self, change: InstrumentChanged) -> None:
+        self._books.list_anew(change.instrument)
+        self._pursuits.list_anew(change.instrument)
 
     # -- operator ------------------------------------------------------------------------------------------------
 

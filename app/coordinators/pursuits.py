@@ -7,6 +7,7 @@ import msgspec
 
 from app.domain.denial import Denial
 from app.domain.events import Fill, Severity
+from app.domain.instrument import Instrument
 from app.domain.money import ZERO
 from app.domain.order import PROTECTIVE, Order, Purpose
 from app.domain.portfolio import Portfolio
@@ -115,6 +116,17 @@ class Pursuits:
         if held * pursuit.target.contracts > 0:
             pursuit.void = True
 
+    def list_anew(self, instrument: Instrument) -> None:
+        """Bring what protects a position onto the tick as it is now: off it, the exchange would take no stop."""
+        pursuit = self._pursuits.get(instrument.symbol)
+        if pursuit is not None:
+            target = pursuit.target
+            pursuit.target = msgspec.structs.replace(
+                target,
+                stop=None if target.stop is None else instrument.round_price(target.stop),
+                take_profit=None if target.take_profit is None else instrument.round_price(target.take_profit),
+            )
+
     # -- work ----------------------------------------------------------------------------------------------------
 
     def work(self, symbol: str, *, may_enter: bool = True) -> None:
@@ -208,3 +220,6 @@ class Pursuits:
     def restore(self, payload: bytes) -> None:
         """Take over what an earlier run saved."""
         self._pursuits = msgspec.json.decode(payload, type=dict[str, Pursuit])
+        for instrument in self._books.instruments.values():
+            # Its tick may have become coarser meanwhile.
+            self.list_anew(instrument)

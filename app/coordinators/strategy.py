@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.domain.events import Severity
+from app.domain.events import InstrumentChanged, Severity
 from app.domain.market import SECOND_NS
 from app.domain.records import StateSaved
 from app.domain.target import Target
@@ -62,7 +62,7 @@ class StrategyCoordinator(BaseCoordinator):
                 if symbol not in context.instruments:
                     raise UnknownSymbol(strategy.strategy_id, symbol, tuple(context.instruments))
         self._router = StrategyRouter(self._strategies, self._view, self._on_failure)
-        self.asks = self._router.ways
+        self.asks = {**self._router.ways, InstrumentChanged: self._on_instrument}
         seen = {strategy: self._restore(strategy) for strategy in self._strategies}
         for strategy in self._strategies:
             if strategy.sequence > context.execution.pursued(strategy.symbol):
@@ -114,6 +114,10 @@ class StrategyCoordinator(BaseCoordinator):
                 strategy.forget()
             return NOTHING
         return targets
+
+    def _on_instrument(self, change: InstrumentChanged) -> Sequence[Target]:
+        self._view.list_anew(change.instrument)
+        return NOTHING
 
     async def _warm_up(
         self, subscription: BarSubscription, seen: dict[Strategy, int | None], context: CoordinatorContext

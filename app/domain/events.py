@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from app.domain.instrument import Instrument
 from app.domain.market import MarketEvent
 from app.domain.money import ZERO
 from app.domain.order import Side
@@ -149,6 +150,13 @@ class AccountSeen(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Signed sizes by symbol, 0 where flat; nothing is said of a symbol that is not here."""
 
 
+class InstrumentChanged(msgspec.Struct, frozen=True, tag=True):
+    """The exchange takes other prices of a symbol than it did: its tick has become coarser."""
+
+    instrument: Instrument
+    time_ns: int
+
+
 class StreamReset(msgspec.Struct, frozen=True, tag=True):
     """The connection was lost and is back: what happened meanwhile was not seen, so reconcile."""
 
@@ -223,4 +231,4 @@ OrderEvent = OrderAccepted | OrderTriggered | OrderRejected | OrderUnknown | Ord
 AccountEvent = OrderEvent | CancelRejected | Fill | FundingPaid
 OperatorCommand = HaltCommand | ResumeCommand | FlattenCommand
 ControlEvent = StreamReset | BookStale | Timer | ReasonRaised | ReasonCleared | OperatorCommand
-StreamEvent = MarketEvent | AccountEvent | AccountSeen | ControlEvent
+StreamEvent = MarketEvent | AccountEvent | AccountSeen | InstrumentChanged | ControlEvent

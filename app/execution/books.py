@@ -43,6 +43,10 @@ class AccountBooks:
         self.mark_ns = self._mark_ns.get
         self.spread = self._quotes.get
 
+    def list_anew(self, instrument: Instrument) -> None:
+        """Go by an instrument as the exchange lists it now."""
+        self.instruments = {**self.instruments, instrument.symbol: instrument}
+
     @property
     def trading(self) -> TradingState:
         """The trading state."""

@@ -31,3 +31,7 @@ class AccountView:
     def instrument(self, symbol: str) -> Instrument:
         """Return the instrument ``symbol``."""
         return self._instruments[symbol]
+
+    def list_anew(self, instrument: Instrument) -> None:
+        """Show an instrument as the exchange lists it now."""
+        self._instruments = {**self._instruments, instrument.symbol: instrument}

@@ -14,6 +14,7 @@ from app.domain.events import (
     BookStale,
     CancelRejected,
     Fill,
+    InstrumentChanged,
     OrderAccepted,
     OrderCanceled,
     OrderRejected,
@@ -32,7 +33,7 @@ from app.domain.trading_state import TradingLevel
 from app.execution.overheard import QUIET_NS
 from app.lifecycle import Deadlines, HealthState, StartFailed
 from app.settings import load_settings
-from tests.builders import BTC, START_NS, bar, fill, funding_paid, mark, order, order_record, target
+from tests.builders import BTC, START_NS, bar, fill, funding_paid, instrument, mark, order, order_record, target
 from tests.conftest import SETTINGS, settle
 
 LONG = Decimal("0.5")
@@ -334,6 +335,16 @@ async def test_what_the_exchange_says_unasked_is_never_booked(ready, exchange, c
     assert ready.execution._portfolio.position(BTC).is_flat
     assert not journal.of(Mismatch)
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
+
+
+async def test_a_tick_that_becomes_coarser_is_gone_by_from_then_on(ready, exchange):
+    """Tick 1 instead of 0.1: the stop of 90.4 is sent at 90."""
+    changed = instrument(tick_size="1")
+    ready.execution.pursue([target(LONG, stop=Decimal("90.4"), take_profit=Decimal("110.6"))])
+    exchange.tell(InstrumentChanged(changed, START_NS), filled_of(exchange.submitted[-1], "t1"))
+    await settle()
+    assert ready.strategy._view.instrument(BTC) == changed
+    assert [sent.trigger_price for sent in exchange.submitted[1:]] == [90, 111]
 
 
 async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, exchange, container, mocker):

@@ -16,6 +16,7 @@ from app.domain.events import (
     CancelRejected,
     Fill,
     FundingPaid,
+    InstrumentChanged,
     OrderRejected,
     OrderUnknown,
     StreamEvent,
@@ -119,6 +120,7 @@ class CcxtExchange:
         self._client = self._market.open(with_keys=True)
         # Loaded without keys above: with keys some venues have a fee signed while they load.
         self._client.set_markets(list(self._market.client.markets.values()))
+        self._market.on_listed = self._list_anew
         self._line = Line(self._venue.name, self._market.limiter, self._on_skew)
         self._tell_clock()
         symbols = self._market.symbols
@@ -127,7 +129,8 @@ class CcxtExchange:
         )
         if await self._reader.is_hedged(symbols[0] if symbols else None):
             raise HedgeModeRefused(self._venue.name)
-        for symbol, tiers in (await self._reader.margin_tiers(symbols)).items():
+        self._tiers = await self._reader.margin_tiers(symbols)
+        for symbol, tiers in self._tiers.items():
             self._instruments[symbol] = instrument_from(self._client.markets[symbol], tiers, self._venue)
         self._reader.instruments = self._instruments
         if self._settings.dead_man_s is not None:
@@ -259,6 +262,15 @@ class CcxtExchange:
                 if classify(error, wrote=True) is Outcome.UNKNOWN:
                     raise ExchangeUnavailable(f"{self._venue.name}: {in_words(error)}") from None
                 raise VenueRefused(f"{self._venue.name} does not set {what} of {symbol}: {in_words(error)}") from None
+
+    def _list_anew(self) -> None:
+        """Take over the instruments whose tick is another, now that the markets were read again."""
+        self._client.set_markets(list(self._market.client.markets.values()))
+        for symbol, tiers in self._tiers.items():
+            instrument = instrument_from(self._client.markets[symbol], tiers, self._venue)
+            if instrument.tick_size > self._instruments[symbol].tick_size:
+                self._instruments[symbol] = instrument
+                self._market.queue.put(InstrumentChanged(instrument, self.now_ns))
 
     # -- sending -------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,11 @@ Read in ccxt 4.5.90, whose comments quote the venue's own messages, 2026-11.
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import ccxt
+from Crypto.Hash import keccak
 
 from app.exchanges.ccxt.guarded import Guarded
 
@@ -25,6 +27,8 @@ FIELDS = {
 """What must be in the answer to others; ccxt makes an account without positions of one where it is not."""
 UNIFIED = frozenset({"unifiedAccount", "portfolioMargin"})
 """Accounts whose money is not in the perpetuals' account."""
+AGENT_TYPE = b"Agent(string source,bytes32 connectionId)"
+"""What is signed at the venue for every action, as EIP-712 writes it."""
 PRICE_HEADROOM = Decimal("1.5")
 """How far a price may rise while the tick that was read at the start is still one that the venue takes."""
 ERRORS = {
@@ -107,6 +111,28 @@ class GuardedHyperliquid(Guarded):
             expiresAfter = nonce + self.valid_ms  # noqa: N806 - as above
         return super().sign_l1_action(action, nonce, vaultAdress, expiresAfter)  # type: ignore[misc] # the venue's class
 
+    @staticmethod
+    def hash(request: bytes, algorithm: str = "keccak", digest: str = "hex") -> Any:  # noqa: ANN401 - ccxt's
+        """Return a digest; ccxt computes this one in Python, which holds everything else up for milliseconds."""
+        if algorithm != "keccak" or digest not in {"hex", "binary"}:
+            return ccxt.Exchange.hash(request, algorithm, digest)
+        binary = _keccak(request)
+        return binary if digest == "binary" else binary.hex()
+
+    @staticmethod
+    def eth_encode_structured_data(
+        domain: Mapping[str, Any],
+        messageTypes: Mapping[str, Any],  # noqa: N803 - as ccxt calls it
+        message: Mapping[str, Any],
+    ) -> bytes:
+        """Return what is hashed and signed for an action (EIP-712), with one domain for all of them."""
+        if set(messageTypes) != {"Agent"}:
+            encoded: bytes = ccxt.Exchange.eth_encode_structured_data(domain, messageTypes, message)
+            return encoded
+        source = _keccak(message["source"].encode())
+        body = _keccak(_keccak(AGENT_TYPE) + source + message["connectionId"])
+        return b"\x19\x01" + _domain_hash(tuple(domain.items())) + body
+
     def create_orders_request(self, orders: Any, params: Any = None) -> dict[str, Any]:  # noqa: ANN401 - as above
         """Return the request for orders, which says until when it is valid."""
         request: dict[str, Any] = super().create_orders_request(orders, params or {})  # type: ignore[misc] # as above
@@ -162,3 +188,15 @@ def _tiers(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for row, end in zip(rows, ends, strict=True)
     ]
+
+
+@cache
+def _domain_hash(domain: tuple[tuple[str, Any], ...]) -> bytes:
+    """Return the hash of a domain, as ccxt has it: two bytes are before it, and the message's hash behind."""
+    types = {"Agent": [{"name": "source", "type": "string"}]}
+    encoded: bytes = ccxt.Exchange.eth_encode_structured_data(dict(domain), types, {"source": ""})
+    return encoded[2:34]
+
+
+def _keccak(data: bytes) -> bytes:
+    return keccak.new(digest_bits=256, data=data).digest()

@@ -21,6 +21,7 @@ from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.outcome import in_words
 from app.exchanges.ccxt.queue import EventQueue
+from app.exchanges.ccxt.relisting import Relisting
 from app.exchanges.ccxt.translate import (
     bar_from,
     funding_rate_from,
@@ -44,6 +45,7 @@ QUOTE_AGE_NS_MAX = 5 * SECOND_NS
 """How old a quote may be of which the bound of a market order is reckoned."""
 FUNDING_EVERY_S = 30.0
 CANDLES_EVERY_S = 5.0
+RELIST_AGAIN_S = 10.0
 LOOK_EVERY_S = 0.25
 """Between looks for a candle that nothing follows."""
 
@@ -67,6 +69,9 @@ class CcxtMarket:
         self._candles: dict[str, Candles] = {}
         self._intervals: dict[str, int] = {}
         self._is_streaming = False
+        self._relisting = Relisting()
+        self.on_listed: Callable[[], None] = lambda: None
+        """Called when the markets were read again."""
         self.quotes: dict[str, Quote] = {}
         """The newest, by symbol."""
         self.settles_ns: dict[str, int] = {}
@@ -348,6 +353,23 @@ class CcxtMarket:
             mark = mark_from(ticker, self.now_ns)
             if mark is not None:
                 self.queue.put(mark)
+                if self.venue.tick_follows_price and self._relisting.is_due(mark):
+                    self._relisting.begin()
+                    self.spawn(self._list_anew(), "markets")
+
+    async def _list_anew(self) -> None:
+        """Read the markets again, for a price has left the scale that its tick was read for."""
+        try:
+            await self.line.read(lambda: self.client.load_markets(True), dict)  # noqa: FBT003 - ccxt's signature
+        except ExchangeUnavailable as error:
+            logger.warning(f"the ticks cannot be read again yet: {error}")
+            self.spawn(self._list_later(), "markets")
+            return
+        self.on_listed()
+
+    async def _list_later(self) -> None:
+        await asyncio.sleep(RELIST_AGAIN_S)
+        await self._list_anew()
 
     def _take_candles(self, candles: dict[str, dict[str, list[list[Any]]]]) -> None:
         for symbol, by_timeframe in candles.items():

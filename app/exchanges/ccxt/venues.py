@@ -80,6 +80,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     already_set_codes: tuple[str, ...] = ()
     """What the venue says when margin mode or leverage is what it is to become."""
     funding_interval_s: int = 28_800
+    tick_follows_price: bool = False
+    """Whether the tick is coarser at a higher price, so that the one that was read at the start may become too fine."""
     one_way_only: bool = False
     """Whether it has no hedge mode at all."""
     dead_man: bool = False
@@ -251,6 +253,7 @@ VENUES: Mapping[str, Venue] = {
             marks_in_tickers=True,
             is_liquidation=lambda trade, _: trade.get("liquidation") is not None,
             funding_terms=_hyperliquid_terms,
+            tick_follows_price=True,
             funding_interval_s=3600,
             one_way_only=True,
         ),

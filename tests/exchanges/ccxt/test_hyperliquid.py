@@ -4,11 +4,13 @@ import time
 from decimal import Decimal
 
 import aiohttp
+import msgspec
 import pytest
 
 from app.domain.events import (
     Fill,
     FundingPaid,
+    InstrumentChanged,
     OrderAccepted,
     OrderCanceled,
     OrderRejected,
@@ -327,5 +329,44 @@ async def test_a_tick_holds_while_the_price_rises_by_half(price, tick):
         raised = listed.round_price(Decimal(price) * Decimal("1.49"))
         assert listed.tick_size == Decimal(tick)
         assert Decimal(client.price_to_precision(bench.symbol, str(raised))) == raised
+    finally:
+        await bench.close()
+
+
+async def test_a_tick_is_read_again_when_the_price_has_risen():
+    """From 6000 to 9000 the tick becomes 1: what is sent afterwards is on it, and so is what the bot is told."""
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.size_digits = 3
+    bench.venue.price = Decimal(6000)
+    await bench.open()
+    try:
+        await bench.until(MarkPrice)
+        [before] = await bench.exchange.instruments()
+        assert before.tick_size == Decimal("0.1")
+        bench.venue.step("9000")
+        changed = await bench.until(InstrumentChanged)
+        [after] = await bench.exchange.instruments()
+        assert changed.instrument == after
+        assert after.tick_size == 1
+        assert msgspec.structs.replace(after, tick_size=before.tick_size) == before
+        bench.exchange.submit(limit(bench, price="8000.5"))
+        assert "not a positive multiple of 1" in (await bench.until(OrderRejected, FIRST)).reason
+        bench.exchange.submit(limit(bench, 2, price="8000"))
+        await bench.until(OrderAccepted, "main-1-000002")
+    finally:
+        await bench.close()
+
+
+async def test_a_tick_that_cannot_be_read_again_is_asked_for_later(monkeypatch):
+    monkeypatch.setattr("app.exchanges.ccxt.market.RELIST_AGAIN_S", 0.2)
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.size_digits = 3
+    bench.venue.price = Decimal(6000)
+    await bench.open()
+    try:
+        await bench.until(MarkPrice)
+        bench.venue.fail("metaAndAssetCtxs", "empty")
+        bench.venue.step("9000")
+        assert (await bench.until(InstrumentChanged)).instrument.tick_size == 1
     finally:
         await bench.close()
