@@ -126,7 +126,7 @@ class LoopbackBinance(LoopbackVenue):
             return [self._event("ALGO_UPDATE", self._algo_event(known, STATUSES[known.status]))]
         if isinstance(event, OrderTriggered):
             # What is triggered goes on as an order with an id of its own.
-            known.algo_id, known.id = known.id, known.id + 1_000_000
+            known.id += 1_000_000
             return [
                 self._event("ALGO_UPDATE", self._algo_event(known, "TRIGGERED")),
                 self._event("ORDER_TRADE_UPDATE", self._order_event(known, "NEW")),
@@ -180,7 +180,7 @@ class LoopbackBinance(LoopbackVenue):
     def _algo_event(self, known, status):
         order = known.order
         return {
-            "caid": order.client_order_id, "aid": getattr(known, "algo_id", known.id), "at": "CONDITIONAL",
+            "caid": order.client_order_id, "aid": known.algo_id, "at": "CONDITIONAL",
             "o": NAMES[order.type], "s": MARKET, "S": order.side.value.upper(), "ps": "BOTH", "f": _tif(order),
             "q": str(order.contracts), "X": status, "ai": str(known.id) if known.triggered else "", "ap": "0", "aq": "0",
             "act": "0", "tp": str(order.trigger_price), "p": str(order.price or 0), "R": order.reduce_only, "rm": "",
@@ -203,7 +203,7 @@ class LoopbackBinance(LoopbackVenue):
         if known.triggered:
             status = "FINISHED" if status == "FILLED" else "TRIGGERED" if status == "NEW" else status
         return {
-            "algoId": getattr(known, "algo_id", known.id), "clientAlgoId": order.client_order_id,
+            "algoId": known.algo_id, "clientAlgoId": order.client_order_id,
             "algoType": "CONDITIONAL", "orderType": NAMES[order.type], "symbol": MARKET,
             "side": order.side.value.upper(), "positionSide": "BOTH", "timeInForce": _tif(order),
             "quantity": str(order.contracts), "algoStatus": status,
@@ -215,6 +215,7 @@ class LoopbackBinance(LoopbackVenue):
     # -- sockets -------------------------------------------------------------------------------------------------
 
     def opened(self, socket, request):
+        super().opened(socket, request)
         self._categories[socket] = (request.match_info["category"], request.query.get("listenKey"))
 
     def category(self, socket):

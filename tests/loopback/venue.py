@@ -8,6 +8,7 @@ what becomes of what is told next.
 import asyncio
 import json
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from decimal import Decimal
 
@@ -51,6 +52,8 @@ class Known:
     def __init__(self, order, number):
         self.order = order
         self.id = number
+        self.algo_id = number
+        """Its id while it waited, where it goes by another one afterwards."""
         self.status = OrderStatus.OPEN
         self.filled = self.value = Decimal(0)
         self.triggered = False
@@ -66,7 +69,7 @@ class Known:
         return self.order.trigger_price is not None and not self.triggered
 
 
-class LoopbackVenue:
+class LoopbackVenue(ABC):
     """Start it, give ``url`` to the bot, and stop it."""
 
     name: str
@@ -115,44 +118,49 @@ class LoopbackVenue:
 
     # -- what a face has to say ----------------------------------------------------------------------------------
 
+    @abstractmethod
     def add_routes(self, router):
-        raise NotImplementedError
+        """Have requests and websockets served."""
 
+    @abstractmethod
     async def read(self, request):
         """Return what is asked."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, request, asked):
-        raise NotImplementedError
+        """Return the answer to what is asked; raise ``Refused`` for what it will not have."""
 
+    @abstractmethod
     def refusal(self, refused):
-        raise NotImplementedError
+        """Return the response that says so."""
 
+    @abstractmethod
     def tell_market(self):
-        raise NotImplementedError
+        """Publish what the market trades at."""
 
+    @abstractmethod
     def messages_of(self, known, event):
         """Return how an event of an order is told."""
-        raise NotImplementedError
 
+    @abstractmethod
     def liquidation_messages(self, fill):
-        raise NotImplementedError
+        """Return how a fill of nobody's order is told."""
 
+    @abstractmethod
     def state_messages(self):
         """Return how balance and positions are told."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hears(self, socket):
         """Whether a websocket is told of the account."""
-        raise NotImplementedError
 
+    @abstractmethod
     def category(self, socket):
         """Return what kind of websocket it is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def subscribe(self, socket, asked):
         """Return what is answered to a message of a websocket."""
-        raise NotImplementedError
 
     # -- its life ------------------------------------------------------------------------------------------------
 
@@ -312,7 +320,7 @@ class LoopbackVenue:
             known = self.orders[event.client_order_id] = Known(record.order, 0)
         known.time_ms = self.now_ms
         if isinstance(event, OrderAccepted):
-            known.id = int(event.venue_order_id[1:])
+            known.id = known.algo_id = int(event.venue_order_id[1:])
         elif isinstance(event, OrderTriggered):
             known.triggered = True
         elif isinstance(event, Fill):
@@ -362,7 +370,6 @@ class LoopbackVenue:
     async def serve_socket(self, request):
         socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
-        self.sockets[socket] = set()
         self.opened(socket, request)
         try:
             async for message in socket:
@@ -378,7 +385,8 @@ class LoopbackVenue:
         return socket
 
     def opened(self, socket, request):
-        """Take note of a new websocket."""
+        """Take note of a new websocket, which has subscribed to nothing yet."""
+        self.sockets[socket] = set()
 
     # -- REST ----------------------------------------------------------------------------------------------------
 

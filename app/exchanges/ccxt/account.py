@@ -16,14 +16,8 @@ from app.exchanges.ccxt.client_ids import ClientIds
 from app.exchanges.ccxt.guarded import MS
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
-from app.exchanges.ccxt.translate import (
-    fill_from,
-    funding_paid_from,
-    order_record,
-    position_from,
-    trade_client_id,
-    venue_params,
-)
+from app.exchanges.ccxt.orders import became, order_record, venue_params
+from app.exchanges.ccxt.translate import fill_from, funding_paid_from, position_from, trade_client_id
 from app.exchanges.ccxt.venues import Venue
 from app.settings.models import AccountSettings
 
@@ -172,11 +166,11 @@ class CcxtAccount:
     async def _as_it_works(self, symbol: str, payload: Mapping[str, Any]) -> OrderRecord:
         """Return an order; a conditional one that was triggered, as the order that it has become."""
         record = self.record(payload)
-        actual = (payload.get("info") or {}).get("actualOrderId")
-        if not actual:
+        number = became(payload, self._venue.read_became)
+        if number is None:
             return record
-        working = await self._line.read(lambda: self._client.fetch_order(str(actual), symbol), self.record)
-        self._facts.note_trigger(record.order.client_order_id, str(actual))
+        working = await self._line.read(lambda: self._client.fetch_order(number, symbol), self.record)
+        self._facts.note_trigger(record.order.client_order_id, number)
         return msgspec.structs.replace(
             record, status=working.status, filled=working.filled, venue_order_id=working.venue_order_id
         )

@@ -2,27 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import ccxt
 import ccxt.pro
 
-from app.exchanges.ccxt.bybit import GuardedBybit
-from app.exchanges.ccxt.guarded import MS, Guarded, OpenedAnew
-from app.exchanges.ccxt.hyperliquid import GuardedHyperliquid
-from app.exchanges.ccxt.krakenfutures import GuardedKrakenFutures
-from app.exchanges.ccxt.okx import GuardedOkx
+from app.exchanges.ccxt.guarded import MS, OpenedAnew
+from app.exchanges.ccxt.venues import VENUES
 from app.settings.models import CcxtSettings
-
-GUARDS: Mapping[str, type[Guarded]] = {
-    "bybit": GuardedBybit,
-    "hyperliquid": GuardedHyperliquid,
-    "krakenfutures": GuardedKrakenFutures,
-    "okx": GuardedOkx,
-}
-"""Where a venue's own class of ccxt needs more than the others do."""
 
 
 def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> Any:  # noqa: ANN401 - ccxt has no types
@@ -34,8 +23,8 @@ def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> A
         with_keys: False for market data alone.
     """
     venue_class = getattr(ccxt.pro, settings.venue)
-    guard = GUARDS.get(settings.venue, Guarded)
-    guarded = type(settings.venue, (guard, venue_class), {"__module__": __name__})
+    venue = VENUES[settings.venue]
+    guarded = type(venue.name, (venue.guard, venue_class), {"__module__": __name__})
     client = guarded(
         {
             # Not Decimal: ccxt reads its own results again, and takes a Decimal for nothing (4.5.90: fees vanish).
@@ -63,21 +52,51 @@ def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> A
     client.has = {**client.has, "fetchCurrencies": False}
     client.streaming = {**client.streaming, "keepAlive": int(settings.ping_every_s * MS), "maxPingPongMisses": 2}
     if settings.demo:
-        (client.enable_demo_trading if settings.venue == "binanceusdm" else client.set_sandbox_mode)(True)  # noqa: FBT003 - ccxt's signature
+        getattr(client, venue.demo_by)(True)  # noqa: FBT003 - ccxt's signature
     if settings.url is not None:
         client.origins = tuple(_readdress(client.urls["api"], settings.url))
     return client
 
 
+async def close_client(client: Any) -> None:  # noqa: ANN401 - ccxt has no types
+    """Close a client's sockets. ccxt waits a quarter of a second in it, for nothing that we need."""
+    client.timeout_on_exit = 0
+    await client.close()
+
+
 async def close_sockets(client: Any, why: str) -> None:  # noqa: ANN401 - ccxt has no types
     """Close a client's websockets; whoever waits for them is told, which ccxt does not do."""
-    sockets = [socket for url, socket in client.clients.items() if "://" in url]
+    sockets = _sockets(client)
     for socket in sockets:
         # Forgotten first, and marked: whoever is told opens a new one at once, which its end must not take along.
         del client.clients[socket.url]
         socket.error = OpenedAnew(why)
         socket.reject(socket.error)
     await asyncio.gather(*(socket.close() for socket in sockets))
+
+
+def has_sockets(client: Any) -> bool:  # noqa: ANN401 - ccxt has no types
+    """Whether a client has websockets, and all of them are open."""
+    sockets = _sockets(client)
+    return bool(sockets) and all(socket.connected.done() and socket.isConnected for socket in sockets)
+
+
+def forget_listen_keys(client: Any) -> None:  # noqa: ANN401 - ccxt has no types
+    """Have a client ask for a new key of the account's stream when it opens the next one."""
+    for options in client.options.values():
+        if isinstance(options, dict) and "lastAuthenticatedTime" in options:
+            options["lastAuthenticatedTime"] = 0
+
+
+def set_clock(client: Any, offset_s: float) -> None:  # noqa: ANN401 - ccxt has no types
+    """Have a client stamp its requests by a clock that is so far before ours, in seconds."""
+    # ccxt takes it off the machine's time.
+    client.options["timeDifference"] = round(-offset_s * MS)
+
+
+def _sockets(client: Any) -> list[Any]:  # noqa: ANN401 - ccxt has no types
+    # Among them are its sessions of REST, under names that are no addresses.
+    return [socket for url, socket in client.clients.items() if "://" in url]
 
 
 def _keys(settings: CcxtSettings) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The venue's dead-man switch: it cancels what rests when nobody has said for a while that the bot gets on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import ccxt
@@ -13,6 +14,8 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.outcome import in_words
 from app.ports.connection import ExchangeUnavailable
 
+CancelAfter = Callable[[str, int], Awaitable[Any]]
+"""Has the venue cancel what rests of a symbol after so many milliseconds, unless it is told again; 0 is never."""
 REFRESHES = 3
 """In the time after which the venue acts: two may be lost."""
 
@@ -20,8 +23,8 @@ REFRESHES = 3
 class DeadManSwitch:
     """Refreshed by progress, never by a timer alone: a pump that hangs is a dead man, though its process lives."""
 
-    def __init__(self, client: Any, line: Line, symbols: Sequence[str], after_s: float) -> None:  # noqa: ANN401 - ccxt has no types
-        self._client = client
+    def __init__(self, cancel_after: CancelAfter, line: Line, symbols: Sequence[str], after_s: float) -> None:
+        self._cancel_after = cancel_after
         self._line = line
         self._symbols = symbols
         self._after_s = after_s
@@ -49,12 +52,8 @@ class DeadManSwitch:
 
     async def _set(self, seconds: float) -> bool:
         for symbol in self._symbols:
-            request = {"symbol": self._client.market(symbol)["id"], "countdownTime": int(seconds * MS)}
             try:
-                await self._line.write(
-                    Urgency.CANCEL,
-                    lambda request=request: self._client.fapiPrivatePostCountdownCancelAll(request),  # type: ignore[misc] # mypy and defaults
-                )
+                await self._line.write(Urgency.CANCEL, partial(self._cancel_after, symbol, int(seconds * MS)))
             except (ccxt.BaseError, ExchangeUnavailable) as error:
                 logger.warning(f"the dead-man switch of {symbol} could not be set: {in_words(error)}")
                 return False

@@ -8,7 +8,6 @@ from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.errors import VenueRefused
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market import CcxtMarket
-from app.exchanges.ccxt.rights import RIGHTS
 from app.ports.connection import ExchangeUnavailable
 from app.ports.examination import Finding, Verdict
 from app.settings.models import AccountSettings, CcxtSettings
@@ -56,7 +55,7 @@ class Fitness:
         return Finding("position_mode", Verdict.OK, "one-way")
 
     def _clock(self) -> Finding:
-        offset_s = self._market.offset_s
+        offset_s = self._market.session.offset_s
         detail = f"the venue's is {offset_s:+.3f} s from ours"
         if abs(offset_s) <= OFFSET_S_MAX:
             return Finding("clock", Verdict.OK, detail)
@@ -79,12 +78,11 @@ class Fitness:
         if self._settings.demo:
             return (Finding("withdrawals", Verdict.OK, "a demo network: there is nothing to withdraw"),)
         cannot_tell = "see in the venue's key management that the key cannot withdraw"
-        known = RIGHTS.get(self._market.venue.name)
-        if known is None:
+        rights = self._market.venue.rights
+        if rights is None:
             return (Finding("withdrawals", Verdict.UNKNOWN, "the venue does not say what the key may", cannot_tell),)
-        ask, read = known
         try:
-            return await self._line.read(lambda: ask(self._client), lambda said: read(self._client, said))
+            return await self._line.read(lambda: rights.ask(self._client), lambda said: rights.read(self._client, said))
         except (ExchangeUnavailable, VenueRefused) as error:
             return (Finding("withdrawals", Verdict.UNKNOWN, str(error), cannot_tell),)
 

@@ -22,7 +22,7 @@ from app.domain.events import (
 from app.domain.money import ZERO
 from app.domain.order import CONDITIONAL, Order, OrderStatus
 from app.domain.records import OrderRecord
-from app.exchanges.ccxt.translate import OrderSeen
+from app.exchanges.ccxt.orders import OrderSeen
 
 ORDERS_KEPT_MAX = 5_000
 FILLS_KEPT_MAX = 20_000

@@ -13,7 +13,8 @@ from loguru import logger
 
 from app.domain.market import MS_NS, SECOND_NS, Bar
 from app.exchanges.ccxt.errors import VenueRefused
-from app.exchanges.ccxt.market import TIMEFRAMES, CcxtMarket
+from app.exchanges.ccxt.history import TIMEFRAMES
+from app.exchanges.ccxt.market import CcxtMarket
 from app.exchanges.ccxt.translate import bar_from, settlement_from
 from app.ports.connection import ExchangeUnavailable
 
@@ -21,9 +22,6 @@ Row = tuple[int | float, ...]
 """Opening time in UTC nanoseconds, open, high, low, close, and volume of candles; or time and rate of a settlement."""
 T = TypeVar("T")
 
-CANDLES_PER_PAGE = {"okx": 100, "bybit": 200}
-CANDLES_PER_PAGE_MAX = 500
-"""Elsewhere."""
 SETTLED_PER_PAGE_S = 100 * 3600
 """A hundred settlements are in every venue's answer, and none settles more often than hourly."""
 ATTEMPTS_MAX = 5
@@ -70,7 +68,7 @@ async def pages_of(
 def _page_s(market: CcxtMarket, kind: str, interval_s: int) -> int:
     if kind == "funding":
         return SETTLED_PER_PAGE_S
-    return CANDLES_PER_PAGE.get(market.venue.name, CANDLES_PER_PAGE_MAX) * interval_s
+    return market.venue.candles_max * interval_s
 
 
 def _asking(market: CcxtMarket, symbol: str, kind: str, interval_s: int) -> Callable[[int, int], Awaitable[list[Row]]]:

@@ -245,8 +245,8 @@ async def test_funding_is_paid_once_however_often_it_is_asked_for(bench):
 
 async def test_funding_that_settles_is_told_without_being_asked_for(monkeypatch, bench_class):
     """The bot holds a position over a settlement; what it came to is on the stream a little later."""
-    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LOOK_S", 0.1)
-    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LATE_NS", 10**9)
+    monkeypatch.setattr("app.exchanges.ccxt.listener.FUNDING_LOOK_S", 0.1)
+    monkeypatch.setattr("app.exchanges.ccxt.listener.FUNDING_LATE_NS", 10**9)
     bench = bench_class()
     bench.venue.settles_in_ms = 1000
     await bench.open()
@@ -454,7 +454,7 @@ async def test_a_bug_in_a_task_of_the_adapter_ends_the_bot_aloud(bench):
     async def fails():
         raise ArithmeticError("a bug")
 
-    bench.exchange._market.spawn(fails(), "bug")
+    bench.exchange._market.session.spawn(fails(), "bug")
     with pytest.raises(ArithmeticError):
         await bench.settle(1)
 
@@ -464,9 +464,9 @@ async def test_bars_of_a_length_that_the_venue_has_not_are_built_of_shorter_ones
     bars = await bench.exchange.history(bench.symbol, 120, 2)
     await bench.settle(0.5)
     assert all(bar.interval_s == 120 for bar in bars)
-    market = bench.exchange._market
-    assert market._intervals == {bench.symbol: 60}
-    assert market._candles[bench.symbol].closed_ns >= bars[-1].time_ns
+    streams = bench.exchange._market.streams
+    assert streams._intervals == {bench.symbol: 60}
+    assert streams._candles[bench.symbol].closed_ns >= bars[-1].time_ns
 
 
 async def test_the_market_comes_back_after_its_sockets_were_closed(bench):
@@ -582,7 +582,7 @@ async def test_no_secret_is_logged_printed_or_raised(bench, capfd, caplog):
 
 async def test_a_market_without_streams_of_its_own_kind_is_asked(monkeypatch, bench_class):
     """Where a venue streams neither the top of the book nor candles together, books and questions stand in."""
-    monkeypatch.setattr("app.exchanges.ccxt.market.CANDLES_EVERY_S", 0.1)
+    monkeypatch.setattr("app.exchanges.ccxt.market_streams.CANDLES_EVERY_S", 0.1)
     bench = bench_class()
     await bench.open()
     try:

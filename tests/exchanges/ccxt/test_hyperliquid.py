@@ -124,7 +124,7 @@ async def test_a_unified_account_is_said_to_be_one():
 
 async def test_a_market_order_is_bound_by_what_the_market_trades_at(bench):
     """Nothing was seen yet: the book is asked for, and the bound is five percent above the ask of 50001."""
-    bench.exchange._market.quotes.clear()
+    bench.exchange._market.streams.quotes.clear()
     await sent(bench, order(bench), Fill)
     [action] = bench.venue.asked("submit")
     assert action["orders"][0]["p"] == "52501"
@@ -132,7 +132,7 @@ async def test_a_market_order_is_bound_by_what_the_market_trades_at(bench):
 
 
 async def test_a_market_order_is_not_sent_while_nobody_knows_what_the_market_trades_at(bench):
-    bench.exchange._market.quotes.clear()
+    bench.exchange._market.streams.quotes.clear()
     bench.venue.fail("l2Book", "garbage")
     refused = await sent(bench, order(bench), OrderRejected)
     assert "not known" in refused.reason
@@ -280,15 +280,15 @@ async def test_the_best_price_is_the_best_whatever_the_number_of_its_digits(benc
 @pytest.fixture
 def impatient(monkeypatch):
     """Before the bench is opened: what was paid is asked for soon."""
-    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LATE_NS", 10**9)
-    monkeypatch.setattr("app.exchanges.ccxt.adapter.FUNDING_LOOK_S", 0.1)
+    monkeypatch.setattr("app.exchanges.ccxt.listener.FUNDING_LATE_NS", 10**9)
+    monkeypatch.setattr("app.exchanges.ccxt.listener.FUNDING_LOOK_S", 0.1)
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_settlement_is_told_with_its_rate_and_what_was_held(bench):
     await sent(bench, order(bench, side=Side.SELL), Fill)
     await bench.until(FundingRate)
-    bench.exchange._market.settles_ns[bench.symbol] = bench.exchange.now_ns
+    bench.exchange._market.streams.settles_ns[bench.symbol] = bench.exchange.now_ns
     bench.venue.fund("0.001")
     paid = await bench.until(FundingPaid)
     # A short of 0.01 at a mark of 50000 receives 0.1 % of it.

@@ -22,22 +22,14 @@ from app.domain.market import Bar
 from app.domain.order import OrderStatus, OrderType
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client_ids import HexIds
+from app.exchanges.ccxt.fields import number
 from app.exchanges.ccxt.guarded import TooManyRequests
 from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.order_facts import OrderFacts
+from app.exchanges.ccxt.orders import NotHeldThere, OrderSeen, order_seen, request_from, venue_params
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.queue import EventQueue
-from app.exchanges.ccxt.translate import (
-    NotHeldThere,
-    OrderSeen,
-    fill_from,
-    instrument_from,
-    number,
-    order_seen,
-    position_from,
-    request_from,
-    venue_params,
-)
+from app.exchanges.ccxt.translate import fill_from, instrument_from, position_from
 from app.exchanges.ccxt.venues import VENUES, UnreadableAnswer
 from app.timing import run_virtual
 from tests.builders import BTC, fill, instrument, limit, mark, order, quote

@@ -10,8 +10,9 @@ import ccxt
 import pytest
 
 from app.domain.order import OrderStatus, OrderType, Side
+from app.exchanges.ccxt.orders import order_seen, request_from
 from app.exchanges.ccxt.outcome import Outcome, classify
-from app.exchanges.ccxt.translate import fill_from, mark_from, order_seen, request_from, trade_client_id
+from app.exchanges.ccxt.translate import fill_from, mark_from, trade_client_id
 from app.ports.connection import ExchangeUnavailable
 from tests.builders import limit, order
 from tests.exchanges.ccxt.recorded import bybit, krakenfutures, okx

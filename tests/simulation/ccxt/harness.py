@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 import pytest
 
-import app.exchanges.ccxt.market as market_module
+import app.exchanges.ccxt.session as session_module
 import app.exchanges.ccxt.watch as watch_module
 from app.domain.market import SECOND_NS
 from app.settings import load_settings
@@ -76,7 +76,7 @@ def _edges_replaced(seed, wires):
     def time_ns():
         return START_NS + int(asyncio.get_running_loop().time() * SECOND_NS)
 
-    open_client = market_module.open_client
+    open_client = session_module.open_client
 
     def open_on_wire(settings, *, valid_s, with_keys):
         client = open_client(settings, valid_s=valid_s, with_keys=with_keys)
@@ -87,5 +87,5 @@ def _edges_replaced(seed, wires):
         patch.setattr(time, "time_ns", time_ns)
         patch.setattr(time, "time", lambda: time_ns() / SECOND_NS)
         patch.setattr(watch_module, "random", Random(f"watch:{seed}").random)
-        patch.setattr(market_module, "open_client", open_on_wire)
+        patch.setattr(session_module, "open_client", open_on_wire)
         yield

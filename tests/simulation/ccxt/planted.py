@@ -6,7 +6,7 @@ import msgspec
 
 from app.domain.events import OrderCanceled
 from app.exchanges.ccxt import account as account_module
-from app.exchanges.ccxt import adapter as adapter_module
+from app.exchanges.ccxt import sender as sender_module
 from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.outcome import Outcome
@@ -24,13 +24,13 @@ def fills_count_as_often_as_told(patch):
 
 
 def a_time_out_is_a_refusal(patch):
-    original = adapter_module.classify
+    original = sender_module.classify
 
     def classify(error, **given):
         outcome = original(error, **given)
         return Outcome.REJECTED if outcome is Outcome.UNKNOWN else outcome
 
-    patch.setattr(adapter_module, "classify", classify)
+    patch.setattr(sender_module, "classify", classify)
 
 
 def conditional_orders_are_forgotten(patch):
@@ -40,9 +40,9 @@ def conditional_orders_are_forgotten(patch):
 def a_lost_cancel_is_the_end(patch):
     async def cancel(self, order):
         await self._ask_to_cancel(order)
-        self._put([OrderCanceled(order.client_order_id, order.symbol, self.now_ns, "asked")])
+        self._feed.put([OrderCanceled(order.client_order_id, order.symbol, self._session.now_ns, "asked")])
 
-    patch.setattr(adapter_module.CcxtExchange, "_cancel", cancel)
+    patch.setattr(sender_module.OrderSender, "_cancel", cancel)
 
 
 def fees_are_lost(patch):

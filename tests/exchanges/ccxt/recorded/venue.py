@@ -6,10 +6,9 @@ from aiohttp import web
 
 from app.domain.margin import MarginMode
 from app.exchanges.ccxt.account import CcxtAccount
-from app.exchanges.ccxt.client import open_client
+from app.exchanges.ccxt.client import close_client, open_client
 from app.exchanges.ccxt.limiter import Limiter
 from app.exchanges.ccxt.line import Line
-from app.exchanges.ccxt.market import close_client
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.translate import instrument_from
 from app.exchanges.ccxt.venues import VENUES

@@ -1,15 +1,15 @@
-"""What ccxt's client of Kraken's futures leaves out. Stands before ccxt's own class.
-
-Read in ccxt 4.5.90, whose comments quote the venue's own messages, 2026-11.
-"""
+"""Kraken's futures, as ccxt 4.5.90 reads them, whose comments quote their messages, 2026-11; and what it leaves out."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import ccxt
 from ccxt.async_support.base.ws.cache import ArrayCacheBySymbolById
 
+from app.domain.order import TriggerPrice
 from app.exchanges.ccxt.guarded import Guarded
+from app.exchanges.ccxt.venues.venue import Payload, Venue, field, no_validity, plain_ids
 
 FIELDS = {"/accounts": "accounts", "/openpositions": "openPositions", "/openorders": "openOrders", "/fills": "fills"}
 """What must be in an answer, by the end of the address; ccxt makes an empty account of one without."""
@@ -26,9 +26,9 @@ class GuardedKrakenFutures(Guarded):
     def says_nothing(self, method: str, url: str, answer: Any, asked: Any) -> bool:  # noqa: ANN401 - a venue's JSON
         """Whether ccxt would take an answer for an empty account that is none."""
         path = url.partition("?")[0]
-        for end, field in FIELDS.items():
+        for end, name in FIELDS.items():
             if path.endswith(end):
-                return not isinstance(answer, Mapping) or field not in answer
+                return not isinstance(answer, Mapping) or name not in answer
         return super().says_nothing(method, url, answer, asked)
 
     async def fetch_order(self, number: str | None, symbol: str, params: Any = None) -> Any:  # noqa: ANN401 - ccxt's
@@ -75,3 +75,29 @@ class GuardedKrakenFutures(Guarded):
         """Take in fills; not the old ones that come first: what was missed is asked for."""
         if message.get("feed") != "fills_snapshot":
             super().handle_my_trades(client, message)  # type: ignore[misc] # the venue's class
+
+
+def _wallet(info: Payload, currency: str) -> Decimal:
+    return Decimal(str(field(info, "accounts", "flex", "currencies", currency, "quantity")))
+
+
+VENUE = Venue(
+    name="krakenfutures",
+    is_proven=False,
+    guard=GuardedKrakenFutures,
+    ids=plain_ids,
+    wallet_balance=_wallet,
+    credentials=("api_key", "secret"),
+    trade_client_id=("cli_ord_id", "cliOrdId"),
+    trade_fee="fee_paid",
+    validity=no_validity,
+    refuses_late_orders=False,
+    mode_with_leverage=True,
+    trigger_by=("triggerSignal", {TriggerPrice.MARK: "mark", TriggerPrice.LAST: "last"}),
+    marks_in_tickers=True,
+    is_liquidation=lambda trade, _: (
+        (trade.get("fill_type") or trade.get("fillType")) in {"liquidation", "unwindBankrupt"}
+    ),
+    funding_interval_s=3600,
+    one_way_only=True,
+)

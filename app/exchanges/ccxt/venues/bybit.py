@@ -1,14 +1,14 @@
-"""What ccxt's client of bybit leaves out. Stands before ccxt's own class.
-
-Read in ccxt 4.5.90, whose comments quote the venue's own messages, 2026-11.
-"""
+"""Bybit, as ccxt 4.5.90 reads it, whose comments quote its messages, 2026-11; and what its client leaves out."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import ccxt
 
+from app.domain.order import TriggerPrice
 from app.exchanges.ccxt.guarded import Guarded
+from app.exchanges.ccxt.venues.venue import Payload, Venue, field, no_validity, plain_ids
 
 LISTS = ("position/list", "order/realtime", "order/history", "execution/list", "account/wallet-balance")
 """Questions whose answer has a list; ccxt makes an empty account of one without."""
@@ -48,3 +48,33 @@ class GuardedBybit(Guarded):
         """Cancel an order by the venue's id or by ours."""
         name = {} if number is not None else {"orderLinkId": params["clientOrderId"]}
         return await super().cancel_order(number, symbol, name)  # type: ignore[misc] # the venue's class
+
+
+def _wallet(info: Payload, currency: str) -> Decimal:
+    for account in field(info, "result", "list"):
+        for coin in field(account, "coin"):
+            if coin.get("coin") == currency:
+                return Decimal(field(coin, "walletBalance"))
+    return Decimal(0)
+
+
+VENUE = Venue(
+    name="bybit",
+    is_proven=False,
+    guard=GuardedBybit,
+    ids=plain_ids,
+    wallet_balance=_wallet,
+    credentials=("api_key", "secret"),
+    trade_client_id=("orderLinkId",),
+    trade_fee="execFee",
+    validity=no_validity,  # its window is an option of the client, not of a request
+    refuses_late_orders=True,
+    trigger_by=("triggerBy", {TriggerPrice.MARK: "MarkPrice", TriggerPrice.LAST: "LastPrice"}),
+    triggered=("orderStatus", "Triggered"),
+    marks_in_tickers=True,
+    is_liquidation=lambda trade, _: trade.get("execType") in {"BustTrade", "AdlTrade"},
+    funding_sign=-1,
+    duplicate_codes=("110072",),
+    already_set_codes=("110026", "110043"),
+    candles_max=200,
+)

@@ -1,0 +1,122 @@
+"""A session with a venue: its clients, its tasks, its clock and the one queue of events; released together."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from app.domain.events import StreamEvent
+from app.domain.market import MS_NS, SECOND_NS
+from app.exchanges.ccxt.client import close_client, open_client
+from app.exchanges.ccxt.errors import KeysRefused, VenueRefused
+from app.exchanges.ccxt.limiter import Limiter
+from app.exchanges.ccxt.line import Line
+from app.exchanges.ccxt.outcome import in_words
+from app.exchanges.ccxt.queue import EventQueue
+from app.exchanges.ccxt.venues import VENUES, Venue
+from app.settings.models import CcxtSettings
+
+
+class Session:
+    """Shared by whoever asks the venue, listens to it, or sends to it."""
+
+    def __init__(self, settings: CcxtSettings, *, valid_s: float) -> None:
+        self.settings = settings
+        self.venue: Venue = VENUES[settings.venue]
+        self.queue = EventQueue()
+        self.fatal: BaseException | None = None
+        """What ends the bot: raised to whoever asks for the next event."""
+        self._valid_s = valid_s
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = AsyncExitStack()
+        """What a close must release."""
+        self._offset_ns = 0
+
+    @property
+    def now_ns(self) -> int:
+        """The venue's clock, as of the last comparison with ours."""
+        return wall_ns() + self._offset_ns
+
+    @property
+    def offset_s(self) -> float:
+        """How far the venue's clock is before ours, in seconds."""
+        return self._offset_ns / SECOND_NS
+
+    def begin(self) -> None:
+        """Make ready to ask. Nothing is sent yet.
+
+        Raises:
+            VenueRefused: The venue is not proven, and nobody has said that it may be tried.
+        """
+        if not self.venue.is_proven and not self.settings.experimental:
+            raise VenueRefused(
+                f"{self.venue.name} was never tried against a venue that speaks its protocol: "
+                "set exchange.ccxt.experimental = true if you know what that means"
+            )
+        self.limiter = Limiter(self.settings.requests_per_s_max, int(self.settings.requests_per_s_max))
+        self._opened.callback(self.limiter.close)
+
+    def open(self, *, with_keys: bool) -> Any:  # noqa: ANN401 - ccxt has no types
+        """Return a client of the venue, which is closed with the session."""
+        client = open_client(self.settings, valid_s=self._valid_s, with_keys=with_keys)
+        self._opened.push_async_callback(close_client, client)
+        return client
+
+    async def close(self) -> None:
+        """Release everything."""
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._opened.aclose()
+
+    def next_event(self) -> StreamEvent | None:
+        """Return the next event of the stream.
+
+        Raises:
+            VenueRefused: There will be none any more.
+        """
+        event = self.queue.take()
+        if event is None and self.fatal is not None:
+            raise self.fatal
+        return event
+
+    async def wait(self) -> None:
+        """Return when there may be an event."""
+        if self.fatal is None:
+            await self.queue.wait()
+
+    def spawn(self, work: Awaitable[None], name: str) -> None:
+        """Run something until it ends or the session is closed."""
+        task = asyncio.ensure_future(work)
+        if isinstance(task, asyncio.Task):
+            task.set_name(f"exchange.{name}")
+            self._tasks.add(task)
+            task.add_done_callback(self._on_done)
+
+    def refuse(self, error: Exception) -> None:
+        """End the stream: the venue does not take the keys any more."""
+        self.fatal = KeysRefused(self.venue.name, in_words(error))
+        self.queue.wake()
+
+    async def measure_clock(self, client: Any, line: Line) -> None:  # noqa: ANN401 - ccxt has no types
+        """Compare our clock with the venue's; half of the way there and back is taken off."""
+        if not client.has.get("fetchTime"):
+            return
+        began_ns = wall_ns()
+        theirs_ms = await line.read(client.fetch_time, int)
+        self._offset_ns = theirs_ms * MS_NS - (began_ns + wall_ns()) // 2
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        """Forget a task; one that nobody foresaw to fail ends the bot aloud, for what it did is not done any more."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.fatal = self.fatal or error
+            self.queue.wake()
+
+
+def wall_ns() -> int:
+    """Return the machine's time in nanoseconds since the epoch."""
+    return time.time_ns()
