@@ -13,10 +13,10 @@ from loguru import logger
 from app.backtest import code_digest, require_cluster
 from app.cli.failures import UsageRefused
 from app.cli.progress import counting
-from app.cluster import open_cluster
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings, load_settings
 from app.simulation import Outcome, Plan, plan_of, run_plan, run_seeds, seeds_on_cluster, shrink
+from app.workers import open_cluster
 
 PROFILE = "simulation"
 SHRUNK_MAX = 3

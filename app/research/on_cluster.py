@@ -9,10 +9,10 @@ from uuid import uuid4
 import msgspec
 
 from app.backtest import code_digest
-from app.cluster import ClusterRefused, open_cluster
 from app.research.trial import Evaluate, InProcess, Movable, Outcome, Trial
 from app.research.workers import parts_of
 from app.strategies import StrategyRefused, strategy_class
+from app.workers import ClusterRefused, open_cluster
 
 
 class _Job(msgspec.Struct, frozen=True):

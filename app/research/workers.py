@@ -3,14 +3,13 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
-from app.cluster import local_workers
 from app.research.trial import EngineFactory, Evaluate, InProcess, Outcome, Trial
+from app.workers import local_workers
 
 CHUNKS_PER_WORKER = 8
 """Parts of a batch for each worker: enough that they end together, few enough to spread the cost of handing over."""
-
-_here: Evaluate | None = None
 
 
 @contextmanager
@@ -25,11 +24,10 @@ def workers(engine_for: EngineFactory, count: int | None = None) -> Iterator[Eva
         WorkerLost: A process was killed; what came back by then is valid.
     """
     used = count or os.cpu_count() or 1
-    with local_workers(used, _begin, engine_for) as pool:
+    with local_workers(used, partial(InProcess, engine_for)) as pool:
 
         def evaluate(trials: Sequence[Trial]) -> Iterator[Outcome]:
-            for outcomes in pool.map(_run, parts_of(trials, used)):
-                yield from outcomes
+            return pool.in_order(_run, parts_of(trials, used))
 
         yield evaluate
 
@@ -40,12 +38,5 @@ def parts_of(trials: Sequence[Trial], count: int) -> list[Sequence[Trial]]:
     return [trials[at : at + size] for at in range(0, len(trials), size)]
 
 
-def _begin(engine_for: EngineFactory) -> None:
-    global _here  # noqa: PLW0603 - a worker process has one, for all its trials
-    _here = InProcess(engine_for)
-
-
-def _run(trials: Sequence[Trial]) -> list[Outcome]:
-    if _here is None:
-        raise RuntimeError("the worker was not begun")
-    return list(_here(trials))
+def _run(evaluate: InProcess, trials: Sequence[Trial]) -> list[Outcome]:
+    return list(evaluate(trials))

@@ -3,19 +3,18 @@
 import gc
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 from loguru import logger
 
-from app.cluster import Cluster, local_workers
 from app.settings import LoadedSettings
 from app.simulation.faults import plan_of
 from app.simulation.world import Outcome, run_plan
+from app.workers import Cluster, local_workers
 
 BATCH_SEEDS = 5
 """Seeds handed to a worker at once: enough to spread the cost of handing, few enough for a steady progress."""
-
-_loaded: LoadedSettings | None = None
 
 
 def run_seeds(seeds: Iterable[int], loaded: LoadedSettings, workers: int | None = None) -> Iterator[Outcome]:
@@ -33,9 +32,8 @@ def run_seeds(seeds: Iterable[int], loaded: LoadedSettings, workers: int | None 
     if count == 1:
         yield from (run_plan(plan_of(seed), loaded) for seed in seeds)
         return
-    with local_workers(count, _begin, loaded) as pool:
-        for outcomes in pool.map(_run_batch, _batches(seeds)):
-            yield from outcomes
+    with local_workers(count, partial(_settled, loaded)) as pool:
+        yield from pool.in_order(_run_batch, _batches(seeds))
 
 
 def seeds_on_cluster(seeds: Iterable[int], loaded: LoadedSettings, cluster: Cluster) -> Iterator[Outcome]:
@@ -49,7 +47,7 @@ def seeds_on_cluster(seeds: Iterable[int], loaded: LoadedSettings, cluster: Clus
 
 def _run_elsewhere(loaded: LoadedSettings, seeds: tuple[int, ...]) -> list[Outcome]:
     logger.remove()
-    return [run_plan(plan_of(seed), loaded) for seed in seeds]
+    return _run_batch(loaded, seeds)
 
 
 def _batches(seeds: Iterable[int]) -> Iterator[tuple[int, ...]]:
@@ -58,15 +56,13 @@ def _batches(seeds: Iterable[int]) -> Iterator[tuple[int, ...]]:
         yield batch
 
 
-def _begin(loaded: LoadedSettings) -> None:
-    global _loaded  # noqa: PLW0603 - a worker process has one, for all its seeds
-    _loaded = loaded
+def _settled(loaded: LoadedSettings) -> LoadedSettings:
+    """Return the settings, in a process that is set up for many seeds."""
     # What is loaded by now stays; and a seed makes little that is garbage in cycles.
     gc.freeze()
     gc.set_threshold(10_000)
+    return loaded
 
 
-def _run_batch(seeds: tuple[int, ...]) -> list[Outcome]:
-    if _loaded is None:
-        raise RuntimeError("the worker was not begun")
-    return [run_plan(plan_of(seed), _loaded) for seed in seeds]
+def _run_batch(loaded: LoadedSettings, seeds: tuple[int, ...]) -> list[Outcome]:
+    return [run_plan(plan_of(seed), loaded) for seed in seeds]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("distributed", reason="the cluster's library is not installed: pip install '.[cluster]'")
-from app.cluster import ClusterLost, ClusterRefused, cluster, open_cluster
 from app.domain.market import SECOND_NS
+from app.workers import ClusterLost, ClusterRefused, cluster, open_cluster
 from tests.builders import START_NS
 from tests.dask_cluster import dask_cluster
 

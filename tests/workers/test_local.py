@@ -5,29 +5,34 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from app.cli.failures import report_failure
-from app.cluster import WorkerLost, local_workers
 from app.ports.exit_codes import ExitCode
+from app.workers import WorkerLost, local_workers
 
 ROOT = Path(__file__).parents[2]
 WORKS = """
 import os, time
-from app.cluster import local_workers
+from app.workers import local_workers
 
-def begin(): ...
+def make(): ...
 
-def pid(_):
+def pid(_, part):
     time.sleep(0.2)
-    return os.getpid()
+    return [os.getpid()]
+
+def sleep(_, seconds):
+    time.sleep(seconds)
+    return []
 
 if __name__ == "__main__":
-    with local_workers(2, begin) as pool:
-        print(*set(pool.map(pid, range(4))), flush=True)
-        pool.submit(time.sleep, 600).result()
+    with local_workers(2, make) as pool:
+        print(*set(pool.in_order(pid, range(4))), flush=True)
+        list(pool.in_order(sleep, [600]))
 """
 ENDED_S = 10
 
@@ -59,12 +64,22 @@ def test_workers_end_with_their_parent_in_the_midst_of_work(tmp_path, number):
         time.sleep(0.02)
 
 
-def die(_):
+def die(_, __):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def divided(by, parts):
+    return [part / by for part in parts]
+
+
+def test_what_comes_of_parts_is_in_their_order():
+    """Twenty parts on two processes, each of which has made the ten to divide by."""
+    with local_workers(2, partial(int, "10")) as pool:
+        assert list(pool.in_order(divided, [[at, at + 5] for at in range(0, 200, 10)])) == [at / 2 for at in range(40)]
 
 
 def test_a_worker_that_was_killed_is_a_sentence_and_no_bug(capsys):
     with pytest.raises(WorkerLost) as caught, local_workers(1, os.getpid) as pool:
-        list(pool.map(die, range(2)))
+        list(pool.in_order(die, range(2)))
     assert report_failure(caught.value) == ExitCode.UNCLEAN_STOP
     assert capsys.readouterr().err.startswith("error: a worker process ended before its work was done")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from app.cluster.errors import ClusterLost, ClusterRefused
+from app.workers.errors import ClusterLost, ClusterRefused
 
 ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:\d+")
 CONNECT_S = 10.0
