@@ -12,7 +12,8 @@ from rich.table import Table
 from app.cli.failures import UsageRefused
 from app.domain.times import iso
 from app.ports.exit_codes import ExitCode
-from app.research.data_folder import COLUMNS, Contents, DataFolder
+from app.research.data_folder import Contents, DataFolder
+from app.research.kinds import KINDS
 
 GAPS_SHOWN = 20
 """Of a file; a machine is told all."""
@@ -32,7 +33,7 @@ def check_names(symbol: str, kind: str, kinds: Iterable[str]) -> None:
 
 def import_file(source: Path, symbol: str, kind: str, folder: Path | None, *, as_json: bool) -> int:
     """Add the rows of a file; return the exit code."""
-    check_names(symbol, kind, COLUMNS)
+    check_names(symbol, kind, KINDS)
     done = DataFolder(place_of(folder)).add(source, symbol, kind)
     if as_json:
         print(json.dumps(msgspec.to_builtins(done, enc_hook=str)))

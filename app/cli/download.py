@@ -6,8 +6,7 @@ import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from time import time_ns
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from loguru import logger
@@ -21,12 +20,15 @@ from app.cli.progress import covering
 from app.domain.times import iso, parse_iso
 from app.ports.connection import ExchangeUnavailable
 from app.ports.exit_codes import ExitCode
-from app.research.data_folder import STEADY, Contents, DataFolder
+from app.research.data_folder import Contents, DataFolder
+from app.research.kinds import DOWNLOADED
 from app.settings import load_settings
 from app.settings.models import Settings
 from app.telemetry import configure_logs
 
-KINDS = ("candles", "mark", "funding")
+if TYPE_CHECKING:
+    from app.exchanges.ccxt import Past
+
 INTERVAL_S = 60
 """Of the candles: every longer bar can be built of them."""
 ROWS_KEPT_MAX = 20_000
@@ -36,8 +38,8 @@ ROWS_KEPT_MAX = 20_000
 class _Download:
     """Fetches what is missing, and writes it down as it comes."""
 
-    def __init__(self, settings: Settings, folder: DataFolder, symbol: str, kind: str) -> None:
-        self._settings = settings
+    def __init__(self, past: "Past", folder: DataFolder, symbol: str, kind: str) -> None:
+        self._past = past
         self._folder = folder
         self._symbol = symbol
         self._kind = kind
@@ -46,22 +48,20 @@ class _Download:
         self.repeated = 0
         self.contents: Contents | None = None
 
-    async def run(self, ccxt: ModuleType, from_ns: int, to_ns: int, *, quiet: bool) -> None:
+    async def run(self, from_ns: int, to_ns: int, *, quiet: bool) -> None:
         """Fetch all that is missing between two times. What was fetched is written, however it ends."""
-        market = ccxt.CcxtMarket(
-            self._settings.exchange.ccxt, (self._symbol,), valid_s=self._settings.execution.request_valid_s
-        )
+        past = self._past
         try:
-            await market.connect()
+            await past.connect()
             # A candle that is not over is none yet.
-            from_ns, to_ns = max(from_ns, ccxt.listed_ns(market, self._symbol)), min(to_ns, market.now_ns)
+            from_ns, to_ns = max(from_ns, past.listed_ns), min(to_ns, past.now_ns)
             stretches = self._stretches(from_ns, to_ns)
             whole = sum(end_ns - start_ns for start_ns, end_ns in stretches)
             done = 0
             with covering(f"{self._symbol} {self._kind}", quiet=quiet) as progress:
                 task = progress.add_task("", total=1.0)
                 for start_ns, end_ns in stretches:
-                    async for page in ccxt.pages_of(market, self._symbol, self._kind, start_ns, end_ns, INTERVAL_S):
+                    async for page in past.pages(self._kind, start_ns, end_ns, INTERVAL_S):
                         self._take(page.rows)
                         gone = done + page.until_ns - start_ns
                         progress.update(task, completed=gone / whole, description=iso(page.until_ns)[:10])
@@ -71,10 +71,10 @@ class _Download:
             try:
                 self._write()
             finally:
-                await market.close()
+                await past.close()
 
     def _stretches(self, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
-        if self._kind in STEADY:
+        if DOWNLOADED[self._kind].is_steady:
             return self._folder.missing(self._symbol, self._kind, INTERVAL_S, from_ns, to_ns)
         # Which settlements are missing cannot be told; there are few.
         return [(from_ns, to_ns)] if from_ns < to_ns else []
@@ -105,17 +105,16 @@ def download(
     as_json: bool,
 ) -> int:
     """Download; return the exit code."""
-    check_names(symbol, kind, KINDS)
+    check_names(symbol, kind, DOWNLOADED)
     from_ns = _moment("--from", period[0])
     to_ns = time_ns() if period[1] is None else _moment("--to", period[1])
     if from_ns >= to_ns:
         raise UsageRefused(f"--from {iso(from_ns)} is not before --to {iso(to_ns)}")
     loaded = load_settings(profile, [f"exchange.ccxt.venue={venue}", *overrides])
     configure_logs("WARNING", as_json=loaded.settings.telemetry.log_json)
-    ccxt = _ccxt()
-    work = _Download(loaded.settings, DataFolder(place_of(folder)), symbol, kind)
+    work = _Download(_past(loaded.settings, symbol), DataFolder(place_of(folder)), symbol, kind)
     try:
-        run_loop(_until_signal(work.run(ccxt, from_ns, to_ns, quiet=as_json)))
+        run_loop(_until_signal(work.run(from_ns, to_ns, quiet=as_json)))
     except asyncio.CancelledError:
         logger.warning(f"interrupted: {work.added} rows are kept, and the same command goes on")
         return ExitCode.UNCLEAN_STOP
@@ -139,13 +138,13 @@ def _moment(option: str, text: str) -> int:
         raise UsageRefused(f"{option} {text!r} is no time: write 2026-01-31 or 2026-01-31T08:00:00Z") from error
 
 
-def _ccxt() -> ModuleType:
-    """Return the module that needs ccxt. It is imported here: it costs 0.6 s and 100 MB."""
+def _past(settings: Settings, symbol: str) -> "Past":
+    """Return what a venue keeps. The module that needs ccxt is imported here: it costs 0.6 s and 100 MB."""
     try:
-        from app.exchanges import ccxt  # noqa: PLC0415 - see above
+        from app.exchanges.ccxt import Past  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise NeedsExtra("a download", error.name or "ccxt", "live") from error
-    return ccxt
+    return Past(settings, symbol)
 
 
 def _tell(work: _Download, *, as_json: bool) -> None:

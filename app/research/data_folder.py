@@ -12,22 +12,13 @@ import msgspec
 
 from app.backtest import whole_file
 from app.domain.market import SECOND_NS
-from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, check_rates, read_columns
+from app.exchanges.simulated.columns import check_bars, check_positive, check_rates, read_columns
 from app.exchanges.simulated.errors import BadDataFile
 from app.research.errors import DataFileUnwritable
+from app.research.kinds import KINDS
 
 if TYPE_CHECKING:
     import polars as pl
-
-COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "candles": (PRICES, ("volume",)),
-    "mark": (PRICES, ()),
-    "trades": (("price", "contracts"), ("side",)),
-    "funding": (("funding_rate",), ()),
-}
-"""The kinds of data, with the columns that they must and may have beside ``time``."""
-STEADY = frozenset({"candles", "mark"})
-"""Kinds whose rows follow each other at a fixed distance."""
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -86,7 +77,7 @@ class DataFolder:
         return self._merge(source, read_checked(source, kind), symbol, kind)
 
     def add_rows(self, rows: Sequence[tuple[int | float, ...]], symbol: str, kind: str) -> Imported:
-        """Add rows: time in UTC nanoseconds, and the columns of ``COLUMNS``, in that order, all of them.
+        """Add rows: time in UTC nanoseconds, and the columns of its kind, in that order, all of them.
 
         Raises:
             BadDataFile: As ``add``; it names the file that the rows were to be added to.
@@ -94,8 +85,8 @@ class DataFolder:
         """
         import polars as pl  # noqa: PLC0415 - as below
 
-        wanted, optional = COLUMNS[kind]
-        schema = {"time": pl.Int64} | dict.fromkeys((*wanted, *optional), pl.Float64)
+        columns = (*KINDS[kind].wanted, *KINDS[kind].optional)
+        schema = {"time": pl.Int64} | dict.fromkeys(columns, pl.Float64)
         path = self._path(symbol, kind)
         return self._merge(path, checked(path, pl.DataFrame(rows, schema=schema, orient="row"), kind), symbol, kind)
 
@@ -129,7 +120,7 @@ class DataFolder:
         rows, added = new, len(new)
         if path.is_file():
             old = read_checked(path, kind)
-            fresh = _fresh(source, new, old, has_ids=kind != "trades")
+            fresh = _fresh(source, new, old, has_ids=not KINDS[kind].repeats)
             added = len(fresh)
             rows = old.vstack(fresh).sort("time") if added else old
         _write(path, rows)
@@ -157,7 +148,7 @@ class DataFolder:
             yield _contents(path, _symbol_of(path.parent.name), path.stem, read_checked(path, path.stem))
 
     def _files(self) -> list[Path]:
-        return [path for path in sorted(self._folder.glob("*/*.parquet")) if path.stem in COLUMNS]
+        return [path for path in sorted(self._folder.glob("*/*.parquet")) if path.stem in KINDS]
 
     def _path(self, symbol: str, kind: str) -> Path:
         return self._folder / symbol.replace("/", "_").replace(":", "-") / f"{kind}.parquet"
@@ -169,8 +160,8 @@ def read_checked(path: Path, kind: str) -> "pl.DataFrame":
     Raises:
         BadDataFile: Names the row and what is wrong.
     """
-    wanted, optional = COLUMNS[kind]
-    return checked(path, read_columns(path, wanted, optional, repeats=kind == "trades"), kind)
+    known = KINDS[kind]
+    return checked(path, read_columns(path, known.wanted, known.optional, repeats=known.repeats), kind)
 
 
 def checked(path: Path, frame: "pl.DataFrame", kind: str) -> "pl.DataFrame":
@@ -181,11 +172,11 @@ def checked(path: Path, frame: "pl.DataFrame", kind: str) -> "pl.DataFrame":
     """
     import polars as pl  # noqa: PLC0415 - costs 0.2 s, and other commands need none of it
 
-    wanted, _ = COLUMNS[kind]
-    if kind in STEADY:
+    known = KINDS[kind]
+    if known.is_steady:
         check_bars(path, frame)
-    elif kind == "trades":
-        check_positive(path, frame, wanted)
+    elif known.repeats:
+        check_positive(path, frame, known.wanted)
     else:
         check_rates(path, frame)
     numbers = [name for name in frame.columns if name not in {"time", "side"}]
@@ -226,7 +217,7 @@ def _contents(path: Path, symbol: str, kind: str, rows: "pl.DataFrame") -> Conte
     times = rows["time"]
     steps = times.diff().drop_nulls()
     interval_s, gaps, longest_ns = None, 0, 0
-    if kind in STEADY and len(steps):
+    if KINDS[kind].is_steady and len(steps):
         usual_ns = int(steps.mode().min())  # type: ignore[arg-type] # int64 column
         wide = steps.filter(steps > usual_ns)
         interval_s, gaps = usual_ns // SECOND_NS, len(wide)

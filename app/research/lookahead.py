@@ -17,10 +17,9 @@ from app.domain.target import Target
 from app.domain.times import iso
 from app.exchanges.simulated.columns import read_columns, write_before
 from app.research.decisions import decisions_of
+from app.research.kinds import PLAYED
 from app.settings import LoadedSettings
 from app.strategies import strategy_class
-
-FILES = ("candles", "mark", "funding")
 
 
 class Peek(msgspec.Struct, frozen=True):
@@ -64,9 +63,9 @@ def peeks_of(loaded: LoadedSettings, cuts: int, folder: Path) -> Iterator[Peek]:
 def until(loaded: LoadedSettings, end_ns: int, folder: Path) -> LoadedSettings:
     """Return the settings on copies of the files that hold no row from ``end_ns`` on."""
     simulated = loaded.settings.exchange.simulated
-    paths = {name: path for name in FILES if (path := getattr(simulated, name)) is not None}
+    paths = {name: path for name in PLAYED if (path := getattr(simulated, name)) is not None}
     # A candle is known when it closes, at the end of its time; a settlement at its very time.
-    ends = {name: end_ns + 1 if name == "funding" else end_ns for name in paths}
+    ends = {name: end_ns if PLAYED[name].is_known_after else end_ns + 1 for name in paths}
     cut = {name: _cut(path, ends[name], folder / f"{end_ns}-{name}.parquet") for name, path in paths.items()}
     instead = {str(path): str(cut[name]) for name, path in paths.items()}
     strategies = {

@@ -17,6 +17,7 @@ from app.exchanges.ccxt.history import TIMEFRAMES
 from app.exchanges.ccxt.market import CcxtMarket
 from app.exchanges.ccxt.translate import bar_from, settlement_from
 from app.ports.connection import ExchangeUnavailable
+from app.settings.models import Settings
 
 Row = tuple[int | float, ...]
 """Opening time in UTC nanoseconds, open, high, low, close, and volume of candles; or time and rate of a settlement."""
@@ -39,30 +40,56 @@ class Page(msgspec.Struct, frozen=True):
     """Up to when it is known now."""
 
 
-async def pages_of(
-    market: CcxtMarket, symbol: str, kind: str, from_ns: int, to_ns: int, interval_s: int
-) -> AsyncIterator[Page]:
-    """Yield what there was between two times, the second excluded, oldest first.
+class Past:
+    """What a venue keeps of one symbol. It needs no keys."""
 
-    Args:
-        market: Connected.
-        symbol: Of the market's symbols.
-        kind: ``candles``, ``mark`` or ``funding``.
-        from_ns: When the first row may open, UTC nanoseconds.
-        to_ns: When the last one must have closed.
-        interval_s: Length of the candles.
+    def __init__(self, settings: Settings, symbol: str) -> None:
+        self._market = CcxtMarket(settings.exchange.ccxt, (symbol,), valid_s=settings.execution.request_valid_s)
+        self._symbol = symbol
 
-    Raises:
-        ExchangeUnavailable: The venue does not answer, again and again.
-        VenueRefused: It keeps none of this kind.
-    """
-    ask = _asking(market, symbol, kind, interval_s)
-    page_ns = _page_s(market, kind, interval_s) * SECOND_NS
-    while from_ns < to_ns:
-        until_ns = min(to_ns, from_ns + page_ns)
-        rows = await _again(lambda since_ns=from_ns, until_ns=until_ns: ask(since_ns, until_ns))  # type: ignore[misc] # mypy and defaults
-        yield Page(sorted({row[0]: row for row in rows if from_ns <= row[0] < until_ns}.values()), until_ns)
-        from_ns = until_ns
+    @property
+    def now_ns(self) -> int:
+        """The venue's clock; once connected."""
+        return self._market.now_ns
+
+    @property
+    def listed_ns(self) -> int:
+        """When the symbol was listed, UTC nanoseconds; 0 where the venue does not say."""
+        return int(self._market.client.markets[self._symbol].get("created") or 0) * MS_NS
+
+    async def connect(self) -> None:
+        """Load the markets.
+
+        Raises:
+            VenueRefused: The symbol is not listed, or the venue is not proven.
+            ExchangeUnavailable: It does not answer.
+        """
+        await self._market.connect()
+
+    async def close(self) -> None:
+        """Release everything."""
+        await self._market.close()
+
+    async def pages(self, kind: str, from_ns: int, to_ns: int, interval_s: int) -> AsyncIterator[Page]:
+        """Yield what there was between two times, the second excluded, oldest first.
+
+        Args:
+            kind: ``candles``, ``mark`` or ``funding``.
+            from_ns: When the first row may open, UTC nanoseconds.
+            to_ns: When the last one must have closed.
+            interval_s: Length of the candles.
+
+        Raises:
+            ExchangeUnavailable: The venue does not answer, again and again.
+            VenueRefused: It keeps none of this kind.
+        """
+        ask = _asking(self._market, self._symbol, kind, interval_s)
+        page_ns = _page_s(self._market, kind, interval_s) * SECOND_NS
+        while from_ns < to_ns:
+            until_ns = min(to_ns, from_ns + page_ns)
+            rows = await _again(lambda since_ns=from_ns, until_ns=until_ns: ask(since_ns, until_ns))  # type: ignore[misc] # mypy and defaults
+            yield Page(sorted({row[0]: row for row in rows if from_ns <= row[0] < until_ns}.values()), until_ns)
+            from_ns = until_ns
 
 
 def _page_s(market: CcxtMarket, kind: str, interval_s: int) -> int:
@@ -116,8 +143,3 @@ async def _again(ask: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(pause_s)
         pause_s *= 2
     return await ask()
-
-
-def listed_ns(market: CcxtMarket, symbol: str) -> int:
-    """Return when the symbol was listed, UTC nanoseconds; 0 where the venue does not say."""
-    return int(market.client.markets[symbol].get("created") or 0) * MS_NS
