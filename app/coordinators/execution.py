@@ -137,6 +137,7 @@ class ExecutionCoordinator(BaseCoordinator):
             context.trading_state,
             self._record,
             keep=self._keep_state,
+            trails=not context.capabilities.holds_trailing_stops,
         )
         self._unfinished = self._pursuits.unfinished
         self.stop_policy = StopPolicy(

@@ -80,7 +80,11 @@ class CcxtMarket:
     def capabilities(self) -> Capabilities:
         """Real time."""
         return Capabilities(
-            name=self.venue.name, is_virtual=False, holds_conditional_orders=self.venue.holds_conditional
+            name=self.venue.name,
+            is_virtual=False,
+            holds_conditional_orders=self.venue.holds_conditional,
+            # Venues trail by a part of the price, or not by the mark, or not at all: see ADR 0015.
+            holds_trailing_stops=False,
         )
 
     @property
