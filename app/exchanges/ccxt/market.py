@@ -83,7 +83,7 @@ class CcxtMarket:
             name=self.venue.name,
             is_virtual=False,
             holds_conditional_orders=self.venue.holds_conditional,
-            # Venues trail by a part of the price, or not by the mark, or not at all: see ADR 0015.
+            # A venue's own is not used, where it has one: ADR 0015 says why.
             holds_trailing_stops=False,
         )
 
