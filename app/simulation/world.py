@@ -38,6 +38,8 @@ REST_S = 240.0
 """In which books and venue must come to agree once nothing goes wrong any more."""
 LOOK_EVERY_S = 5.0
 FLATTEN_S = 90.0
+FLAT_EVERY_S = 1.0
+"""Between looks for a moment without positions: the market moves every five seconds, and a strategy may enter again."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -338,7 +340,7 @@ class World:
         self._course.flatten(life, "the hour is over")
         ends = now_s() + FLATTEN_S
         while self._venue.positions and now_s() < ends:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(FLAT_EVERY_S)
             self._raise_broken()
         if self._venue.positions:
             raise Violation(
