@@ -35,7 +35,7 @@ from app.domain.market import Bar, MarkPrice, Quote
 from app.domain.money import plain
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
-from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
+from app.domain.records import EventLeftOut, OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.execution import AccountBooks, OrderTracker, SendPoint, flaw_of_fill, flaw_of_funding
@@ -137,6 +137,7 @@ class ExecutionCoordinator(BaseCoordinator):
             context.trading_state,
             self._record,
             keep=self._keep_state,
+            trails=not context.capabilities.holds_trailing_stops,
         )
         self._unfinished = self._pursuits.unfinished
         self.stop_policy = StopPolicy(
@@ -386,7 +387,8 @@ class ExecutionCoordinator(BaseCoordinator):
         """Book nothing of it, and grow no further until the exchange agrees with the books without it."""
         if flaw not in self._flaws:
             self._flaws.add(flaw)
-            self._on_reset(StreamReset(time_ns, flaw))
+            self._publish(EventLeftOut(time_ns, flaw))
+            self._doubt(StreamReset(time_ns, flaw))
 
     def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
         self._publish(change)
@@ -394,8 +396,12 @@ class ExecutionCoordinator(BaseCoordinator):
             self._growth.cancel(HALTED)
 
     def _on_reset(self, reset: StreamReset) -> None:
-        self._record(reset)
         self._publish(reset)
+        self._doubt(reset)
+
+    def _doubt(self, reset: StreamReset) -> None:
+        """Trust the books for nothing that grows until they were compared with the exchange."""
+        self._record(reset)
         for symbol in self._books.instruments:
             self._books.distrust(symbol)
         self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, reset.reason)

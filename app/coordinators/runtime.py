@@ -93,6 +93,7 @@ class RuntimeCoordinator(BaseCoordinator):
         instruments = {instrument.symbol: instrument for instrument in await self._market_data.instruments()}
         return context.evolve(
             self.name,
+            capabilities=self._connection.capabilities,
             market_data=self._market_data,
             account=self._account,
             instruments=instruments,

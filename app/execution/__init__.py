@@ -11,6 +11,7 @@ from app.execution.reconciliation import (
 )
 from app.execution.send_point import SendPoint, clamp_to_position
 from app.execution.tracker import OrderTracker, TrackedOrder
+from app.execution.trailing import Trail, trail_after
 
 __all__ = [
     "AccountBooks",
@@ -19,6 +20,7 @@ __all__ = [
     "Pursuit",
     "SendPoint",
     "TrackedOrder",
+    "Trail",
     "adopting_fill",
     "clamp_to_position",
     "compare_balance",
@@ -29,4 +31,5 @@ __all__ = [
     "foreign_orders",
     "outcome",
     "plan",
+    "trail_after",
 ]

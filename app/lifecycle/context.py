@@ -10,6 +10,7 @@ from app.domain.instrument import Instrument
 from app.lifecycle.errors import FieldRefused, NotProvided, NotStarted
 from app.ports.account import AccountPort
 from app.ports.clock import Clock
+from app.ports.connection import Capabilities
 from app.ports.facts import Facts
 from app.ports.ids import Ids
 from app.ports.journal import Journal
@@ -54,6 +55,7 @@ class CoordinatorContext:
     facts: Facts = LATER
     metrics: Metrics = LATER
     telemetry: ObservationStage = LATER
+    capabilities: Capabilities = LATER
     market_data: MarketData = LATER
     account: AccountPort = LATER
     instruments: Mapping[str, Instrument] = LATER

@@ -15,6 +15,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Whether its time is the stream's (simulation) and not the wall's."""
     holds_conditional_orders: bool
     """Whether stops and take-profits rest at the venue."""
+    holds_trailing_stops: bool
+    """Whether stops that follow the price by an offset in quote currency do; where not, the bot moves ordinary ones."""
 
 
 class ExchangeUnavailable(Exception):

@@ -55,6 +55,7 @@ class Player(PlayedAccount):
 
     def __init__(self, head: Head, lines: Iterable[tuple[int, Line]]) -> None:
         self.is_virtual = head.is_virtual
+        self._holds_trailing_stops = head.holds_trailing_stops
         self.clock = PlayedClock(head.now_ns, is_virtual=head.is_virtual)
         self.memories: dict[str, bytes] = {}
         self._lines = self._without_memories(iter(lines))
@@ -227,7 +228,12 @@ class Player(PlayedAccount):
     @property
     def capabilities(self) -> Capabilities:
         """As recorded."""
-        return Capabilities(name="replay", is_virtual=self.is_virtual, holds_conditional_orders=True)
+        return Capabilities(
+            name="replay",
+            is_virtual=self.is_virtual,
+            holds_conditional_orders=True,
+            holds_trailing_stops=self._holds_trailing_stops,
+        )
 
     @property
     def now_ns(self) -> int:

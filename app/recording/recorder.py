@@ -44,7 +44,8 @@ class Recorder:
         self._stops = False
         self._ended = False
         self._began_s = now_s()
-        is_virtual = edges.exchange.capabilities.is_virtual
+        capabilities = edges.exchange.capabilities
+        is_virtual = capabilities.is_virtual
         self.clock = RecordedClock(edges.clock, is_virtual=is_virtual)
         self.put = writer.put
         self.put(
@@ -52,6 +53,7 @@ class Recorder:
                 version=TAPE_VERSION,
                 settings=settings,
                 is_virtual=is_virtual,
+                holds_trailing_stops=capabilities.holds_trailing_stops,
                 now_ns=self.clock.now_ns,
                 recovered=edges.journal.recovered(),
             )

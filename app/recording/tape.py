@@ -27,6 +27,8 @@ class Head(msgspec.Struct, frozen=True, tag="head", kw_only=True):
     """Without where they came from, and with the journal in memory: a record holds no secret."""
     is_virtual: bool
     """Whether the stream was the clock."""
+    holds_trailing_stops: bool = True
+    """Whether the exchange did; records of older versions say nothing, and were made as if."""
     now_ns: int
     recovered: Recovered
 

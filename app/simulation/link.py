@@ -110,7 +110,12 @@ class VenueLink:
     @property
     def capabilities(self) -> Capabilities:
         """Real time, which here is the loop's."""
-        return Capabilities(name="simulation", is_virtual=False, holds_conditional_orders=True)
+        return Capabilities(
+            name="simulation",
+            is_virtual=False,
+            holds_conditional_orders=True,
+            holds_trailing_stops=self._venue.holds_trailing_stops,
+        )
 
     @property
     def now_ns(self) -> int:

@@ -27,6 +27,7 @@ class FakeExchange:
         self.connections = 0
         self.down = False
         self.is_virtual = True
+        self.holds_trailing_stops = True
         self.ended = False
         self.now_ns = START_NS
         self._events: deque = deque()
@@ -46,7 +47,12 @@ class FakeExchange:
 
     @property
     def capabilities(self):
-        return Capabilities(name="fake", is_virtual=self.is_virtual, holds_conditional_orders=True)
+        return Capabilities(
+            name="fake",
+            is_virtual=self.is_virtual,
+            holds_conditional_orders=True,
+            holds_trailing_stops=self.holds_trailing_stops,
+        )
 
     async def connect(self) -> None:
         self.connections += 1

@@ -51,7 +51,7 @@ class RemoteExchange:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(name="remote", is_virtual=False, holds_conditional_orders=True)
+        return Capabilities(name="remote", is_virtual=False, holds_conditional_orders=True, holds_trailing_stops=True)
 
     @property
     def now_ns(self) -> int:

@@ -108,8 +108,8 @@ def live_through(plan, loaded):
     return run_virtual(run())
 
 
-@pytest.mark.parametrize("seed", [3, 11])
-def test_a_simulated_hour_without_a_crash_replays_equal(tmp_path, mocker, seed):
+@pytest.mark.parametrize(("seed", "holds"), [(3, True), (11, True), (3, False)])
+def test_a_simulated_hour_without_a_crash_replays_equal(tmp_path, mocker, seed, holds):
     """Orders that nobody answered, events twice, late or missing, cancels lost: all of it is on the record."""
     mocker.patch.object(PerpsBot, "execution", property(lambda bot: Untouched(bot._lifecycle.coordinator("execution"))))
     path = tmp_path / "run.jsonl"
@@ -118,7 +118,7 @@ def test_a_simulated_hour_without_a_crash_replays_equal(tmp_path, mocker, seed):
     )
     loaded = load_settings("simulation", [f"telemetry.record_stream={path}"])
     logger.disable("app")
-    outcome = live_through(Plan(seed, faults), loaded)
+    outcome = live_through(Plan(seed, faults, holds_trailing_stops=holds), loaded)
     assert (outcome.what, outcome.starts) == ("", 1)
 
     replayed = replay_file(path)

@@ -24,6 +24,7 @@ from app.domain.events import (
 from app.domain.order import Side
 from app.domain.records import (
     DayClosed,
+    EventLeftOut,
     HealthChanged,
     Mismatch,
     OrderDenied,
@@ -89,6 +90,7 @@ FACTS = [
     (ResumeCommand(AT, (("operator", "halt"),)), "WARNING", "the operator resumed trading at="),
     (FlattenCommand(AT, (BTC,)), "WARNING", "the operator closes positions at="),
     (StreamReset(AT, "lost"), "WARNING", "stream was interrupted"),
+    (EventLeftOut(AT, "a fill without a price"), "WARNING", "left out what cannot be true"),
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
     (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),
     (HealthChanged(("execution",)), "ERROR", "unhealthy parts=execution"),

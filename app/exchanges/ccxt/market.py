@@ -80,7 +80,11 @@ class CcxtMarket:
     def capabilities(self) -> Capabilities:
         """Real time."""
         return Capabilities(
-            name=self.venue.name, is_virtual=False, holds_conditional_orders=self.venue.holds_conditional
+            name=self.venue.name,
+            is_virtual=False,
+            holds_conditional_orders=self.venue.holds_conditional,
+            # A venue's own is not used, where it has one: ADR 0015 says why.
+            holds_trailing_stops=False,
         )
 
     @property

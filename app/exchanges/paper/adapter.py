@@ -63,7 +63,7 @@ class PaperExchange:
     @property
     def capabilities(self) -> Capabilities:
         """Real time; conditional orders rest here."""
-        return Capabilities(name="paper", is_virtual=False, holds_conditional_orders=True)
+        return Capabilities(name="paper", is_virtual=False, holds_conditional_orders=True, holds_trailing_stops=True)
 
     @property
     def ended(self) -> bool:

@@ -86,7 +86,7 @@ class SimulatedExchange:
     @property
     def capabilities(self) -> Capabilities:
         """Virtual time; conditional orders rest here."""
-        return Capabilities(name="simulated", is_virtual=True, holds_conditional_orders=True)
+        return Capabilities(name="simulated", is_virtual=True, holds_conditional_orders=True, holds_trailing_stops=True)
 
     @property
     def ended(self) -> bool:
