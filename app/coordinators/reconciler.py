@@ -189,7 +189,7 @@ class Reconciler:
         return [
             *compare_positions(self._portfolio.positions, positions, now_ns),
             *compare_balance(self._portfolio.balance, balance, self._portfolio.currency, now_ns),
-            *foreign_orders(known, orders, now_ns),
+            *foreign_orders(known, orders, self._context.ids.is_of_another_journal, now_ns),
         ]
 
     async def _recount(self, found: list[Mismatch]) -> list[Mismatch]:
