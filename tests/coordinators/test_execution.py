@@ -187,6 +187,71 @@ async def test_what_cannot_be_booked_is_left_out_and_the_exchange_is_asked(ready
     assert (await ready.health()).ready
 
 
+async def test_an_overfill_is_booked_and_stops_growth_until_the_operator_says_so(ready, exchange, container):
+    """0.5 ordered, 0.7 filled: 0.7 are held, 0.2 sold at once as no strategy wants them; nothing more is bought."""
+    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    [entry] = exchange.submitted
+    exchange.tell(filled_of(entry, "t1", contracts=Decimal("0.7")))
+    await settle()
+
+    context = container.registry.context
+    assert context.portfolio.position(BTC).contracts == Decimal("0.7")
+    [reason] = context.trading_state.current.reasons
+    assert (reason.code, reason.severity, reason.latched) == ("overfill", Severity.REDUCE_ONLY, True)
+    assert "0.7 is more than the 0.5" in reason.detail
+    tracked = ready.execution._tracker.find(entry.client_order_id)
+    assert (tracked.status, tracked.remaining) == (OrderStatus.FILLED, 0)
+    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    ready.execution.pursue([target(0, sequence=3)])
+    assert all(order.reduce_only for order in exchange.submitted[1:])
+    assert sum(order.contracts for order in exchange.submitted if order.purpose is Purpose.EXIT) == Decimal("0.7")
+
+
+@pytest.mark.parametrize("after_end", [OrderStatus.CANCELED, OrderStatus.FILLED])
+async def test_a_fill_after_the_end_is_an_overfill_only_of_an_order_that_was_filled(
+    ready, exchange, container, after_end
+):
+    ready.execution.pursue([target(LONG)])
+    [entry] = exchange.submitted
+    ends = {
+        OrderStatus.CANCELED: OrderCanceled(entry.client_order_id, BTC, START_NS, "by the venue"),
+        OrderStatus.FILLED: filled_of(entry, "t1"),
+    }
+    exchange.tell(ends[after_end], filled_of(entry, "t2"))
+    await settle()
+    assert container.registry.context.trading_state.current.holds("execution", "overfill") is (
+        after_end is OrderStatus.FILLED
+    )
+
+
+async def test_a_trade_id_that_comes_again_with_another_price_is_told_once_and_booked_as_it_was(
+    ready, exchange, container, journal
+):
+    await open_long(ready, exchange)
+    context = container.registry.context
+    exchange.held, before = context.portfolio.positions, context.portfolio.revision
+    other = filled_of(exchange.submitted[0], "t1", price="101")
+    exchange.tell(other, other, filled_of(exchange.submitted[0], "t1"))
+    await settle(60)
+    [reset] = journal.of(StreamReset)
+    assert "at 101, and booked as" in reset.reason
+    assert context.portfolio.revision == before
+    assert context.trading_state.current.level is TradingLevel.ACTIVE
+
+
+async def test_a_fill_of_the_wrong_side_is_left_out(ready, exchange, container, journal):
+    """The order is to buy: what was sold is not of it, and the exchange is asked what it holds."""
+    await open_long(ready, exchange)
+    context = container.registry.context
+    exchange.held = context.portfolio.positions
+    exchange.tell(fill("t8", Side.SELL, LONG, "100", client_order_id=exchange.submitted[0].client_order_id))
+    await settle(60)
+    assert context.portfolio.position(BTC).contracts == LONG
+    [reset] = journal.of(StreamReset)
+    assert "it is a sell" in reset.reason
+    assert context.trading_state.current.level is TradingLevel.ACTIVE
+
+
 async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(ready, exchange, container):
     """Exits go on meanwhile."""
     await open_long(ready, exchange)
