@@ -354,14 +354,14 @@ class ExecutionCoordinator(BaseCoordinator):
         symbol, portfolio = fill.symbol, self._portfolio
         tracked = self._tracker.find(fill.client_order_id)
         if flaw := flaw_of_fill(fill, self._books.instruments, None if tracked is None else tracked.order):
-            self._leave_out(flaw, fill.time_ns)
+            self._leave_out_fill(fill, flaw)
             return
         held = portfolio.position(symbol).contracts
         entry = portfolio.apply(fill)
         if entry is None:
             first = self._recent.find(fill.trade_id)
             if first is not None and (flaw := flaw_of_repetition(fill, first)):
-                self._leave_out(flaw, fill.time_ns)
+                self._leave_out_fill(fill, flaw)
             return
         self._recent.add(fill)
         if tracked is not None:
@@ -408,6 +408,11 @@ class ExecutionCoordinator(BaseCoordinator):
         self._risk.on_funding(paid, self._books)
         self._publish(paid)
         self._look()
+
+    def _leave_out_fill(self, fill: Fill, flaw: str) -> None:
+        if fill.symbol in self._books.instruments:
+            self._reconciler.note_left_out(fill.symbol, fill.client_order_id)
+        self._leave_out(flaw, fill.time_ns)
 
     def _leave_out(self, flaw: str, time_ns: int) -> None:
         """Book nothing of it, and grow no further until the exchange agrees with the books without it."""
@@ -514,7 +519,8 @@ class ExecutionCoordinator(BaseCoordinator):
                 continue
             self._close_foreign()
             if not agree:
-                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "the exchange differs")
+                differs = f"the exchange differs: {self._reconciler.difference}"
+                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, differs)
             elif not self._reconciler.is_requested:
                 # Else the stream broke again while we compared: what was read says nothing of what came after.
                 self._trading_state.clear_reason(OWNER, RECONCILING)

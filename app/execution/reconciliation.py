@@ -136,7 +136,13 @@ def foreign_orders(
 
 
 def adopting_fill(
-    ours: Position, theirs: Position, instrument: Instrument, price: Decimal, currency: str, time_ns: int
+    ours: Position,
+    theirs: Position,
+    instrument: Instrument,
+    price: Decimal,
+    currency: str,
+    time_ns: int,
+    order: OrderRecord | None = None,
 ) -> Fill:
     """Return the fill that would bring our position to theirs: what happened at the exchange, nobody can tell any more.
 
@@ -147,12 +153,14 @@ def adopting_fill(
         price: For what the exchange does not give a price of its own, quote currency.
         currency: Of the account.
         time_ns: Time of the fill.
+        order: Ours, of which a fill cannot be booked as it was told; it is taken for filled as far as that explains the
+            difference.
     """
     difference = theirs.contracts - ours.contracts
     known = None if theirs.is_flat else theirs.average_price(instrument)
     return Fill(
-        trade_id=f"adopted:{ours.symbol}:{time_ns}:{theirs.contracts}",
-        client_order_id=None,
+        trade_id=f"adopted:{ours.symbol}:{time_ns}:{ours.contracts}:{theirs.contracts}",
+        client_order_id=order.order.client_order_id if order is not None and _explains(order, difference) else None,
         venue_order_id=None,
         symbol=ours.symbol,
         side=Side.BUY if difference > 0 else Side.SELL,
@@ -163,6 +171,11 @@ def adopting_fill(
         liquidity=Liquidity.TAKER,
         time_ns=time_ns,
     )
+
+
+def _explains(order: OrderRecord, difference: Decimal) -> bool:
+    left = order.order.contracts - order.filled
+    return order.order.side.sign * difference > 0 and abs(difference) <= left
 
 
 def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> OrderEvent | None:

@@ -272,6 +272,43 @@ async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(rea
     assert exchange.submitted[-1].purpose is Purpose.EXIT
 
 
+async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_protected(
+    ready, exchange, container, journal, mocker
+):
+    """0.5 are bought, and told without a price for ever. The exchange holds them, so the books do, too.
+
+    They get their stop, may be left, and nothing more is bought until the operator has looked. The fee that only the
+    exchange knows keeps the balances apart, and is told.
+    """
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    [entry] = exchange.submitted
+    exchange.held, exchange.money = (Position(BTC, LONG, Decimal(50)),), Decimal("9999.9")
+    exchange.filled = (filled_of(entry, "t1", price="NaN"),)
+    exchange.tell(*exchange.filled)
+    await settle(60)
+
+    context, stop = container.registry.context, exchange.submitted[-1]
+    assert context.portfolio.position(BTC).contracts == LONG
+    assert context.portfolio.position(BTC).average_price(exchange.listed[0]) == 100
+    assert (stop.purpose, stop.contracts, stop.trigger_price) == (Purpose.STOP_LOSS, LONG, 90)
+    assert ready.execution._tracker.find(entry.client_order_id).status is OrderStatus.FILLED
+    adopted = next(reason for reason in context.trading_state.current.reasons if reason.code == "position_adopted")
+    assert (adopted.severity, adopted.latched) == (Severity.REDUCE_ONLY, True)
+    assert "the position of 0.5 was taken from the exchange" in adopted.detail
+    assert ready.execution._reconciler.difference == "balance USDT: ours 10000, theirs 9999.9"
+    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    assert [order.purpose for order in exchange.submitted].count(Purpose.ENTRY) == 1
+
+    # It is told with its price at last: once more the exchange says what is held.
+    exchange.filled = (filled_of(entry, "t1"),)
+    exchange.working = tuple(order_record(order, OrderStatus.OPEN) for order in exchange.submitted[1:])
+    assert not await ready.execution._reconciler.compare()
+    assert context.portfolio.position(BTC).contracts == LONG
+    ready.execution.pursue([target(0, sequence=3)])
+    assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.EXIT, LONG)
+
+
 async def test_no_fee_in_another_currency_is_no_fee(ready, exchange, container):
     exchange.tell(fill("t1", Side.BUY, LONG, "100", "0", client_order_id=None, fee_currency="BNB"))
     await settle()
