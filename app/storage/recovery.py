@@ -50,10 +50,11 @@ def begin_run(
         epoch = read_epoch(connection, account_id)
         if is_start:
             epoch += 1
-            put(EPOCH, str(epoch))
-            if new_instance and _read(connection, account_id, INSTANCE) is None:
-                put(INSTANCE, new_instance)
-                put(INSTANCE_SINCE, str(epoch))
+        # A journal without any count was never opened to its end: see ``check_whole``.
+        put(EPOCH, str(epoch))
+        if is_start and new_instance and _read(connection, account_id, INSTANCE) is None:
+            put(INSTANCE, new_instance)
+            put(INSTANCE_SINCE, str(epoch))
         instance = _read(connection, account_id, INSTANCE) or ""
         instance_since = int(_read(connection, account_id, INSTANCE_SINCE) or 1)
         projections = Projections(account_id, statements)
