@@ -53,8 +53,8 @@ def is_sound(event: Bar | Quote | Trade | MarkPrice | FundingRate) -> bool:
             return all(map(_is_price, prices)) and low <= high and _is_size(event.volume)
         case Trade(price=price, contracts=contracts):
             return _is_price(price) and _is_size(contracts)
-        case FundingRate(rate=rate):
-            return rate.is_finite()
+        case _:
+            return event.rate.is_finite()
 
 
 def _is_price(number: Decimal) -> bool:
@@ -75,5 +75,5 @@ def _words_of(event: Bar | Quote | Trade | MarkPrice | FundingRate) -> str:
             return f"bar open {event.open}, high {high}, low {low}, close {event.close}, volume {volume}"
         case Trade(price=price, contracts=contracts):
             return f"trade of {contracts} at {price}"
-        case FundingRate(rate=rate):
-            return f"funding rate {rate}"
+        case _:
+            return f"funding rate {event.rate}"
