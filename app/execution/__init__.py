@@ -1,6 +1,7 @@
 from app.execution.books import AccountBooks
-from app.execution.flaws import flaw_of_fill, flaw_of_funding
+from app.execution.flaws import flaw_of_fill, flaw_of_funding, flaw_of_repetition
 from app.execution.planner import Plan, Pursuit, plan
+from app.execution.recent_fills import RecentFills
 from app.execution.reconciliation import (
     adopting_fill,
     compare_balance,
@@ -18,6 +19,7 @@ __all__ = [
     "OrderTracker",
     "Plan",
     "Pursuit",
+    "RecentFills",
     "SendPoint",
     "TrackedOrder",
     "Trail",
@@ -28,6 +30,7 @@ __all__ = [
     "counted_otherwise",
     "flaw_of_fill",
     "flaw_of_funding",
+    "flaw_of_repetition",
     "foreign_orders",
     "outcome",
     "plan",

@@ -8,6 +8,7 @@ from random import Random
 import msgspec
 from loguru import logger
 
+from app.domain.client_order_id import INSTANCE_DIGITS
 from app.domain.events import StreamEvent, Timer
 from app.domain.order import Order
 from app.domain.records import Record
@@ -96,7 +97,10 @@ class World:
             {symbol: instrument for symbol, instrument in instruments.items() if symbol in traded},
             holds_trailing_stops=plan.holds_trailing_stops,
         )
-        self._store = SimulatedStore(Random(f"store:{plan.seed}"))  # noqa: S311 - as above
+        self._store = SimulatedStore(
+            Random(f"store:{plan.seed}"),  # noqa: S311 - as above
+            instance=f"{plan.seed % 16**INSTANCE_DIGITS:0{INSTANCE_DIGITS}x}",
+        )
         self._watch = Watch(self._venue, self._store, now_s, loaded.settings)
         self._course = Course(plan, self._venue, self._store, self._watch, self)
         self._life: Life | None = None

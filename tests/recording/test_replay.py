@@ -199,6 +199,13 @@ def test_a_record_that_a_kill_has_cut_replays_as_far_as_it_goes(recorded, tmp_pa
     assert output.startswith("equal as far as the record goes")
 
 
+def test_what_comes_after_the_end_is_refused_and_not_passed_over(recorded, tmp_path):
+    lines = lines_of(recorded)
+    code, output = told(written(tmp_path / "longer.jsonl", [*lines, lines[-2]]))
+    assert code == 2
+    assert f"line {len(lines) + 1} comes after the end of the record" in " ".join(output.split())
+
+
 @pytest.mark.parametrize("text", ["", "{}\n", "no json\n", '{"type":"cut","why":"x"}\n'])
 def test_what_is_no_record_is_refused(tmp_path, text):
     path = tmp_path / "strange.jsonl"

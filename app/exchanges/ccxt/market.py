@@ -14,6 +14,7 @@ from app.domain.bars import BarAggregator
 from app.domain.events import BookStale, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.market import MS_NS, SECOND_NS, Bar, Quote
+from app.domain.price_sieve import is_sound
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client import close_sockets, open_client
 from app.exchanges.ccxt.errors import KeysRefused, NotListed, VenueRefused
@@ -341,7 +342,8 @@ class CcxtMarket:
         for ticker in tickers.values():
             quote = quote_from(ticker, self.now_ns)
             if quote is not None:
-                self.quotes[quote.symbol] = quote
+                if is_sound(quote):
+                    self.quotes[quote.symbol] = quote
                 self.queue.put(quote)
 
     def _take_marks(self, tickers: dict[str, Any]) -> None:
