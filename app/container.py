@@ -6,6 +6,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from random import random
+from secrets import token_hex
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +33,7 @@ from app.coordinators import (
     SystemMonitor,
     TelemetryCoordinator,
 )
+from app.domain.client_order_id import INSTANCE_DIGITS
 from app.exchanges.paper import PaperExchange
 from app.exchanges.simulated import SimulatedExchange
 from app.execution import SendPoint
@@ -111,10 +113,10 @@ def journal_place(settings: Settings, folder: Path) -> Place:
     )
 
 
-def journal_of(settings: Settings, folder: Path | None) -> Iterator[Journal]:
+def journal_of(settings: Settings, folder: Path | None, new_instance: str) -> Iterator[Journal]:
     """Open the journal; close it at the end."""
     if not settings.storage.keeps_state or folder is None:
-        yield MemoryJournal()
+        yield MemoryJournal(new_instance)
         return
     place = journal_place(settings, folder)
     # On a server the journal has a lease of its own; the folder is still that of one bot, with its health file.
@@ -126,6 +128,7 @@ def journal_of(settings: Settings, folder: Path | None) -> Iterator[Journal]:
             threaded=settings.exchange.adapter != "simulated",
             busy_timeout_s=settings.storage.busy_timeout_s,
             profile=settings.profile,
+            new_instance=new_instance,
         )
         try:
             yield journal
@@ -138,9 +141,18 @@ def clock_of(connection: Connection) -> Clock:
     return StreamClock() if connection.capabilities.is_virtual else WallClock()
 
 
+def new_instance_of(settings: Settings) -> str:
+    """Return what client order ids call a journal that is new: by chance, for an account may have several.
+
+    The account at a simulated exchange lies in the journal itself, so its ids need no name, and are the same each time.
+    """
+    return "" if settings.exchange.adapter == "simulated" else token_hex(INSTANCE_DIGITS // 2)
+
+
 def ids_of(settings: Settings, journal: Journal) -> SequentialIds:
     """Return the source of client order ids of this start."""
-    return SequentialIds(settings.account.id, journal.recovered().epoch)
+    recovered = journal.recovered()
+    return SequentialIds(settings.account.id, recovered.epoch, recovered.instance, recovered.instance_since)
 
 
 def strategies_of(settings: Settings) -> tuple[Strategy, ...]:
@@ -316,7 +328,8 @@ class Container(containers.DeclarativeContainer):
     figures = Resource(RunFigures)
     summary = Singleton(RunSummary)
     log_tail = Singleton(LogTail)
-    journal = Resource(journal_of, settings, folder)
+    new_instance = Callable_(new_instance_of, settings)
+    journal = Resource(journal_of, settings, folder, new_instance)
     ids = Factory(ids_of, settings, journal)
     risk = Factory(RiskEngine, settings.provided.risk)
     strategies = Callable_(strategies_of, settings)

@@ -189,13 +189,14 @@ def test_volatility_goes_by_the_time_between_marks(account):
     """1 % a minute is 0.01 * sqrt(525,600) = 7.25 a year, not 0.01 * sqrt(365)."""
     engine = RiskEngine(limits(volatility_ratio_max="7", volatility_window=3))
     price = Decimal(100)
-    engine.look(account.books)
+    engine.on_mark(BTC, price, account.clock.now_ns, account.books)
     for _ in range(3):
         account.clock.pass_s(60)
         price *= Decimal("1.01")
+        must_look = engine.on_mark(BTC, price, account.clock.now_ns, account.books)
         account.mark(price)
-        changes = engine.look(account.books)
-    assert [change.code for change in changes] == ["volatility"]
+    assert must_look
+    assert [change.code for change in engine.look(account.books)] == ["volatility"]
     assert isclose(float(engine.figures()["volatility"].split()[0]), 0.00995 * sqrt(525_600), rel_tol=0.01)
 
 

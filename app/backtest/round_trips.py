@@ -25,6 +25,7 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
     exit_price: Decimal
     """Mean price of what was closed, for people."""
     fees: Decimal
+    """Those that were taken in the settlement currency: others are in no balance either."""
     funding: Decimal
     """Positive is received."""
     pnl: Decimal
@@ -55,13 +56,13 @@ class RoundTripBuilder:
     def on_fill(self, fill: Fill) -> None:
         """Take a fill in. One that flips a position ends a round trip and begins another."""
         held = self._positions.get(fill.symbol) or Position(fill.symbol)
-        signed = fill.signed_contracts
+        signed, fee = fill.signed_contracts, fill.fee_in(self._instruments[fill.symbol].settle)
         if held.contracts * signed < 0 and abs(signed) > abs(held.contracts):
             part = abs(held.contracts) / abs(signed)
-            self._take(fill, -held.contracts, fill.fee * part)
-            self._take(fill, signed + held.contracts, fill.fee * (1 - part))
+            self._take(fill, -held.contracts, fee * part)
+            self._take(fill, signed + held.contracts, fee * (1 - part))
         else:
-            self._take(fill, signed, fill.fee)
+            self._take(fill, signed, fee)
 
     def on_funding(self, paid: FundingPaid) -> None:
         """Add a settlement to the round trip that it is paid for."""

@@ -52,7 +52,7 @@ def replay_file(path: Path) -> Replayed:
     """Replay a file in a loop of its own, whose time is virtual: it takes no longer than the bot needs to decide.
 
     Raises:
-        UnreadableTape: The file is no record.
+        UnreadableTape: The file is no record, or not to its end.
     """
     lines = read_tape(path)
     first = next(lines, None)
@@ -63,6 +63,8 @@ def replay_file(path: Path) -> Replayed:
     async def run() -> Replayed:
         player = Player(head, lines)
         await _play(head, player)
+        if player.unreadable is not None:
+            raise player.unreadable
         return Replayed(player.played, player.difference, player.cut)
 
     return run_virtual(run())

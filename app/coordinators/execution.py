@@ -37,10 +37,19 @@ from app.domain.market import Bar, MarkPrice, Quote
 from app.domain.money import plain
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
-from app.domain.records import OrderRecord, PositionChanged, Record, StateSaved
+from app.domain.records import EventLeftOut, OrderRecord, PositionChanged, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
-from app.execution import AccountBooks, OrderTracker, SendPoint, flaw_of_fill, flaw_of_funding
+from app.execution import (
+    AccountBooks,
+    OrderTracker,
+    RecentFills,
+    SendPoint,
+    TrackedOrder,
+    flaw_of_fill,
+    flaw_of_funding,
+    flaw_of_repetition,
+)
 from app.execution.reconciliation import NEVER_RECEIVED
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
@@ -53,6 +62,7 @@ RECONCILING = "reconciling"
 UNKNOWN_ORDERS = "unknown_orders"
 LOST_ORDERS = "lost_orders"
 FOREIGN_FEE = "foreign_fee"
+OVERFILL = "overfill"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
@@ -71,6 +81,7 @@ class ExecutionCoordinator(BaseCoordinator):
         self._marked_by_feed: set[str] = set()
         self._flaws: set[str] = set()
         """What could not be booked, in words: said once, however often the exchange tells it."""
+        self._recent = RecentFills()
         # A start that fails before there is a stop policy is taken down, too.
         self._check_left: Callable[[], None] = lambda: None
         self.takes: dict[type, Callable[..., None]] = {
@@ -142,6 +153,7 @@ class ExecutionCoordinator(BaseCoordinator):
             context.trading_state,
             self._record,
             keep=self._keep_state,
+            trails=not context.capabilities.holds_trailing_stops,
         )
         self._unfinished = self._pursuits.unfinished
         self.stop_policy = StopPolicy(
@@ -347,15 +359,23 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _on_fill(self, fill: Fill) -> None:
         symbol, portfolio = fill.symbol, self._portfolio
-        if flaw := flaw_of_fill(fill, self._books.instruments):
-            self._leave_out(flaw, fill.time_ns)
+        tracked = self._tracker.find(fill.client_order_id)
+        if flaw := flaw_of_fill(fill, self._books.instruments, None if tracked is None else tracked.order):
+            self._leave_out_fill(fill, flaw)
             return
         held = portfolio.position(symbol).contracts
         entry = portfolio.apply(fill)
         if entry is None:
+            first = self._recent.find(fill.trade_id)
+            if first is not None and (flaw := flaw_of_repetition(fill, first)):
+                self._leave_out_fill(fill, flaw)
             return
         self._reconciler.overheard.book(symbol, fill.time_ns)
-        tracked = self._tracker.fill(fill)
+        self._recent.add(fill)
+        if tracked is not None:
+            if fill.contracts > tracked.remaining:
+                self._hold_for_overfill(fill, tracked)
+            self._tracker.fill(fill)
         self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
         if fill.fee_currency != portfolio.currency:
             self._hold_for_fee(fill)
@@ -377,6 +397,14 @@ class ExecutionCoordinator(BaseCoordinator):
             detail = f"a fee of {fee} is counted in no limit: have fees taken in {currency}, and resume"
             self._trading_state.raise_reason(OWNER, FOREIGN_FEE, Severity.REDUCE_ONLY, detail, latched=True)
 
+    def _hold_for_overfill(self, fill: Fill, tracked: TrackedOrder) -> None:
+        """Grow no further at an exchange that fills more than was ordered. What it says is held is held, and booked."""
+        detail = (
+            f"fill {fill.trade_id} of {plain(fill.contracts)} is more than the {plain(tracked.remaining)} that order "
+            f"{tracked.order.client_order_id} had left: compare with the exchange's own list of fills, and resume"
+        )
+        self._trading_state.raise_reason(OWNER, OVERFILL, Severity.REDUCE_ONLY, detail, latched=True)
+
     def _on_funding(self, paid: FundingPaid) -> None:
         if flaw := flaw_of_funding(paid, self._books.instruments, self._portfolio.currency):
             self._leave_out(flaw, paid.time_ns)
@@ -390,11 +418,17 @@ class ExecutionCoordinator(BaseCoordinator):
         self._publish(paid)
         self._look()
 
+    def _leave_out_fill(self, fill: Fill, flaw: str) -> None:
+        if fill.symbol in self._books.instruments:
+            self._reconciler.note_left_out(fill.symbol, fill.client_order_id)
+        self._leave_out(flaw, fill.time_ns)
+
     def _leave_out(self, flaw: str, time_ns: int) -> None:
         """Book nothing of it, and grow no further until the exchange agrees with the books without it."""
         if flaw not in self._flaws:
             self._flaws.add(flaw)
-            self._on_reset(StreamReset(time_ns, flaw))
+            self._publish(EventLeftOut(time_ns, flaw))
+            self._doubt(StreamReset(time_ns, flaw))
 
     def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
         self._publish(change)
@@ -402,8 +436,12 @@ class ExecutionCoordinator(BaseCoordinator):
             self._growth.cancel(HALTED)
 
     def _on_reset(self, reset: StreamReset) -> None:
-        self._record(reset)
         self._publish(reset)
+        self._doubt(reset)
+
+    def _doubt(self, reset: StreamReset) -> None:
+        """Trust the books for nothing that grows until they were compared with the exchange."""
+        self._record(reset)
         for symbol in self._books.instruments:
             self._books.distrust(symbol)
         self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, reset.reason)
@@ -504,7 +542,8 @@ class ExecutionCoordinator(BaseCoordinator):
                 continue
             self._close_foreign()
             if not agree:
-                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "the exchange differs")
+                differs = f"the exchange differs: {self._reconciler.difference}"
+                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, differs)
             elif not self._reconciler.is_requested:
                 # Else the stream broke again while we compared: what was read says nothing of what came after.
                 self._trading_state.clear_reason(OWNER, RECONCILING)

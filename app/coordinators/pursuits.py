@@ -9,11 +9,11 @@ from app.domain.denial import Denial
 from app.domain.events import Fill, Severity
 from app.domain.instrument import Instrument
 from app.domain.money import ZERO
-from app.domain.order import PROTECTIVE, Order, Purpose
+from app.domain.order import PROTECTIVE, Order, Purpose, Side
 from app.domain.portfolio import Portfolio
 from app.domain.records import StateSaved
 from app.domain.target import Target
-from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, TrackedOrder, plan
+from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, TrackedOrder, plan, trail_after
 from app.execution.send_point import OWNER
 from app.ports.trading_state import TradingStatePort
 
@@ -35,7 +35,20 @@ class Pursuits:
         record: Callable[..., None],
         *,
         keep: bool,
+        trails: bool,
     ) -> None:
+        """Begin with nothing wanted.
+
+        Args:
+            portfolio: What is held; only read.
+            tracker: The orders that work.
+            books: Instruments and the clock.
+            send_point: Where orders leave.
+            trading_state: What holds growth back.
+            record: Puts records into the journal.
+            keep: Whether pursuits outlive the run.
+            trails: Whether trailing stops are moved here, because the exchange holds none.
+        """
         self._portfolio = portfolio
         self._tracker = tracker
         self._books = books
@@ -43,6 +56,7 @@ class Pursuits:
         self._trading_state = trading_state
         self._record = record
         self._keep = keep
+        self._trails = trails
         self._pursuits: dict[str, Pursuit] = {}
         self._saved = True
         self._held_back = True
@@ -138,6 +152,8 @@ class Pursuits:
         if held and not pursuit.void and held * pursuit.target.contracts <= ZERO:
             # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
             self.unfinished.add(symbol)
+        if self._trails and pursuit.target.trailing is not None:
+            self._follow(pursuit)
         todo = plan(
             pursuit,
             held,
@@ -160,6 +176,24 @@ class Pursuits:
             tracked = tracker.find(item.order.client_order_id)
             if tracked is not None:
                 self._send_point.cancel(tracked, reason)
+
+    def _follow(self, pursuit: Pursuit) -> None:
+        """Take in how far the price has gone since the position was entered; again at each price while it is held."""
+        symbol = pursuit.target.symbol
+        position = self._portfolio.position(symbol)
+        if position.contracts * pursuit.target.contracts <= ZERO:
+            pursuit.trail = None
+            return
+        self.unfinished.add(symbol)
+        mark = self._portfolio.mark(symbol)
+        if mark is None and pursuit.trail is None:
+            # Found by a start that has heard no price yet: it has been at the price of the entry.
+            mark = position.average_price(self._books.instruments[symbol])
+        if mark is not None:
+            before, side = pursuit.trail, Side.SELL if position.contracts > ZERO else Side.BUY
+            pursuit.trail = trail_after(before, mark, side)
+            if before is None or before.best != pursuit.trail.best:
+                self._saved = False
 
     def after_end(self, order: Order, *, refused: bool) -> None:
         """Go on after an order has ended, refused by the exchange or otherwise."""
@@ -223,3 +257,7 @@ class Pursuits:
         for instrument in self._books.instruments.values():
             # Its tick may have become coarser meanwhile.
             self.list_anew(instrument)
+        if not self._trails:
+            # The run before was at an exchange that held no trailing stops.
+            for pursuit in self._pursuits.values():
+                pursuit.trail = None

@@ -9,10 +9,12 @@ import msgspec
 
 from app.coordinators.bounded_account import BoundedAccount
 from app.coordinators.takeover import Takeover
-from app.domain.events import StreamEvent
+from app.domain.events import Severity, StreamEvent
 from app.domain.market import SECOND_NS
+from app.domain.money import plain
 from app.domain.order import OrderStatus
 from app.domain.portfolio import Portfolio
+from app.domain.position import Position
 from app.domain.records import Mismatch, PositionChanged, StateSaved
 from app.execution import (
     OrderTracker,
@@ -29,6 +31,7 @@ from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 
 OWNER = "reconciler"
+ADOPTED = "position_adopted"
 LOOK_BACK_NS = 60 * SECOND_NS
 """Fills are asked for from a little before the last agreement: clocks differ, and duplicates do no harm."""
 SETTLING_S = 1.0
@@ -44,11 +47,15 @@ class ReconciliationFailed(Exception):
 
     def __init__(self, found: list[Mismatch]) -> None:
         self.found = found
-        text = "; ".join(f"{m.kind} {m.symbol}: ours {m.ours or 'none'}, theirs {m.theirs}" for m in found)
         super().__init__(
-            f"the exchange and the journal do not agree ({text}): close or cancel by hand what is not the bot's, "
-            "or start with an empty state folder and a flat account"
+            f"the exchange and the journal do not agree ({words_of(found)}): close or cancel by hand "
+            "what is not the bot's, or start with an empty state folder and a flat account"
         )
+
+
+def words_of(found: list[Mismatch]) -> str:
+    """Return what differs, in words for people."""
+    return "; ".join(f"{m.kind} {m.symbol}: ours {m.ours or 'none'}, theirs {m.theirs}" for m in found)
 
 
 class _Memory(msgspec.Struct):
@@ -83,6 +90,10 @@ class Reconciler:
         """What the exchange tells of the account unasked."""
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
+        self._left_out: dict[str, str | None] = {}
+        """Symbols of which a fill could not be booked, with its client order id."""
+        self.difference = ""
+        """What the last comparison found apart, in words; nothing when it found agreement."""
         self._absent: dict[str, int] = {}
         """Since when an order that should be there is not, by its id."""
         self._given_up: set[str] = set()
@@ -93,6 +104,10 @@ class Reconciler:
             if saved is None
             else msgspec.json.decode(saved, type=_Memory)
         )
+
+    def note_left_out(self, symbol: str, client_order_id: str | None) -> None:
+        """Remember that a fill could not be booked: what is held of ``symbol`` the exchange alone can say."""
+        self._left_out[symbol] = client_order_id
 
     def request(self) -> None:
         """Have the next comparison come at once."""
@@ -157,6 +172,7 @@ class Reconciler:
         await self._catch_up()
         first = await self._differences()
         if not first:
+            self.difference = ""
             self._save()
             return True
         await asyncio.sleep(SETTLING_S)
@@ -167,7 +183,9 @@ class Reconciler:
         if found:
             self._report(found)
             self.takeover.take_orders(await self._account.open_orders())
+            self._take_left_out(await self._account.positions())
             found = await self._differences()
+        self.difference = words_of(found)
         if not found:
             self._save()
         return not found
@@ -221,7 +239,7 @@ class Reconciler:
         return [
             *compare_positions(self._portfolio.positions, positions, now_ns),
             *compare_balance(self._portfolio.balance, balance, self._portfolio.currency, now_ns),
-            *foreign_orders(known, orders, now_ns),
+            *foreign_orders(known, orders, self._context.ids.is_of_another_journal, now_ns),
         ]
 
     async def _recount(self, found: list[Mismatch]) -> list[Mismatch]:
@@ -248,6 +266,16 @@ class Reconciler:
             takeover.take_positions(await account.positions())
             takeover.take_balance(await account.balance())
         return await self._differences()
+
+    def _take_left_out(self, theirs: tuple[Position, ...]) -> None:
+        """Adopt what a fill that could not be booked has made of a position, when nothing else explains it."""
+        for symbol in self.takeover.take_left_out(theirs, self._left_out):
+            held = plain(self._portfolio.position(symbol).contracts)
+            detail = (
+                f"a fill of {symbol} could not be booked as it was told, so the position of {held} was taken from the "
+                "exchange: compare fees and profit with its own list, and resume"
+            )
+            self._context.trading_state.raise_reason(OWNER, ADOPTED, Severity.REDUCE_ONLY, detail, latched=True)
 
     def _report(self, found: list[Mismatch]) -> None:
         self._tell(found, self.takeover.action)

@@ -8,6 +8,7 @@ from app.coordinators.operator_desk import COMMANDS, OperatorDesk
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import StreamEvent, Timer
 from app.domain.market import SECOND_NS, Bar, MarkPrice
+from app.domain.price_sieve import PriceSieve
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.lifecycle.deadlines import now_s
 from app.ports.account import AccountPort
@@ -93,9 +94,9 @@ class RuntimeCoordinator(BaseCoordinator):
         instruments = {instrument.symbol: instrument for instrument in await self._market_data.instruments()}
         return context.evolve(
             self.name,
+            capabilities=self._connection.capabilities,
             market_data=self._market_data,
             account=self._account,
-            capabilities=self._connection.capabilities,
             instruments=instruments,
             trading_state=trading_state,
         )
@@ -146,7 +147,7 @@ class RuntimeCoordinator(BaseCoordinator):
         taker, pursue = context.execution.takes.get, context.execution.pursue
         asker, settle = context.strategy.asks.get, context.strategy.settle
         observe = context.telemetry.observe
-        next_event, inbox = self._connection.next_event, self._inbox
+        next_event, inbox = self._source(), self._inbox
         timed = self._connection.capabilities.is_virtual
         timer_due_ns, advanced_ns, self._told_end = 0, -1, False
         clock = asyncio.get_running_loop().time
@@ -194,6 +195,11 @@ class RuntimeCoordinator(BaseCoordinator):
         self._listen(at_s)
         # Nothing can have been posted since the inbox was looked into: nobody else has run.
         await self._connection.wait()
+
+    def _source(self) -> Callable[[], StreamEvent | None]:
+        """Return where events come from. What is recorded or generated was checked when it was loaded."""
+        told = self._connection.next_event
+        return told if self._connection.capabilities.is_virtual else PriceSieve(told).next_event
 
     def _listen(self, at_s: float) -> None:
         """Note that the pump runs, and whether the exchange has told it anything since it was here."""

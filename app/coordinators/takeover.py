@@ -3,7 +3,7 @@
 An order that carries an id of ours is always taken: it reduces a position and left while the store was down.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -68,17 +68,40 @@ class Takeover:
     def take_positions(self, theirs: Iterable[Position]) -> None:
         """Bring our positions to theirs, by a fill that nobody has told."""
         there = {position.symbol: position for position in theirs}
-        for symbol, instrument in self._context.instruments.items():
-            ours, position = self._portfolio.position(symbol), there.get(symbol) or Position(symbol)
-            if ours.contracts == position.contracts:
-                continue
-            price = self._portfolio.mark(symbol) or ours.average_price(instrument) or instrument.tick_size
-            fill: Fill = adopting_fill(
-                ours, position, instrument, price, self._portfolio.currency, self._context.clock.now_ns
-            )
-            self._apply(fill)
-            if self._policy == CLOSE:
+        for symbol in self._context.instruments:
+            if self._take_position(symbol, there.get(symbol) or Position(symbol), None) and self._policy == CLOSE:
                 self._closing_symbols.append(symbol)
+
+    def take_left_out(self, theirs: Iterable[Position], left_out: Mapping[str, str | None]) -> list[str]:
+        """Bring positions to theirs, whatever the settings say of strangers, where a fill could not be booked.
+
+        What is held there is real, and most likely the bot's own: in the books it can be protected and left.
+
+        Args:
+            theirs: All positions at the exchange.
+            left_out: Symbols, with the client order id of the fill.
+
+        Returns:
+            The symbols whose position differed.
+        """
+        there = {position.symbol: position for position in theirs}
+        return [
+            symbol
+            for symbol, client_order_id in left_out.items()
+            if self._take_position(symbol, there.get(symbol) or Position(symbol), client_order_id)
+        ]
+
+    def _take_position(self, symbol: str, theirs: Position, client_order_id: str | None) -> bool:
+        ours, instrument = self._portfolio.position(symbol), self._context.instruments[symbol]
+        if ours.contracts == theirs.contracts:
+            return False
+        price = self._portfolio.mark(symbol) or ours.average_price(instrument) or instrument.tick_size
+        tracked = self._tracker.find(client_order_id)
+        order = None if tracked is None else tracked.record()
+        currency, now_ns = self._portfolio.currency, self._context.clock.now_ns
+        fill: Fill = adopting_fill(ours, theirs, instrument, price, currency, now_ns, order)
+        self._apply(fill)
+        return True
 
     def to_close(self) -> tuple[list[TrackedOrder], list[str]]:
         """Return the orders and the symbols taken over since the last call that are to be closed."""

@@ -102,6 +102,13 @@ class SettingsChanged(msgspec.Struct, frozen=True):
     verdict: str
 
 
+class EventLeftOut(msgspec.Struct, frozen=True):
+    """The exchange told something that cannot be true, and nothing of it was booked."""
+
+    time_ns: int
+    flaw: str
+
+
 class HealthChanged(msgspec.Struct, frozen=True):
     """The set of unhealthy parts changed."""
 

@@ -1,7 +1,8 @@
 from app.execution.books import AccountBooks
-from app.execution.flaws import flaw_of_fill, flaw_of_funding
+from app.execution.flaws import flaw_of_fill, flaw_of_funding, flaw_of_repetition
 from app.execution.overheard import Overheard
 from app.execution.planner import Plan, Pursuit, plan
+from app.execution.recent_fills import RecentFills
 from app.execution.reconciliation import (
     adopting_fill,
     compare_balance,
@@ -12,6 +13,7 @@ from app.execution.reconciliation import (
 )
 from app.execution.send_point import SendPoint, clamp_to_position
 from app.execution.tracker import OrderTracker, TrackedOrder
+from app.execution.trailing import Trail, trail_after
 
 __all__ = [
     "AccountBooks",
@@ -19,8 +21,10 @@ __all__ = [
     "Overheard",
     "Plan",
     "Pursuit",
+    "RecentFills",
     "SendPoint",
     "TrackedOrder",
+    "Trail",
     "adopting_fill",
     "clamp_to_position",
     "compare_balance",
@@ -28,7 +32,9 @@ __all__ = [
     "counted_otherwise",
     "flaw_of_fill",
     "flaw_of_funding",
+    "flaw_of_repetition",
     "foreign_orders",
     "outcome",
     "plan",
+    "trail_after",
 ]

@@ -6,6 +6,7 @@ A target is worked in this order:
 2. A position on the wrong side, or larger than wanted, is reduced by a reduce-only market order.
 3. Only when nothing is left on the wrong side does the entry go out, once for a target: it is no level to be chased.
 4. What is held is protected by a stop and a take-profit of exactly that size.
+5. Where the bot trails, a stop that is a step nearer takes the place of the one before, once it is known to rest.
 """
 
 from collections.abc import Collection
@@ -18,11 +19,13 @@ from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
 from app.domain.order import PROTECTIVE, Order, OrderStatus, OrderType, Purpose, Side, TimeInForce
 from app.domain.target import Target
+from app.execution.trailing import Trail, gained, is_met, step_of, trigger_of
 from app.ports.books import WorkingOrder
 
 _BUY, _SELL = Side.BUY, Side.SELL
-_ENTRY, _EXIT = Purpose.ENTRY, Purpose.EXIT
+_ENTRY, _EXIT, _STOP_LOSS = Purpose.ENTRY, Purpose.EXIT, Purpose.STOP_LOSS
 _MARKET, _IOC = OrderType.MARKET, TimeInForce.IOC
+_RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
 
 class Pursuit(msgspec.Struct):
@@ -33,6 +36,8 @@ class Pursuit(msgspec.Struct):
     """Whether its entry was sent, or given up."""
     void: bool = False
     """Whether an exit that the strategy did not order ended it."""
+    trail: Trail | None = None
+    """What its trailing stop follows; None where the exchange holds trailing stops, and while nothing is held."""
 
     @property
     def wanted(self) -> Decimal | None:
@@ -114,8 +119,12 @@ def _protect(todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[Wo
     size = abs(held)
     current = [item for item in guards if item.order.side is side and item.order.target_sequence == target.sequence]
     todo.cancel += [(item, "protection replaced") for item in guards if item not in current]
-    for wanted in draft.protection(side, size):
+    for wanted in draft.protection(side, size, pursuit.trail):
         same = [item for item in current if item.order.purpose is wanted.purpose]
+        if pursuit.trail is not None and wanted.purpose is _STOP_LOSS:
+            # One that is about to be canceled protects nothing.
+            _trail(todo, wanted, pursuit.trail, [item for item in same if not item.cancel_requested], draft)
+            continue
         fitting = [item for item in same if item.remaining == size]
         if not fitting:
             # The new one is sent before the old one is canceled: both are reduce-only, and a position is never bare.
@@ -123,6 +132,28 @@ def _protect(todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[Wo
         # One stays, rather one that is known to rest; a run that ended in between may have left the others.
         kept = min(fitting, key=lambda item: item.status is OrderStatus.UNKNOWN, default=None)
         todo.cancel += [(item, "protection resized") for item in same if item is not kept]
+
+
+def _trail(todo: Plan, wanted: Order, trail: Trail, stops: list[WorkingOrder], draft: "_Draft") -> None:
+    """Have a stop rest that is less than a step behind the best mark; until it does, the one before it stays.
+
+    While one of the right size is on its way, or unknown, none is sent after it, wherever the price goes: at most two
+    are left to work, and both are reduce-only.
+    """
+    offset, instrument, side = draft.target.trailing or ZERO, draft.instrument, wanted.side
+    trigger, step = trigger_of(trail, offset, side, instrument), step_of(offset, instrument)
+    resting = [item for item in stops if item.status in _RESTING and item.order.type is not _MARKET]
+    behind = [item for item in resting if gained(item.order.trigger_price or trigger, trigger, side) >= step]
+    fitting = [item for item in stops if item.remaining == wanted.contracts and item not in behind]
+    if not fitting:
+        todo.send.append(wanted)
+    spared = [item for item in fitting if item in resting][:1]
+    if not spared:
+        # The one on its way, and of those that rest the latest, which is the nearest.
+        spared = fitting[:1] + resting[-1:]
+    for item in stops:
+        if item not in spared:
+            todo.cancel.append((item, "stop moved" if item in behind else "protection resized"))
 
 
 class _Draft(msgspec.Struct):
@@ -174,12 +205,14 @@ class _Draft(msgspec.Struct):
             instrument_version=self.instrument.version,
         )
 
-    def protection(self, side: Side, contracts: Decimal) -> list[Order]:
+    def protection(self, side: Side, contracts: Decimal, trail: Trail | None) -> list[Order]:
         target = self.target
         both = (target.stop is not None or target.trailing is not None) and target.take_profit is not None
         group = f"{target.strategy_id}-{target.symbol}-{target.sequence}-{contracts}" if both else None
         orders = []
-        if target.trailing is not None:
+        if target.trailing is not None and trail is not None:
+            orders.append(self._trailed(side, contracts, group, trail, target.trailing))
+        elif target.trailing is not None:
             orders.append(
                 self._protective(
                     side, OrderType.TRAILING_STOP, contracts, Purpose.STOP_LOSS, group, trailing=target.trailing
@@ -201,6 +234,13 @@ class _Draft(msgspec.Struct):
                 )
             )
         return orders
+
+    def _trailed(self, side: Side, contracts: Decimal, group: str | None, trail: Trail, offset: Decimal) -> Order:
+        """Return the stop of a trail; once the mark has met it, a market order, which no exchange finds too late."""
+        trigger = trigger_of(trail, offset, side, self.instrument)
+        if is_met(trail, trigger, side):
+            return self._protective(side, _MARKET, contracts, _STOP_LOSS, group)
+        return self._protective(side, OrderType.STOP_MARKET, contracts, _STOP_LOSS, group, trigger=trigger)
 
     def _protective(
         self,
@@ -226,6 +266,7 @@ class _Draft(msgspec.Struct):
             purpose=purpose,
             trigger_price=trigger,
             trailing_offset=trailing,
+            time_in_force=_IOC if kind is _MARKET else TimeInForce.GTC,
             reduce_only=True,
             oco_group=group,
             target_sequence=target.sequence,

@@ -1,6 +1,6 @@
 """Compares the exchange with our books. Pure: reading is the coordinator's, and "cannot read" never comes here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from app.domain.events import (
@@ -14,12 +14,13 @@ from app.domain.events import (
 )
 from app.domain.instrument import Instrument
 from app.domain.money import ZERO, plain
-from app.domain.order import OrderStatus, Side
+from app.domain.order import Order, OrderStatus, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderRecord
 
 NEVER_RECEIVED = "the exchange never received it"
 """Why an order ended that nobody has refused: it may be sent anew at once."""
+OF_ANOTHER_FOLDER = "made by this bot in another state folder, or in this one before it was emptied"
 CONFIRMED = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 """The exchange has had the order: it cannot have rejected it."""
 
@@ -103,15 +104,29 @@ def _half_a_tick(instrument: Instrument, position: Position) -> Decimal:
     return abs(off - instrument.value(position.contracts, price))
 
 
-def foreign_orders(known: Iterable[str], theirs: Iterable[OrderRecord], time_ns: int) -> list[Mismatch]:
-    """Return a mismatch for each working order at the exchange that is none of ours."""
+def foreign_orders(
+    known: Iterable[str], theirs: Iterable[OrderRecord], is_of_another_journal: Callable[[str], bool], time_ns: int
+) -> list[Mismatch]:
+    """Return a mismatch for each working order at the exchange that is none of ours.
+
+    Args:
+        known: Client order ids of our working orders.
+        theirs: Working orders at the exchange.
+        is_of_another_journal: Whether this bot made an id in another folder: whoever reads of it is told so.
+        time_ns: Time of the mismatches.
+    """
+
+    def words_of(order: Order) -> str:
+        words = f"{order.side} {plain(order.contracts)}, id {order.client_order_id}"
+        return f"{words}, {OF_ANOTHER_FOLDER}" if is_of_another_journal(order.client_order_id) else words
+
     ours = set(known)
     return [
         Mismatch(
             kind="foreign_order",
             symbol=record.order.symbol,
             ours="",
-            theirs=f"{record.order.side} {plain(record.order.contracts)}, id {record.order.client_order_id}",
+            theirs=words_of(record.order),
             action="reported",
             time_ns=time_ns,
         )
@@ -121,7 +136,13 @@ def foreign_orders(known: Iterable[str], theirs: Iterable[OrderRecord], time_ns:
 
 
 def adopting_fill(
-    ours: Position, theirs: Position, instrument: Instrument, price: Decimal, currency: str, time_ns: int
+    ours: Position,
+    theirs: Position,
+    instrument: Instrument,
+    price: Decimal,
+    currency: str,
+    time_ns: int,
+    order: OrderRecord | None = None,
 ) -> Fill:
     """Return the fill that would bring our position to theirs: what happened at the exchange, nobody can tell any more.
 
@@ -132,12 +153,14 @@ def adopting_fill(
         price: For what the exchange does not give a price of its own, quote currency.
         currency: Of the account.
         time_ns: Time of the fill.
+        order: Ours, of which a fill cannot be booked as it was told; it is taken for filled as far as that explains the
+            difference.
     """
     difference = theirs.contracts - ours.contracts
     known = None if theirs.is_flat else theirs.average_price(instrument)
     return Fill(
-        trade_id=f"adopted:{ours.symbol}:{time_ns}:{theirs.contracts}",
-        client_order_id=None,
+        trade_id=f"adopted:{ours.symbol}:{time_ns}:{ours.contracts}:{theirs.contracts}",
+        client_order_id=order.order.client_order_id if order is not None and _explains(order, difference) else None,
         venue_order_id=None,
         symbol=ours.symbol,
         side=Side.BUY if difference > 0 else Side.SELL,
@@ -148,6 +171,11 @@ def adopting_fill(
         liquidity=Liquidity.TAKER,
         time_ns=time_ns,
     )
+
+
+def _explains(order: OrderRecord, difference: Decimal) -> bool:
+    left = order.order.contracts - order.filled
+    return order.order.side.sign * difference > 0 and abs(difference) <= left
 
 
 def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> OrderEvent | None:

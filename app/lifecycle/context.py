@@ -55,9 +55,9 @@ class CoordinatorContext:
     facts: Facts = LATER
     metrics: Metrics = LATER
     telemetry: ObservationStage = LATER
+    capabilities: Capabilities = LATER
     market_data: MarketData = LATER
     account: AccountPort = LATER
-    capabilities: Capabilities = LATER
     instruments: Mapping[str, Instrument] = LATER
     trading_state: TradingStatePort = LATER
     portfolio: PortfolioView = LATER

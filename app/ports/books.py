@@ -26,6 +26,10 @@ class WorkingOrder(Protocol):
     def remaining(self) -> Decimal:
         """Contracts that may still fill; unsigned."""
 
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether it was asked to be canceled, and nobody has refused."""
+
 
 class Books(Protocol):
     """The account, its working orders and its marks."""

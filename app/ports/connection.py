@@ -17,6 +17,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Whether stops and take-profits rest at the venue."""
     refuses_late_orders: bool
     """Whether it refuses an order that arrives when its request is not valid any more: only then is absence a proof."""
+    holds_trailing_stops: bool
+    """Whether stops that follow the price by an offset in quote currency do; where not, the bot moves ordinary ones."""
 
 
 class ExchangeUnavailable(Exception):

@@ -28,6 +28,11 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch: int
     """The number of this start: 1 for the first."""
+    instance: str = ""
+    """What its ids say of the journal that has the orders: six hexadecimal digits, made once. Empty where the journal
+    needs none, for the account that the orders are sent to lies in it."""
+    instance_since: int = 1
+    """The first start whose ids named the instance; before it, older code made ids that named none."""
     last_time_ns: int | None
     """Time of the last record; None for an empty journal."""
     working_orders: tuple[OrderRecord, ...]

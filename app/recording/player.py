@@ -21,7 +21,20 @@ from app.recording.final import Final, first_difference
 from app.recording.played import PlayedClock
 from app.recording.played_account import PlayedAccount
 from app.recording.recorder import OUTSIDE, is_stopping
-from app.recording.tape import Answer, Canceled, Cut, Durable, End, Handed, Head, Line, Memory, Posted, Submitted
+from app.recording.tape import (
+    Answer,
+    Canceled,
+    Cut,
+    Durable,
+    End,
+    Handed,
+    Head,
+    Line,
+    Memory,
+    Posted,
+    Submitted,
+    UnreadableTape,
+)
 
 STALL_S = 3600.0
 """Virtual time in which the bot must do what the record says next. Its timers jump there at once."""
@@ -56,6 +69,7 @@ class Player(PlayedAccount):
     def __init__(self, head: Head, lines: Iterable[tuple[int, Line]]) -> None:
         self.is_virtual = head.is_virtual
         self._refuses_late_orders = head.refuses_late_orders
+        self._holds_trailing_stops = head.holds_trailing_stops
         self.clock = PlayedClock(head.now_ns, is_virtual=head.is_virtual)
         self.memories: dict[str, bytes] = {}
         self._lines = self._without_memories(iter(lines))
@@ -73,6 +87,8 @@ class Player(PlayedAccount):
         """Lines played or compared."""
         self.difference: Difference | None = None
         self.cut: str | None = None
+        self.unreadable: UnreadableTape | None = None
+        """Why it cannot be read on. Not raised where it is read: that is within the bot, which would swallow it."""
         self.over = asyncio.Event()
         self.final: Callable[[], Final] | None = None
         """Says what the replayed bot has come to."""
@@ -90,7 +106,12 @@ class Player(PlayedAccount):
 
     def _advance(self) -> None:
         self.played += 1
-        following = next(self._lines, None)
+        try:
+            following = next(self._lines, None)
+        except UnreadableTape as error:
+            self.unreadable = error
+            self.over.set()
+            following = None
         if following is None:
             self._head = Cut("it has no end: the bot was killed, or still runs")
         else:
@@ -233,6 +254,7 @@ class Player(PlayedAccount):
             is_virtual=self.is_virtual,
             holds_conditional_orders=True,
             refuses_late_orders=self._refuses_late_orders,
+            holds_trailing_stops=self._holds_trailing_stops,
         )
 
     @property

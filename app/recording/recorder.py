@@ -53,6 +53,7 @@ class Recorder:
                 settings=settings,
                 is_virtual=capabilities.is_virtual,
                 refuses_late_orders=capabilities.refuses_late_orders,
+                holds_trailing_stops=capabilities.holds_trailing_stops,
                 now_ns=self.clock.now_ns,
                 recovered=edges.journal.recovered(),
             )

@@ -29,6 +29,8 @@ class Head(msgspec.Struct, frozen=True, tag="head", kw_only=True):
     """Whether the stream was the clock."""
     refuses_late_orders: bool = True
     """Whether the exchange was one at which absence is a proof."""
+    holds_trailing_stops: bool = True
+    """Whether the exchange did; records of older versions say nothing, and were made as if."""
     now_ns: int
     recovered: Recovered
 
@@ -119,12 +121,13 @@ def read_tape(path: Path) -> Iterator[tuple[int, Line]]:
     A last line without an end is what a kill has left of it, and is passed over.
 
     Raises:
-        UnreadableTape: The file cannot be read, or a line is none.
+        UnreadableTape: The file cannot be read, a line is none, or something comes after the end.
     """
     decode = msgspec.json.Decoder(Line).decode
     try:
         with path.open("rb") as file:
-            for number, text in enumerate(file, 1):
+            lines = enumerate(file, 1)
+            for number, text in lines:
                 if not text.endswith(b"\n"):
                     return
                 line = decode(text)
@@ -132,6 +135,9 @@ def read_tape(path: Path) -> Iterator[tuple[int, Line]]:
                     raise UnreadableTape(path, f"line {number} is out of place")
                 if isinstance(line, Head) and line.version != TAPE_VERSION:
                     raise UnreadableTape(path, f"it is of version {line.version}, this is {TAPE_VERSION}")
+                if isinstance(line, End) and (after := next(lines, None)):
+                    # Nothing that ran wrote it: two records in one file, or one that was tampered with.
+                    raise UnreadableTape(path, f"line {after[0]} comes after the end of the record")
                 yield number, line
     except (OSError, msgspec.MsgspecError) as error:
         raise UnreadableTape(path, str(error)) from error

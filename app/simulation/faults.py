@@ -75,6 +75,8 @@ CERTAIN_KINDS = (
 CERTAIN_MIN = 3
 TWOFOLD = 0.1
 """Share of the seeds in which trading is restricted while orders wait for a slow store: by chance that is rare."""
+BOT_TRAILS_EVERY = 8
+"""In one seed of so many the venue holds no trailing stops, and the bot moves ordinary ones; with ccxt in all."""
 SLOW_S = 60.0
 CRASH_KINDS = tuple(kind for kind in FaultKind if kind.startswith("crash"))
 
@@ -96,6 +98,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     seed: int
     faults: tuple[Fault, ...]
+    holds_trailing_stops: bool = True
+    """Whether the venue does."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -116,7 +120,8 @@ def plan_of(seed: int) -> Plan:
         for kind in kinds
     ]
     faults += _twofold(Random(f"twofold:{seed}"))  # noqa: S311 - as above
-    return Plan(seed, tuple(sorted(faults, key=lambda fault: fault.at_s)))
+    holds = seed % BOT_TRAILS_EVERY != 0
+    return Plan(seed, tuple(sorted(faults, key=lambda fault: fault.at_s)), holds_trailing_stops=holds)
 
 
 def _twofold(random: Random) -> list[Fault]:

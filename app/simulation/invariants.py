@@ -14,6 +14,8 @@ halt_is_kept               what the operator halted stays halted, over restarts 
 health_is_true             a bot whose store or pump is gone does not say that it is ready
 books_equal_the_venue      at rest: positions, balance, working orders, as the venue has them
 positions_are_protected    every position that shall have a stop has one; at rest: one of its size, at the venue
+stops_trail                where the bot trails: a stop never goes back, one that rests goes only once the next rests;
+                           at rest it is less than a step behind
 exits_get_through          no limit holds an exit up; one that is refused is sent again; a flatten leaves nothing
 stop_leaves_nothing        a clean stop leaves what its policy wants; a stop that does not says so
 memory_survives            books, targets and the guards' figures are what the records say, over restarts too
@@ -26,6 +28,7 @@ exit_code_is_true          a bot that ends because it cannot go on does not end 
 from collections.abc import Callable
 
 from app.domain.events import AccountEvent, Fill, OrderUnknown, StreamEvent
+from app.domain.market import MarkPrice
 from app.domain.money import ZERO
 from app.domain.order import Order
 from app.domain.records import Record
@@ -37,6 +40,7 @@ from app.simulation.position_rules import PositionRules
 from app.simulation.seen import Seen
 from app.simulation.sending_rules import SendingRules
 from app.simulation.store import SimulatedStore
+from app.simulation.trailing_rules import TrailingRules
 from app.simulation.venue import Venue
 from app.simulation.violation import Violation
 
@@ -51,6 +55,7 @@ class Watch:
         self.sending = SendingRules(self.seen)
         self.orders = OrderRules(self.seen)
         self.positions = PositionRules(self.seen)
+        self.trailing = TrailingRules(self.seen)
         self.turns = LifeRules(self.seen, self.positions)
 
     def on_born(self) -> None:
@@ -60,6 +65,7 @@ class Watch:
         self.sending.begin()
         self.orders.begin()
         self.positions.begin()
+        self.trailing.begin()
         self.turns.begin()
 
     def on_ready(self, life: Life) -> None:
@@ -75,10 +81,12 @@ class Watch:
         for record in records:
             self.sending.on_append(life, record)
             self.orders.on_append(record)
+            self.trailing.on_append(life, record)
 
     def on_submit(self, life: Life, order: Order) -> None:
         """Judge an order of which nothing has left yet."""
         self.sending.on_submit(life, order)
+        self.trailing.on_submit(life, order)
 
     def on_event(self, life: Life, event: StreamEvent) -> None:
         """Judge the books after the bot has taken an event in."""
@@ -92,12 +100,15 @@ class Watch:
             elif isinstance(event, OrderUnknown):
                 self.orders.on_unknown(life, event)
             self.orders.judge(life)
+        elif isinstance(event, MarkPrice):
+            self.trailing.on_mark(life, event)
 
     def on_look(self, life: Life) -> None:
         """Judge, from time to time, what must be so at any time."""
         self.orders.judge_late(life)
         self.orders.judge_forgotten(life)
         self.positions.judge_care(life)
+        self.trailing.judge(life)
         self.turns.judge_halt(life)
         if life.journal.failure is None:
             self.positions.judge_memory(life)

@@ -111,7 +111,11 @@ class VenueLink:
     def capabilities(self) -> Capabilities:
         """Real time, which here is the loop's."""
         return Capabilities(
-            name="simulation", is_virtual=False, holds_conditional_orders=True, refuses_late_orders=True
+            name="simulation",
+            refuses_late_orders=True,
+            is_virtual=False,
+            holds_conditional_orders=True,
+            holds_trailing_stops=self._venue.holds_trailing_stops,
         )
 
     @property

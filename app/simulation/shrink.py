@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from app.simulation.faults import Fault, Plan
 from app.simulation.world import Outcome
 
@@ -40,8 +42,8 @@ def shrink(plan: Plan, rule: str, run: Run) -> Plan:
             parts = min(len(faults), parts * 2)
     if len(faults) == 1 and _fails(plan, [], rule, run):
         faults = []
-    return Plan(plan.seed, tuple(faults))
+    return msgspec.structs.replace(plan, faults=tuple(faults))
 
 
 def _fails(plan: Plan, faults: Sequence[Fault], rule: str, run: Run) -> bool:
-    return run(Plan(plan.seed, tuple(faults))).rule == rule
+    return run(msgspec.structs.replace(plan, faults=tuple(faults))).rule == rule

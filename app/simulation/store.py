@@ -21,8 +21,9 @@ COMMIT_S = (0.0002, 0.004)
 class SimulatedStore:
     """What is on disk."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, instance: str = "") -> None:
         self._random = random
+        self._instance = instance
         self._fold = Fold()
         self.records: list[Record] = []
         """Durable, in order."""
@@ -47,7 +48,7 @@ class SimulatedStore:
         """
         self.epoch += 1
         last_ns = self.records[-1].time_ns if self.records else None
-        recovered = recovered_from(self._fold, self.epoch, last_ns)
+        recovered = recovered_from(self._fold, self.epoch, last_ns, self._instance)
         return SimulatedJournal(self, recovered, on_append, on_commit)
 
     def delay_s(self) -> float:

@@ -32,10 +32,18 @@ STRANGER = "stranger"
 class Venue:
     """An account, its market, and the record of what was asked."""
 
-    def __init__(self, random: Random, settings: Settings, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(
+        self,
+        random: Random,
+        settings: Settings,
+        instruments: Mapping[str, Instrument],
+        *,
+        holds_trailing_stops: bool = True,
+    ) -> None:
         self._random = random
         self._loop = asyncio.get_running_loop()
         self.instruments = instruments
+        self.holds_trailing_stops = holds_trailing_stops
         simulated, account = settings.exchange.simulated, settings.account
         self._engine = MatchingEngine(
             account.id,
@@ -95,6 +103,11 @@ class Venue:
     def submit(self, order: Order) -> None:
         """Take an order that has arrived."""
         self.arrived[order.client_order_id] += 1
+        if order.type is OrderType.TRAILING_STOP and not self.holds_trailing_stops:
+            refused = OrderRejected(order.client_order_id, order.symbol, self.now_ns, "no trailing stops are held here")
+            self._note(refused)
+            self.on_event(refused)
+            return
         self._engine.submit(order)
         self._tell_outcomes()
 

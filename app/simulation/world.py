@@ -8,6 +8,7 @@ from random import Random
 import msgspec
 from loguru import logger
 
+from app.domain.client_order_id import INSTANCE_DIGITS
 from app.domain.events import StreamEvent, Timer
 from app.domain.order import Order
 from app.domain.records import Record
@@ -38,6 +39,8 @@ REST_S = 240.0
 """In which books and venue must come to agree once nothing goes wrong any more."""
 LOOK_EVERY_S = 5.0
 FLATTEN_S = 90.0
+FLAT_EVERY_S = 1.0
+"""Between looks for a moment without positions: the market moves every five seconds, and a strategy may enter again."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -92,8 +95,12 @@ class World:
             Random(f"venue:{plan.seed}"),  # noqa: S311 - as above
             loaded.settings,
             {symbol: instrument for symbol, instrument in instruments.items() if symbol in traded},
+            holds_trailing_stops=plan.holds_trailing_stops,
         )
-        self._store = SimulatedStore(Random(f"store:{plan.seed}"))  # noqa: S311 - as above
+        self._store = SimulatedStore(
+            Random(f"store:{plan.seed}"),  # noqa: S311 - as above
+            instance=f"{plan.seed % 16**INSTANCE_DIGITS:0{INSTANCE_DIGITS}x}",
+        )
         self._watch = Watch(self._venue, self._store, now_s, loaded.settings)
         self._course = Course(plan, self._venue, self._store, self._watch, self)
         self._life: Life | None = None
@@ -309,18 +316,20 @@ class World:
 
     async def _come_to_rest(self, life: Life) -> None:
         """Wait until books and venue agree, twice in a row."""
-        agreed, apart, bare, held_back = 0, ["not looked at"], ["not looked at"], ["not looked at"]
+        agreed, apart, bare, held_back, lagging = 0, *[["not looked at"]] * 4
         ends = now_s() + REST_S
         while agreed < 2 and now_s() < ends:
             await asyncio.sleep(LOOK_EVERY_S)
             self._raise_broken()
             apart, bare = self._watch.positions.differences(life), self._watch.positions.unprotected(life)
-            held_back = self._watch.turns.held_back(life)
-            agreed = 0 if apart or bare or held_back else agreed + 1
+            held_back, lagging = self._watch.turns.held_back(life), self._watch.trailing.lagging()
+            agreed = 0 if apart or bare or held_back or lagging else agreed + 1
         if apart:
             raise Violation("books_equal_the_venue", "; ".join(apart))
         if bare:
             raise Violation("positions_are_protected", "; ".join(bare))
+        if lagging:
+            raise Violation("stops_trail", "; ".join(lagging))
         if held_back:
             raise Violation("bot_comes_up", f"nothing is wrong, and trading is held back: {'; '.join(held_back)}")
         self._watch.on_rest(life)
@@ -335,7 +344,7 @@ class World:
         self._course.flatten(life, "the hour is over")
         ends = now_s() + FLATTEN_S
         while self._venue.positions and now_s() < ends:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(FLAT_EVERY_S)
             self._raise_broken()
         if self._venue.positions:
             raise Violation(

@@ -246,10 +246,14 @@ class Fold:
         return cause.strategy_id if cause is not None and cause.reference == reference else UNKNOWN_STRATEGY
 
 
-def recovered_from(fold: Fold, epoch: int, time_ns: int | None) -> Recovered:
+def recovered_from(
+    fold: Fold, epoch: int, time_ns: int | None, instance: str = "", instance_since: int = 1
+) -> Recovered:
     """Return what a fold of all records says of the account."""
     return Recovered(
         epoch=epoch,
+        instance=instance,
+        instance_since=instance_since,
         last_time_ns=time_ns,
         working_orders=tuple(o.known for o in fold.orders.values() if o.known.status not in TERMINAL),
         positions=tuple(held.position for held in fold.positions.values() if not held.position.is_flat),

@@ -16,7 +16,7 @@ from app.storage.folder_lock import StateFolderLock
 from app.storage.holder import Holder
 from app.storage.lease import Lease, read_holder
 from app.storage.place import Place, ServerPlace
-from app.storage.schema import bring_to_head, migrate_if_due
+from app.storage.schema import bring_to_head, check_whole, migrate_if_due
 from app.storage.server import connect_server
 
 POLL_S = 0.2
@@ -67,20 +67,27 @@ def _hold_folder(folder: Path, busy_timeout_s: float, profile: str) -> Iterator[
     with (
         StateFolderLock(folder, profile),
         diagnosed(path, busy_timeout_s),
-        _undamaged(path),
+        _undamaged(path) as has_log,
         writer_engine(path, busy_timeout_s).connect() as connection,
     ):
+        if not has_log:
+            check_whole(connection, path)
         bring_to_head(connection, path)
+        # The tables are in the file itself from here on: see ``check_whole``.
+        connection.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
         yield Held(path, connection, None)
 
 
 @contextmanager
-def _undamaged(path: Path) -> Iterator[None]:
-    """Refuse a file that was emptied: SQLite would take it for a new one, and with it the kill switch would be lost."""
+def _undamaged(path: Path) -> Iterator[bool]:
+    """Refuse a file that was emptied: SQLite would take it for a new one, and with it the kill switch would be lost.
+
+    Gives whether there is a log beside the file.
+    """
     later = path.with_name(f"{path.name}-wal")
     if path.is_file() and not path.stat().st_size and later.is_file() and later.stat().st_size:
         raise JournalUnreadable(path, "it is empty, but what was written after it is not")
-    yield
+    yield later.is_file()
 
 
 @contextmanager

@@ -6,17 +6,6 @@ from app.ports.journal import Recovered
 from app.storage.run_digest import DIGESTED, RunDigest
 from app.storage.tickets import DURABLE, DurableTicket
 
-NOTHING = Recovered(
-    epoch=1,
-    last_time_ns=None,
-    working_orders=(),
-    positions=(),
-    ledger_totals={},
-    trade_ids=(),
-    funding_references=(),
-    reasons=(),
-)
-
 
 class MemoryJournal:
     """Keeps no records, only what the port asks back: the parts' last states and the run's digest.
@@ -25,9 +14,21 @@ class MemoryJournal:
     process".
     """
 
-    __slots__ = ("_digest", "_states", "_take_in", "fills", "orders", "records")
+    __slots__ = ("_digest", "_recovered", "_states", "_take_in", "fills", "orders", "records")
 
-    def __init__(self) -> None:
+    def __init__(self, instance: str = "") -> None:
+        """Begin with nothing; ``instance`` is what client order ids call the journal."""
+        self._recovered = Recovered(
+            epoch=1,
+            instance=instance,
+            last_time_ns=None,
+            working_orders=(),
+            positions=(),
+            ledger_totals={},
+            trade_ids=(),
+            funding_references=(),
+            reasons=(),
+        )
         self.records = 0
         """Records taken in."""
         self.orders = 0
@@ -55,7 +56,7 @@ class MemoryJournal:
 
     def recovered(self) -> Recovered:
         """Return that there was nothing, and that this is the first start."""
-        return NOTHING
+        return self._recovered
 
     def state_of(self, owner: str) -> bytes | None:
         """Return what ``owner`` saved last; None when it never did."""

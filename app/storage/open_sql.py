@@ -16,12 +16,19 @@ from app.storage.store import JournalStore
 
 
 def open_sql_journal(
-    place: Place, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str, is_start: bool
+    place: Place,
+    account_id: str,
+    *,
+    threaded: bool,
+    busy_timeout_s: float,
+    profile: str,
+    is_start: bool,
+    new_instance: str = "",
 ) -> SqlJournal:
     """Hold the place, bring its database up to date, count the start if it is one."""
     with ExitStack() as opened:
         held = opened.enter_context(hold(place, account_id, busy_timeout_s, profile))
-        begun = begin_run(held.connection, account_id, held.fence, is_start=is_start)
+        begun = begin_run(held.connection, account_id, held.fence, is_start=is_start, new_instance=new_instance)
         held.confirm()
         store = _store(held, begun.projections, busy_timeout_s)
         commit: Commit = (

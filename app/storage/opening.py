@@ -14,7 +14,13 @@ READ_TIMEOUT_S = 1.0
 
 
 def open_journal(
-    place: Place, account_id: str, *, threaded: bool, busy_timeout_s: float, profile: str = ""
+    place: Place,
+    account_id: str,
+    *,
+    threaded: bool,
+    busy_timeout_s: float,
+    profile: str = "",
+    new_instance: str = "",
 ) -> "SqlJournal":
     """Become the one writer of a journal, which is created or migrated if need be. Counts as a start.
 
@@ -25,6 +31,8 @@ def open_journal(
         threaded: Commit on a thread of its own (live trading) instead of the caller's (simulation).
         busy_timeout_s: How long to wait for another program that has the database locked.
         profile: For the lock file or the lease, so that a second bot can say who is in its way.
+        new_instance: What client order ids are to call the journal if it has no such name yet: six hexadecimal digits;
+            or nothing, where nobody else can have made ids.
 
     Raises:
         StorageError: It cannot be opened; the message says what to do.
@@ -32,7 +40,13 @@ def open_journal(
     from app.storage.open_sql import open_sql_journal  # noqa: PLC0415 - see the first line of this file
 
     return open_sql_journal(
-        place, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile, is_start=True
+        place,
+        account_id,
+        threaded=threaded,
+        busy_timeout_s=busy_timeout_s,
+        profile=profile,
+        is_start=True,
+        new_instance=new_instance,
     )
 
 

@@ -12,6 +12,8 @@ from app.storage.projections import Projections
 from app.storage.statements import statements_of
 
 EPOCH = "epoch"
+INSTANCE = "instance"
+INSTANCE_SINCE = "instance_since"
 Fence = Callable[[sa.Connection], None]
 """Proves, in the transaction that it begins, that nobody else may write; raises when somebody may."""
 
@@ -25,29 +27,52 @@ class Begun(msgspec.Struct, frozen=True):
     last_seq: int
 
 
-def begin_run(connection: sa.Connection, account_id: str, fence: Fence, *, is_start: bool = True) -> Begun:
-    """Count this start, durably, and return what is on record. What is no start of a bot is not counted."""
+def begin_run(
+    connection: sa.Connection, account_id: str, fence: Fence, *, is_start: bool = True, new_instance: str = ""
+) -> Begun:
+    """Count this start, durably, and return what is on record. What is no start of a bot is not counted.
+
+    Args:
+        connection: To a database at head.
+        account_id: Whose records they are.
+        fence: Begins the transaction.
+        is_start: Whether a bot starts.
+        new_instance: What a start is to call the journal in ids from now on, if it has no such name yet; nothing, to
+            let it have none.
+    """
     statements = statements_of(connection)
+
+    def put(name: str, value: str) -> None:
+        connection.exec_driver_sql(statements.put_meta, {"account_id": account_id, "name": name, "value": value})
+
     with connection.begin():
         fence(connection)
         epoch = read_epoch(connection, account_id)
         if is_start:
             epoch += 1
-            connection.exec_driver_sql(
-                statements.put_meta, {"account_id": account_id, "name": EPOCH, "value": str(epoch)}
-            )
+        # A journal without any count was never opened to its end: see ``check_whole``.
+        put(EPOCH, str(epoch))
+        if is_start and new_instance and _read(connection, account_id, INSTANCE) is None:
+            put(INSTANCE, new_instance)
+            put(INSTANCE_SINCE, str(epoch))
+        instance = _read(connection, account_id, INSTANCE) or ""
+        instance_since = int(_read(connection, account_id, INSTANCE_SINCE) or 1)
         projections = Projections(account_id, statements)
         projections.load(connection)
-        recovered = recovered_from(projections.fold, epoch, last_time_ns(connection, account_id))
+        time_ns = last_time_ns(connection, account_id)
+        recovered = recovered_from(projections.fold, epoch, time_ns, instance, instance_since)
         return Begun(projections, recovered, projections.states(connection), last_seq(connection))
 
 
 def read_epoch(connection: sa.Connection, account_id: str) -> int:
     """Return how often the account's bot was started; 0 for never."""
-    found = connection.execute(
-        sa.select(tables.meta.c.value).where(tables.meta.c.account_id == account_id, tables.meta.c.name == EPOCH)
+    return int(_read(connection, account_id, EPOCH) or 0)
+
+
+def _read(connection: sa.Connection, account_id: str, name: str) -> str | None:
+    return connection.execute(
+        sa.select(tables.meta.c.value).where(tables.meta.c.account_id == account_id, tables.meta.c.name == name)
     ).scalar()
-    return 0 if found is None else int(found)
 
 
 def last_time_ns(connection: sa.Connection, account_id: str) -> int | None:

@@ -31,6 +31,25 @@ def bring_to_head(connection: sa.Connection, place: Place) -> None:
         migrate_if_due(connection, place)
 
 
+def check_whole(connection: sa.Connection, path: Path) -> None:
+    """Refuse a file without a log beside it that was copied without it: the kill switch would be lost with it.
+
+    The tables of a new file are in the file itself; how often it was started is in its log, until SQLite moves it all
+    into the file. The log goes when the journal is closed, and stays after a kill. So a file with tables, nothing in
+    them and no log was copied while its first bot ran. A later copy is behind, and not empty: what it lacks is found
+    when it is compared with the exchange.
+
+    Raises:
+        JournalUnreadable: It has.
+    """
+    with connection.begin():
+        if not {"meta", "journal"} <= table_names(connection):
+            return
+        written = "SELECT EXISTS (SELECT 1 FROM meta) OR EXISTS (SELECT 1 FROM journal)"
+        if not connection.exec_driver_sql(written).scalar():
+            raise JournalUnreadable(path, f"its log {path.name}-wal is missing: it was copied without it")
+
+
 def migrate_if_due(connection: sa.Connection, place: Place) -> None:
     """Migrate in the connection's transaction, if the database is not at head.
 

@@ -15,6 +15,8 @@ BUILT_IN = {
     "mean_reversion": "app.strategies.mean_reversion.MeanReversion",
     "trend": "app.strategies.trend.Trend",
 }
+HOOKS = tuple(name for name in vars(Strategy) if name.startswith("on_"))
+"""What the bot calls with events. A strategy whose method is misspelt would trade without it, and nobody would know."""
 
 
 class StrategyRefused(Exception):
@@ -29,7 +31,7 @@ def strategy_class(strategy_id: str, name: str) -> type[Strategy]:
     """Return the class of a built-in name or of a dotted path.
 
     Raises:
-        StrategyRefused: It does not import, or is not a strategy.
+        StrategyRefused: It does not import, is not a strategy, or has a method that reads like a hook and is none.
     """
     path = BUILT_IN.get(name, name)
     module, _, attribute = path.rpartition(".")
@@ -42,6 +44,11 @@ def strategy_class(strategy_id: str, name: str) -> type[Strategy]:
         raise StrategyRefused(strategy_id, f"cannot import {path}: {type(error).__name__}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise StrategyRefused(strategy_id, f"{path} is not a subclass of app.strategies.Strategy")
+    for hook in sorted(name for name in dir(found) if name.startswith("on_") and name not in HOOKS):
+        if callable(getattr(found, hook)):
+            near = nearest(hook, HOOKS)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(HOOKS)}"
+            raise StrategyRefused(strategy_id, f"nothing calls {found.__name__}.{hook}: {hint}")
     return found
 
 

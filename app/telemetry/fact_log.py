@@ -20,7 +20,15 @@ from app.domain.events import (
     StreamReset,
 )
 from app.domain.money import plain
-from app.domain.records import DayClosed, HealthChanged, Mismatch, OrderDenied, OrderIntended, SettingsChanged
+from app.domain.records import (
+    DayClosed,
+    EventLeftOut,
+    HealthChanged,
+    Mismatch,
+    OrderDenied,
+    OrderIntended,
+    SettingsChanged,
+)
 from app.domain.target import Target
 from app.domain.times import iso
 
@@ -37,6 +45,7 @@ class FactLog:
             OrderDenied: _order_denied,
             Mismatch: _mismatch,
             StreamReset: _stream_reset,
+            EventLeftOut: _left_out,
             HaltCommand: _halt,
             ResumeCommand: _resume,
             FlattenCommand: _flatten,
@@ -158,6 +167,10 @@ def _mismatch(fact: Mismatch) -> None:
 
 def _stream_reset(fact: StreamReset) -> None:
     logger.bind(at=iso(fact.time_ns), reason=fact.reason).warning("stream was interrupted: comparing the books")
+
+
+def _left_out(fact: EventLeftOut) -> None:
+    logger.bind(at=iso(fact.time_ns), flaw=fact.flaw).warning("left out what cannot be true: comparing the books")
 
 
 def _day_closed(fact: DayClosed) -> None:

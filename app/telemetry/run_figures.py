@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
@@ -25,7 +26,8 @@ class RunFigures:
         self.fills = 0
         self.denied = 0
         self.liquidations = 0
-        self.fees = ZERO
+        self.fees: dict[str, Decimal] = {}
+        """Paid less received, by currency: some venues take them in a coin of their own."""
         self.funding = ZERO
         self.first_ns: int | None = None
         self.last_ns: int | None = None
@@ -83,7 +85,8 @@ class RunFigures:
     def _on_fill(self, fill: Fill) -> None:
         self.fills += 1
         self.liquidations += fill.liquidation
-        self.fees += fill.fee
+        currency = fill.fee_currency
+        self.fees[currency] = self.fees.get(currency, ZERO) + fill.fee
         self.latest_fills.append(fill)
 
     def _on_intent(self, intent: OrderIntended) -> None:

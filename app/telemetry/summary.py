@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.domain.money import plain
+from app.domain.money import ZERO, plain
 from app.domain.times import iso
 from app.domain.trading_state import TradingState
 from app.lifecycle import CoordinatorContext, HealthReport, RunResult
@@ -34,7 +34,13 @@ class RunSummary:
             "orders_denied": figures.denied,
             "fills": figures.fills,
             "liquidations": figures.liquidations,
-            "run_fees": plain(figures.fees),
+            "run_fees": plain(figures.fees.get(portfolio.currency, ZERO)),
+            # In no balance, and in no equity.
+            "run_fees_elsewhere": {
+                currency: plain(fee)
+                for currency, fee in sorted(figures.fees.items())
+                if fee and currency != portfolio.currency
+            },
             "run_funding": plain(figures.funding),
             "fees": plain(portfolio.ledger.fees),
             "funding": plain(portfolio.ledger.funding),
@@ -76,6 +82,9 @@ class RunSummary:
             f"balance {figures['balance']}, unrealized {figures['unrealized_pnl']} {figures['currency']}",
             f"equity {figures['equity']} {figures['currency']}",
             f"realized {figures['realized_pnl']}, fees {figures['fees']}, funding {figures['funding']}",
+        ]
+        lines += [
+            f"fees of {fee} {currency} are in no balance" for currency, fee in figures["run_fees_elsewhere"].items()
         ]
         lines += [f"still open: {contracts} {symbol}" for symbol, contracts in figures["positions"].items()]
         lines += [f"held back: {reason}" for reason in figures["held_back"]]

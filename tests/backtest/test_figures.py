@@ -88,3 +88,11 @@ def test_round_trips_are_counted(builder):
     assert (found.round_trips, found.longest_losing_run) == (3, 2)
     assert (found.win_rate, found.profit_factor, found.expectancy) == (pytest.approx(1 / 3), 1.0, 0.0)
     assert found.buy_and_hold == pytest.approx(0.2)
+
+
+def test_a_fee_in_another_currency_is_none_of_a_round_trip_s_money(builder):
+    """Bought at 100 and sold at 110 for 1 USDT and 0.01 BNB: 9 USDT, as the balance has it."""
+    builder.on_fill(fill("t1", Side.BUY, "1", "100", "0.01", fee_currency="BNB"))
+    builder.on_fill(fill("t2", Side.SELL, "1", "110", "1"))
+    [trip] = builder.closed
+    assert (trip.fees, trip.pnl) == (1, 9)

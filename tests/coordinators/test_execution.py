@@ -190,6 +190,71 @@ async def test_what_cannot_be_booked_is_left_out_and_the_exchange_is_asked(ready
     assert (await ready.health()).ready
 
 
+async def test_an_overfill_is_booked_and_stops_growth_until_the_operator_says_so(ready, exchange, container):
+    """0.5 ordered, 0.7 filled: 0.7 are held, 0.2 sold at once as no strategy wants them; nothing more is bought."""
+    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    [entry] = exchange.submitted
+    exchange.tell(filled_of(entry, "t1", contracts=Decimal("0.7")))
+    await settle()
+
+    context = container.registry.context
+    assert context.portfolio.position(BTC).contracts == Decimal("0.7")
+    [reason] = context.trading_state.current.reasons
+    assert (reason.code, reason.severity, reason.latched) == ("overfill", Severity.REDUCE_ONLY, True)
+    assert "0.7 is more than the 0.5" in reason.detail
+    tracked = ready.execution._tracker.find(entry.client_order_id)
+    assert (tracked.status, tracked.remaining) == (OrderStatus.FILLED, 0)
+    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    ready.execution.pursue([target(0, sequence=3)])
+    assert all(order.reduce_only for order in exchange.submitted[1:])
+    assert sum(order.contracts for order in exchange.submitted if order.purpose is Purpose.EXIT) == Decimal("0.7")
+
+
+@pytest.mark.parametrize("after_end", [OrderStatus.CANCELED, OrderStatus.FILLED])
+async def test_a_fill_after_the_end_is_an_overfill_only_of_an_order_that_was_filled(
+    ready, exchange, container, after_end
+):
+    ready.execution.pursue([target(LONG)])
+    [entry] = exchange.submitted
+    ends = {
+        OrderStatus.CANCELED: OrderCanceled(entry.client_order_id, BTC, START_NS, "by the venue"),
+        OrderStatus.FILLED: filled_of(entry, "t1"),
+    }
+    exchange.tell(ends[after_end], filled_of(entry, "t2"))
+    await settle()
+    assert container.registry.context.trading_state.current.holds("execution", "overfill") is (
+        after_end is OrderStatus.FILLED
+    )
+
+
+async def test_a_trade_id_that_comes_again_with_another_price_is_told_once_and_booked_as_it_was(
+    ready, exchange, container, journal
+):
+    await open_long(ready, exchange)
+    context = container.registry.context
+    exchange.held, before = context.portfolio.positions, context.portfolio.revision
+    other = filled_of(exchange.submitted[0], "t1", price="101")
+    exchange.tell(other, other, filled_of(exchange.submitted[0], "t1"))
+    await settle(60)
+    [reset] = journal.of(StreamReset)
+    assert "at 101, and booked as" in reset.reason
+    assert context.portfolio.revision == before
+    assert context.trading_state.current.level is TradingLevel.ACTIVE
+
+
+async def test_a_fill_of_the_wrong_side_is_left_out(ready, exchange, container, journal):
+    """The order is to buy: what was sold is not of it, and the exchange is asked what it holds."""
+    await open_long(ready, exchange)
+    context = container.registry.context
+    exchange.held = context.portfolio.positions
+    exchange.tell(fill("t8", Side.SELL, LONG, "100", client_order_id=exchange.submitted[0].client_order_id))
+    await settle(60)
+    assert context.portfolio.position(BTC).contracts == LONG
+    [reset] = journal.of(StreamReset)
+    assert "it is a sell" in reset.reason
+    assert context.trading_state.current.level is TradingLevel.ACTIVE
+
+
 async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(ready, exchange, container):
     """Exits go on meanwhile."""
     await open_long(ready, exchange)
@@ -208,6 +273,43 @@ async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(rea
     assert context.portfolio.position(BTC).contracts == 2 * LONG
     ready.execution.pursue([target(0, sequence=3)])
     assert exchange.submitted[-1].purpose is Purpose.EXIT
+
+
+async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_protected(
+    ready, exchange, container, journal, mocker
+):
+    """0.5 are bought, and told without a price for ever. The exchange holds them, so the books do, too.
+
+    They get their stop, may be left, and nothing more is bought until the operator has looked. The fee that only the
+    exchange knows keeps the balances apart, and is told.
+    """
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    [entry] = exchange.submitted
+    exchange.held, exchange.money = (Position(BTC, LONG, Decimal(50)),), Decimal("9999.9")
+    exchange.filled = (filled_of(entry, "t1", price="NaN"),)
+    exchange.tell(*exchange.filled)
+    await settle(60)
+
+    context, stop = container.registry.context, exchange.submitted[-1]
+    assert context.portfolio.position(BTC).contracts == LONG
+    assert context.portfolio.position(BTC).average_price(exchange.listed[0]) == 100
+    assert (stop.purpose, stop.contracts, stop.trigger_price) == (Purpose.STOP_LOSS, LONG, 90)
+    assert ready.execution._tracker.find(entry.client_order_id).status is OrderStatus.FILLED
+    adopted = next(reason for reason in context.trading_state.current.reasons if reason.code == "position_adopted")
+    assert (adopted.severity, adopted.latched) == (Severity.REDUCE_ONLY, True)
+    assert "the position of 0.5 was taken from the exchange" in adopted.detail
+    assert ready.execution._reconciler.difference == "balance USDT: ours 10000, theirs 9999.9"
+    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    assert [order.purpose for order in exchange.submitted].count(Purpose.ENTRY) == 1
+
+    # It is told with its price at last: once more the exchange says what is held.
+    exchange.filled = (filled_of(entry, "t1"),)
+    exchange.working = tuple(order_record(order, OrderStatus.OPEN) for order in exchange.submitted[1:])
+    assert not await ready.execution._reconciler.compare()
+    assert context.portfolio.position(BTC).contracts == LONG
+    ready.execution.pursue([target(0, sequence=3)])
+    assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.EXIT, LONG)
 
 
 async def test_no_fee_in_another_currency_is_no_fee(ready, exchange, container):

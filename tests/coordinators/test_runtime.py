@@ -1,6 +1,7 @@
 """What the runtime coordinator does: the pump, its order, its end, and the trading state."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -139,3 +140,20 @@ async def test_coordinators_are_there_only_while_the_bot_is_up(container):
     await container.shutdown_resources()
     with pytest.raises(NotStarted):
         _ = bot.runtime
+
+
+async def test_a_price_that_is_none_reaches_nobody_and_none_is_trusted_until_one_comes(container, exchange):
+    """A venue in real time: neither books nor guards see the mark of zero, and it is told once."""
+    exchange.is_virtual = False
+    await container.init_resources()
+    context, books = container.registry.context, container.bot().execution._books
+    exchange.tell(mark("100"))
+    await settle()
+    exchange.tell(mark("0"), mark("NaN"), quote("101", "99"))
+    await settle()
+    assert (context.portfolio.mark(BTC), books.mark_ns(BTC), books.spread(BTC)) == (100, None, None)
+    exchange.tell(mark("101"))
+    await settle()
+    assert (context.portfolio.mark(BTC), books.mark_ns(BTC)) == (101, mark("101").time_ns)
+    with suppress(ExceptionGroup):
+        await container.shutdown_resources()

@@ -114,6 +114,15 @@ async def test_an_order_of_ours_that_left_while_the_store_was_down_is_taken_what
     await stop(container)
 
 
+async def test_an_order_of_another_folder_of_the_bot_refuses_the_start_and_says_whose_it_is(started, exchange, journal):
+    """Its id has the account, and the name of another journal: taken for ours, it would answer for a new order."""
+    exchange.working = (order_record(order("main-4fa9c2x1-000001"), OrderStatus.OPEN, venue_order_id="V7"),)
+    with pytest.raises(StartFailed):
+        await started("refuse")
+    [mismatch] = journal.of(Mismatch)
+    assert mismatch.theirs.endswith("made by this bot in another state folder, or in this one before it was emptied")
+
+
 async def test_an_order_of_ours_that_turns_up_later_is_taken_too(started, exchange, mocker):
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     container = await started("refuse")

@@ -19,6 +19,7 @@ from app.execution import (
     foreign_orders,
     outcome,
 )
+from app.execution.reconciliation import OF_ANOTHER_FOLDER
 from tests.builders import BTC, ETH, fill, instrument, order, order_record
 from tests.properties import BRIEF
 
@@ -118,8 +119,15 @@ def test_a_cost_that_was_told_as_a_rounded_price_explains_the_balance(told, expl
 
 def test_orders_that_are_none_of_ours_are_told():
     theirs = [order_record(order("ours"), S.OPEN), order_record(order("manual", Side.SELL, "2", symbol=ETH), S.OPEN)]
-    (found,) = foreign_orders(["ours", "another"], theirs, 5)
+    (found,) = foreign_orders(["ours", "another"], theirs, lambda _: False, 5)
     assert (found.kind, found.symbol, found.theirs) == ("foreign_order", ETH, "sell 2, id manual")
+
+
+def test_an_order_that_another_folder_of_this_bot_made_is_told_as_such():
+    theirs = [order_record(order("main-4fa9c2x1-000001", Side.SELL, "2"), S.OPEN)]
+    (found,) = foreign_orders([], theirs, lambda key: key.startswith("main-4fa9c2"), 5)
+    assert found.theirs == f"sell 2, id main-4fa9c2x1-000001, {OF_ANOTHER_FOLDER}"
+    assert "made by this bot in another state folder" in found.theirs
 
 
 def found_at(ours, theirs, venue_order_id=None, reason=""):

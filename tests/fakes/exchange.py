@@ -27,6 +27,7 @@ class FakeExchange:
         self.connections = 0
         self.down = False
         self.is_virtual = self.refuses_late_orders = True
+        self.holds_trailing_stops = True
         self.ended = False
         self.now_ns = START_NS
         self._events: deque = deque()
@@ -51,6 +52,7 @@ class FakeExchange:
             is_virtual=self.is_virtual,
             holds_conditional_orders=True,
             refuses_late_orders=self.refuses_late_orders,
+            holds_trailing_stops=self.holds_trailing_stops,
         )
 
     async def connect(self) -> None:

@@ -51,7 +51,13 @@ class RemoteExchange:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(name="remote", is_virtual=False, holds_conditional_orders=True, refuses_late_orders=True)
+        return Capabilities(
+            name="remote",
+            is_virtual=False,
+            holds_conditional_orders=True,
+            holds_trailing_stops=True,
+            refuses_late_orders=True,
+        )
 
     @property
     def now_ns(self) -> int:

@@ -13,7 +13,7 @@ RISKED = Decimal("0.002")
 
 
 class Fickle(Strategy):
-    """Market entries, entries by limit, and stops on both sides."""
+    """Market entries, entries by limit, and stops on both sides, of which some trail."""
 
     class Params(StrategyParams):
         every: int = 4
@@ -35,12 +35,14 @@ class Fickle(Strategy):
             return self.target(view, 0, mark.time_ns, price)
         near = view.instrument(self.symbol).round_price(price * (1 - side * RISKED / 20))
         entry = Entry() if self.sequence % 2 else Entry(type=OrderType.LIMIT, price=near)
+        trails = self.sequence % 3 == 0
         return self.target(
             view,
             side,
             mark.time_ns,
             price,
             entry=entry,
-            stop=price * (1 - side * RISKED),
+            stop=None if trails else price * (1 - side * RISKED),
+            trailing=price * RISKED if trails else None,
             take_profit=price * (1 + side * RISKED),
         )

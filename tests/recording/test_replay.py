@@ -108,8 +108,8 @@ def live_through(plan, loaded):
     return run_virtual(run())
 
 
-@pytest.mark.parametrize("seed", [3, 11])
-def test_a_simulated_hour_without_a_crash_replays_equal(tmp_path, mocker, seed):
+@pytest.mark.parametrize(("seed", "holds"), [(3, True), (11, True), (3, False)])
+def test_a_simulated_hour_without_a_crash_replays_equal(tmp_path, mocker, seed, holds):
     """Orders that nobody answered, events twice, late or missing, cancels lost: all of it is on the record."""
     mocker.patch.object(PerpsBot, "execution", property(lambda bot: Untouched(bot._lifecycle.coordinator("execution"))))
     path = tmp_path / "run.jsonl"
@@ -118,7 +118,7 @@ def test_a_simulated_hour_without_a_crash_replays_equal(tmp_path, mocker, seed):
     )
     loaded = load_settings("simulation", [f"telemetry.record_stream={path}"])
     logger.disable("app")
-    outcome = live_through(Plan(seed, faults), loaded)
+    outcome = live_through(Plan(seed, faults, holds_trailing_stops=holds), loaded)
     assert (outcome.what, outcome.starts) == ("", 1)
 
     replayed = replay_file(path)
@@ -197,6 +197,13 @@ def test_a_record_that_a_kill_has_cut_replays_as_far_as_it_goes(recorded, tmp_pa
     code, output = told(path)
     assert code == 0
     assert output.startswith("equal as far as the record goes")
+
+
+def test_what_comes_after_the_end_is_refused_and_not_passed_over(recorded, tmp_path):
+    lines = lines_of(recorded)
+    code, output = told(written(tmp_path / "longer.jsonl", [*lines, lines[-2]]))
+    assert code == 2
+    assert f"line {len(lines) + 1} comes after the end of the record" in " ".join(output.split())
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", "no json\n", '{"type":"cut","why":"x"}\n'])

@@ -37,8 +37,17 @@ def opened(place):
     """Opens journals at the place; closes those that the test left open."""
     journals = []
 
-    def open_one(account_id="main", *, at=place, threaded=False, busy_timeout_s=0.2, profile="testing"):
-        journal = open_journal(at, account_id, threaded=threaded, busy_timeout_s=busy_timeout_s, profile=profile)
+    def open_one(
+        account_id="main", *, at=place, threaded=False, busy_timeout_s=0.2, profile="testing", new_instance=""
+    ):
+        journal = open_journal(
+            at,
+            account_id,
+            threaded=threaded,
+            busy_timeout_s=busy_timeout_s,
+            profile=profile,
+            new_instance=new_instance,
+        )
         journals.append(journal)
         return journal
 

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -18,10 +19,12 @@ from app.storage import (
     StateFolderLock,
     StateFolderUnusable,
     StorageError,
+    open_stopped,
     read_summary,
     rebuild_projections,
 )
 from app.storage.engine import JOURNAL_FILE
+from tests.storage import records
 
 
 @pytest.fixture
@@ -99,6 +102,47 @@ def test_a_database_that_was_emptied_is_no_new_one(opened, existing):
     with pytest.raises(JournalUnreadable, match="it is empty, but what was written after it is not"):
         opened()
     assert (existing / "journal.sqlite-wal").read_bytes() == b"left"
+
+
+def copied(folder, to, *names):
+    """Return a folder with a copy of some of the files of another, as a backup may take them."""
+    to.mkdir()
+    for name in names:
+        (to / name).write_bytes((folder / name).read_bytes())
+    return to
+
+
+def test_a_database_that_was_copied_without_its_log_is_no_new_one(opened, folder, tmp_path):
+    """Its first bot runs: all that it has on record, a halt perhaps, is in the log."""
+    opened().append(records.intended())
+    alone = copied(folder, tmp_path / "alone", JOURNAL_FILE)
+    with pytest.raises(JournalUnreadable, match=r"its log journal\.sqlite-wal is missing: it was copied without it"):
+        opened(at=alone)
+
+
+def test_a_database_that_was_copied_with_its_log_is_whole(opened, folder, tmp_path):
+    """As a kill leaves the files, too."""
+    opened().append(records.intended())
+    both = copied(folder, tmp_path / "both", JOURNAL_FILE, f"{JOURNAL_FILE}-wal")
+    assert len(opened(at=both).recovered().working_orders) == 1
+
+
+@pytest.mark.parametrize("is_start", [True, False])
+def test_a_database_of_a_bot_that_was_stopped_is_whole_without_a_log(opened, folder, tmp_path, is_start):
+    if is_start:
+        opened().close()
+    else:
+        with open_stopped(folder, "main", busy_timeout_s=1):
+            pass
+    alone = copied(folder, tmp_path / "alone", JOURNAL_FILE)
+    assert opened(at=alone).recovered().epoch == 1 + is_start
+
+
+def test_a_first_start_that_was_killed_before_its_tables_were_made_begins_anew(opened, folder):
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / JOURNAL_FILE)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert opened().recovered().epoch == 1
 
 
 def test_a_database_that_is_corrupt_further_in(opened, existing):

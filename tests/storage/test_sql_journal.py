@@ -55,6 +55,22 @@ def test_every_start_has_its_own_epoch(opened):
         journal.close()
 
 
+def test_a_journal_is_named_once_and_each_account_s_by_itself(opened):
+    """What later starts offer is not taken: ids that were made must stay recognisable."""
+    for offered in ("4fa9c2", "0b1c2d"):
+        journal = opened(new_instance=offered)
+        assert (journal.recovered().instance, journal.recovered().instance_since) == ("4fa9c2", 1)
+        journal.close()
+    assert opened("second", new_instance="777777").recovered().instance == "777777"
+
+
+def test_a_journal_of_older_code_is_named_at_its_next_start_which_is_remembered(opened):
+    for offered in ("", "", "4fa9c2", "0b1c2d"):
+        journal = opened(new_instance=offered)
+        journal.close()
+    assert (journal.recovered().instance, journal.recovered().instance_since) == ("4fa9c2", 3)
+
+
 def test_a_restart_finds_everything(opened):
     journal = opened()
     journal.append(deposit("initial", Decimal("1000.00"), "USDT", 50))

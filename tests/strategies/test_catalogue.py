@@ -71,6 +71,28 @@ def test_what_is_no_strategy_is_refused(path):
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [("on_bars", "on_bar"), ("on_fil", "on_fill"), ("on_markprice", "on_mark"), ("on_fundings", "on_funding")],
+)
+def test_a_misspelt_hook_is_refused_with_the_nearest_name(tmp_path, monkeypatch, written, meant):
+    """Nothing would call it: the strategy would trade without it, or not at all."""
+    module = f"strategy_with_{written}"
+    (tmp_path / f"{module}.py").write_text(
+        f"from app.strategies import Strategy\nclass Mine(Strategy):\n    def {written}(self, event, view): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert refusal(f"{module}.Mine") == f"strategies.mine: nothing calls Mine.{written}: did you mean {meant}?"
+
+
+def test_a_strategy_s_own_methods_may_have_any_other_name(monkeypatch):
+    monkeypatch.setattr(Trend, "_on_bars", lambda _: None, raising=False)
+    monkeypatch.setattr(Trend, "on_weekends", False, raising=False)
+    assert strategy_class("mine", "trend") is Trend
+    monkeypatch.setattr(Trend, "on_xyzzy_quux_plugh", lambda _: None, raising=False)
+    assert "there are on_bar, on_quote" in refusal("trend")
+
+
+@pytest.mark.parametrize(
     ("params", "reason"),
     [
         ({"fast": 0}, "params.fast: Input should be greater than or equal to 1"),

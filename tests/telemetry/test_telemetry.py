@@ -24,6 +24,7 @@ from app.domain.events import (
 from app.domain.order import Side
 from app.domain.records import (
     DayClosed,
+    EventLeftOut,
     HealthChanged,
     Mismatch,
     OrderDenied,
@@ -89,6 +90,7 @@ FACTS = [
     (ResumeCommand(AT, (("operator", "halt"),)), "WARNING", "the operator resumed trading at="),
     (FlattenCommand(AT, (BTC,)), "WARNING", "the operator closes positions at="),
     (StreamReset(AT, "lost"), "WARNING", "stream was interrupted"),
+    (EventLeftOut(AT, "a fill without a price"), "WARNING", "left out what cannot be true"),
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
     (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),
     (HealthChanged(("execution",)), "ERROR", "unhealthy parts=execution"),
@@ -169,7 +171,8 @@ def test_figures_count_events_and_facts():
     figures.on_fact(OrderDenied(limit(), AT, "r", "v", "l"))
     figures.freeze()
     assert (figures.events, figures.bars, figures.orders, figures.fills) == (3, 2, 1, 2)
-    assert (figures.fees, figures.funding, figures.liquidations, figures.denied) == (Decimal(3), Decimal(-3), 1, 1)
+    assert (figures.funding, figures.liquidations, figures.denied) == (Decimal(-3), 1, 1)
+    assert figures.fees == {"USDT": Decimal(3)}
     assert figures.speed > 0
     assert figures.elapsed_s == figures.elapsed_s
 
@@ -289,7 +292,8 @@ async def test_the_summary_tells_the_run(bot, container, exchange):
     import msgspec
 
     figures.on_fact(msgspec.structs.replace(funding_paid("-3"), mark_known=False))
-    figures.on_fact(fill(liquidation=True))
+    figures.on_fact(fill(liquidation=True, fee="0.5"))
+    figures.on_fact(fill("t2", fee="0.002", fee_currency="BNB"))
     summary = RunSummary()
     summary.take(context, report, figures)
     result = RunResult(ExitCode.CLEAN, "enough")
@@ -298,6 +302,9 @@ async def test_the_summary_tells_the_run(bot, container, exchange):
     text = "\n".join(summary.lines(result))
     assert "1 funding settlements had no mark price, the last price stood in: 2026-01-01T00:00:00Z" in text
     assert "1 liquidations" in text
+    # 0.5 USDT and 0.002 BNB make 0.502 of nothing.
+    assert (told["run_fees"], told["run_fees_elsewhere"]) == ("0.5", {"BNB": "0.002"})
+    assert "fees of 0.002 BNB are in no balance" in text
 
 
 def test_a_run_that_never_came_up_has_little_to_tell():

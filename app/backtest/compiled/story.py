@@ -120,6 +120,7 @@ def document_of(trace: Trace, account: AccountSettings, elapsed_s: float) -> dic
         "fills": told.fills,
         "liquidations": told.liquidations,
         "run_fees": plain(told.fees),
+        "run_fees_elsewhere": {},
         "run_funding": plain(told.funding),
         "fees": plain(told.fees),
         "funding": plain(told.funding),

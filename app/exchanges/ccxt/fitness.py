@@ -45,6 +45,7 @@ class Fitness:
             await self._balance(),
             *await self._rights(),
             *self._leverage(),
+            self._stops(),
             await self._held(),
         )
 
@@ -99,6 +100,15 @@ class Fitness:
                     Finding("leverage", Verdict.FAILED, detail, "set account.leverage to a whole number below it")
                 )
         return tuple(findings)
+
+    def _stops(self) -> Finding:
+        venue = self._market.venue
+        if venue.holds_conditional:
+            return Finding(
+                "stops", Verdict.OK, "rest at the venue; those that trail are moved by the bot while it runs"
+            )
+        detail = f"{venue.name} is sent no stops, take-profits and trailing stops: positions have no protection"
+        return Finding("stops", Verdict.UNKNOWN, detail, "see that no strategy needs one, or trade at another venue")
 
     async def _held(self) -> Finding:
         positions, orders = await self._reader.positions(), await self._reader.open_orders()

@@ -10,6 +10,7 @@ from loguru import logger
 
 from app.domain.events import BookStale
 from app.domain.market import SECOND_NS, Quote
+from app.domain.price_sieve import is_sound
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client import close_sockets
 from app.exchanges.ccxt.history import TIMEFRAMES, History, longest_of
@@ -178,7 +179,8 @@ class MarketStreams:
         for ticker in tickers.values():
             quote = quote_from(ticker, self._session.now_ns)
             if quote is not None:
-                self.quotes[quote.symbol] = quote
+                if is_sound(quote):
+                    self.quotes[quote.symbol] = quote
                 self._session.queue.put(quote)
 
     def _take_marks(self, tickers: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from app.domain.market import SECOND_NS, Bar, FundingRate, MarkPrice, Quote
 from app.domain.money import ZERO
 from app.domain.order import CONDITIONAL, Order, TriggerPrice
 from app.domain.position import Position
+from app.domain.price_sieve import PriceSieve
 from app.domain.records import OrderRecord, StateSaved
 from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.ports.connection import Capabilities, Connection
@@ -49,6 +50,7 @@ class PaperExchange:
         resumable: bool,
     ) -> None:
         self._market = market
+        self._next_in_market = PriceSieve(market.next_event).next_event
         self._settings = settings
         self._account = account
         self._journal = journal
@@ -63,7 +65,13 @@ class PaperExchange:
     @property
     def capabilities(self) -> Capabilities:
         """Real time; conditional orders rest here."""
-        return Capabilities(name="paper", is_virtual=False, holds_conditional_orders=True, refuses_late_orders=True)
+        return Capabilities(
+            name="paper",
+            is_virtual=False,
+            holds_conditional_orders=True,
+            holds_trailing_stops=True,
+            refuses_late_orders=True,
+        )
 
     @property
     def ended(self) -> bool:
@@ -108,7 +116,7 @@ class PaperExchange:
             self._hand_out()
         if self._ready:
             return self._ready.popleft()
-        event = self._market.next_event()
+        event = self._next_in_market()
         if not isinstance(event, MATCHED):
             return event
         engine = self._account_engine

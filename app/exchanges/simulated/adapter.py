@@ -86,7 +86,13 @@ class SimulatedExchange:
     @property
     def capabilities(self) -> Capabilities:
         """Virtual time; conditional orders rest here."""
-        return Capabilities(name="simulated", is_virtual=True, holds_conditional_orders=True, refuses_late_orders=True)
+        return Capabilities(
+            name="simulated",
+            is_virtual=True,
+            holds_conditional_orders=True,
+            holds_trailing_stops=True,
+            refuses_late_orders=True,
+        )
 
     @property
     def ended(self) -> bool:

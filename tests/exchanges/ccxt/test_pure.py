@@ -31,7 +31,7 @@ from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.queue import EventQueue
 from app.exchanges.ccxt.translate import fill_from, instrument_from, position_from
 from app.exchanges.ccxt.venues import VENUES, UnreadableAnswer
-from app.timing import run_virtual
+from app.timing import SequentialIds, run_virtual
 from tests.builders import BTC, fill, instrument, limit, mark, order, quote
 
 BINANCE = VENUES["binanceusdm"]
@@ -105,6 +105,29 @@ def test_packed_ids_come_back(epoch, sequence):
     assert len(packed) == 34
     assert HexIds("my-account", prefix="0x").from_venue(packed) == ours
     assert HexIds("another", prefix="0x").from_venue(packed) == packed
+
+
+@given(instance=st.integers(0, 2**24 - 1), epoch=st.integers(0, 999_999), sequence=st.integers(1, 2**32 - 1))
+def test_packed_ids_say_which_journal_made_them(instance, epoch, sequence):
+    """Whoever reads them knows an order of another folder of the bot, although it never sent it."""
+    ids = HexIds("my-account", prefix="0x")
+    ours = f"my-account-{instance:06x}x{epoch}-{sequence:06d}"
+    packed = ids.to_venue(ours)
+    assert len(packed) == 34
+    assert HexIds("my-account", prefix="0x").from_venue(packed) == ours
+    assert HexIds("another", prefix="0x").from_venue(packed) == packed
+
+
+@pytest.mark.parametrize("instance", ["", "4fa9c2"])
+def test_packed_ids_of_an_account_whose_name_had_to_be_cut_come_back_after_a_restart(instance):
+    ours = SequentialIds("a_long_account_name", 3, instance).next_client_order_id()
+    packed = HexIds("a_long_account_name", prefix="").to_venue(ours)
+    assert HexIds("a_long_account_name", prefix="").from_venue(packed) == ours
+
+
+def test_what_is_no_id_of_a_bot_is_not_packed():
+    with pytest.raises(ValueError, match="'manual' is no client order id"):
+        HexIds("main", prefix="").to_venue("manual")
 
 
 @given(st.text(max_size=40))

@@ -5,7 +5,6 @@ import time
 from contextlib import contextmanager
 from random import Random
 
-import msgspec
 import pytest
 
 import app.exchanges.ccxt.session as session_module
@@ -22,18 +21,13 @@ from tests.simulation.ccxt.wire import Session
 
 
 class RestlessByMarks(Restless):
-    """Changes its mind by marks, for the adapter hears no trades; without trailing stops, which it does not hold."""
+    """Changes its mind by marks, for the adapter hears no trades."""
 
     def subscriptions(self):
         return (Subscription(Feed.MARKS),)
 
     def on_mark(self, mark, view):
-        target = self.on_trade(mark, view)
-        if target is None or target.trailing is None:
-            return target
-        side = 1 if target.contracts > 0 else -1
-        stop = view.instrument(self.symbol).round_price(mark.price * (1 - side * self.params.risked))
-        return msgspec.structs.replace(target, trailing=None, stop=stop)
+        return self.on_trade(mark, view)
 
 
 LOADED = load_settings(
@@ -55,6 +49,8 @@ def run(plan, show=None):
 
     def make_link(venue, random, take, valid_s):
         if not servers:
+            # Whatever the plan says: the adapter holds none.
+            venue.holds_trailing_stops = False
             servers.append(SimulatedBinance(venue))
         link = CcxtLink(servers[0], LOADED.settings, random, take, valid_s)
         wires.append(link.wire)

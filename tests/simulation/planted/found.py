@@ -93,4 +93,7 @@ FOUND: dict[str, tuple[int, str]] = {
     "a_guard_ends_the_pump": (1, "bot_stays_up"),
     "a_late_fact_ends_the_pump": (1, "bot_stays_up"),
     "an_unreadable_account_ends_the_bot": (1, "bot_stays_up"),
+    "the_stop_before_goes_at_once": (8, "stops_trail"),
+    "the_stop_goes_back": (8, "stops_trail"),
+    "the_stop_stays_where_it_was": (8, "stops_trail"),
 }

@@ -234,10 +234,10 @@ def unknown_orders_refuse_the_start(patch):
 
 
 def the_third_start_is_refused(patch):
-    def make(original, ids, account_id, epoch):
+    def make(original, ids, account_id, epoch, *more):
         if epoch > 2:
             raise ValueError("too many starts")
-        original(ids, account_id, epoch)
+        original(ids, account_id, epoch, *more)
 
     around(patch, SequentialIds, "__init__", make)
 

@@ -24,7 +24,9 @@ class Durable:
 
 
 def ids_repeat(patch):
-    around(patch, SequentialIds, "__init__", lambda made, ids, account_id, epoch: made(ids, account_id, 1))
+    around(
+        patch, SequentialIds, "__init__", lambda made, ids, account_id, epoch, *more: made(ids, account_id, 1, *more)
+    )
 
 
 def ids_count_orders_of_a_symbol_only(patch):
