@@ -1,15 +1,15 @@
 """The clock of live trading."""
 
-import time
+from app.lifecycle.wall_time import utc_ns
 
 
 class WallClock:
-    """UTC as the machine tells it. Not monotonic: a correction of the machine's time shows here, as it should."""
+    """UTC, which nobody turns back while the bot runs."""
 
     @property
     def now_ns(self) -> int:
         """The current time, in nanoseconds since the epoch."""
-        return time.time_ns()
+        return utc_ns()
 
     def advance_to(self, time_ns: int) -> None:
         """Take no notice: the wall moves by itself."""

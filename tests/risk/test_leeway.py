@@ -252,3 +252,18 @@ def test_the_worst_of_an_inverse_contract_is_within_the_leeway(contracts):
         account.mark(edge, BTC_INVERSE)
         assert leeway.equity_low <= account.portfolio.equity <= leeway.equity_high
         assert account.portfolio.maintenance_margin <= leeway.maintenance
+
+
+def test_a_mark_that_has_grown_too_old_is_looked_at_wherever_the_others_are(account):
+    engine = RiskEngine(limits(mark_stale_s_max=60))
+    account.fill("1")
+    for price in ("102", "100"):
+        account.mark(price)
+        engine.look(account.books)
+    assert not engine.on_mark(BTC, D(100), account.clock.now_ns, account.books)
+    account.clock.pass_s(60)
+    assert not engine.on_mark(ETH, D(50), account.clock.now_ns, account.books)
+    assert not engine.on_timer(account.clock.now_ns, account.books)
+    account.clock.pass_s(1)
+    assert engine.on_mark(ETH, D(50), account.clock.now_ns, account.books)
+    assert engine.on_timer(account.clock.now_ns, account.books)

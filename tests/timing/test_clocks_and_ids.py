@@ -6,14 +6,21 @@ import time
 import pytest
 
 from app.domain.client_order_id import EPOCH_MAX
+from app.domain.market import SECOND_NS
 from app.timing import SequentialIds, StreamClock, WallClock
 
 
 def test_wall_clock_tells_utc_and_ignores_the_stream():
     clock = WallClock()
-    before = time.time_ns()
     clock.advance_to(1)
-    assert before <= clock.now_ns <= time.time_ns()
+    assert abs(clock.now_ns - time.time_ns()) < 60 * SECOND_NS
+
+
+def test_a_machine_whose_time_is_turned_back_does_not_make_prices_young_again(monkeypatch):
+    clock = WallClock()
+    before = clock.now_ns
+    monkeypatch.setattr(time, "time_ns", lambda: before - 3600 * SECOND_NS)
+    assert 0 <= clock.now_ns - before < 60 * SECOND_NS
 
 
 def test_stream_clock_never_runs_backwards():

@@ -24,7 +24,8 @@ from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.orders import NotHeldThere, Request, answer_to, request_from, venue_params
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
-from app.exchanges.ccxt.session import Session, wall_ns
+from app.exchanges.ccxt.session import Session
+from app.lifecycle.wall_time import utc_ns
 from app.ports.connection import ExchangeUnavailable
 
 MARKET_CAP_RATIO = Decimal("0.05")
@@ -194,7 +195,7 @@ class OrderSender:
         except ExchangeUnavailable as error:
             self._feed.put(self._facts.end(self._rejected(order, f"not sent: {error}")))
             return
-        if wall_ns() - order.created_ns > self._valid_s * SECOND_NS:
+        if utc_ns() - order.created_ns > self._valid_s * SECOND_NS:
             # Whoever asks for it may have concluded that it is not there: from now on it must not be.
             self._feed.put(self._facts.end(self._rejected(order, "not sent: it waited too long for its turn")))
             return

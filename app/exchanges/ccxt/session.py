@@ -1,7 +1,6 @@
 """A session with a venue: its clients, its tasks, its clock and the one queue of events; released together."""
 
 import asyncio
-import time
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -15,6 +14,7 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.outcome import in_words
 from app.exchanges.ccxt.queue import EventQueue
 from app.exchanges.ccxt.venues import VENUES, Venue
+from app.lifecycle.wall_time import utc_ns
 from app.settings.models import CcxtSettings
 
 
@@ -36,7 +36,7 @@ class Session:
     @property
     def now_ns(self) -> int:
         """The venue's clock, as of the last comparison with ours."""
-        return wall_ns() + self._offset_ns
+        return utc_ns() + self._offset_ns
 
     @property
     def offset_s(self) -> float:
@@ -104,9 +104,9 @@ class Session:
         """Compare our clock with the venue's; half of the way there and back is taken off."""
         if not client.has.get("fetchTime"):
             return
-        began_ns = wall_ns()
+        began_ns = utc_ns()
         theirs_ms = await line.read(client.fetch_time, int)
-        self._offset_ns = theirs_ms * MS_NS - (began_ns + wall_ns()) // 2
+        self._offset_ns = theirs_ms * MS_NS - (began_ns + utc_ns()) // 2
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         """Forget a task; one that nobody foresaw to fail ends the bot aloud, for what it did is not done any more."""
@@ -115,8 +115,3 @@ class Session:
         if error is not None:
             self.fatal = self.fatal or error
             self.queue.wake()
-
-
-def wall_ns() -> int:
-    """Return the machine's time in nanoseconds since the epoch."""
-    return time.time_ns()

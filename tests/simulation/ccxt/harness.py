@@ -10,6 +10,7 @@ import pytest
 import app.exchanges.ccxt.session as session_module
 import app.exchanges.ccxt.watch as watch_module
 from app.domain.market import SECOND_NS
+from app.lifecycle import wall_time
 from app.settings import load_settings
 from app.simulation import plan_of, run_plan
 from app.simulation.restless import Restless
@@ -69,8 +70,11 @@ def run_seed(seed, show=None):
 def _edges_replaced(seed, wires):
     """Put the loop's time in the place of the machine's, a seed in that of chance, and the wire below ccxt."""
 
+    def since_boot_ns():
+        return int(asyncio.get_running_loop().time() * SECOND_NS)
+
     def time_ns():
-        return START_NS + int(asyncio.get_running_loop().time() * SECOND_NS)
+        return START_NS + since_boot_ns()
 
     open_client = session_module.open_client
 
@@ -81,6 +85,8 @@ def _edges_replaced(seed, wires):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time_ns", time_ns)
+        patch.setattr(wall_time, "_BOOTED_NS", START_NS)
+        patch.setattr(wall_time, "_since_boot_ns", since_boot_ns)
         patch.setattr(time, "time", lambda: time_ns() / SECOND_NS)
         patch.setattr(watch_module, "random", Random(f"watch:{seed}").random)
         patch.setattr(session_module, "open_client", open_on_wire)
