@@ -184,6 +184,13 @@ def test_a_flat_symbol_has_no_liquidation_price():
     assert portfolio().mark(BTC) is None
 
 
+def test_of_an_unlisted_symbol_nothing_is_held_and_its_marks_mean_nothing():
+    books = portfolio()
+    books.set_mark("XRP/USDT:USDT", Decimal(2))
+    assert books.position("XRP/USDT:USDT").is_flat
+    assert books.mark("XRP/USDT:USDT") is None
+
+
 def test_a_fill_of_an_unlisted_symbol_is_refused():
     with pytest.raises(UnknownInstrument, match="XRP"):
         portfolio().apply(fill(symbol="XRP/USDT:USDT"))
