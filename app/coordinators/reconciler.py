@@ -91,7 +91,7 @@ class Reconciler:
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
         self._left_out: dict[str, str | None] = {}
-        """Symbols of which a fill could not be booked, with its client order id."""
+        """Symbols of which a fill could not be booked since the last agreement, with its client order id."""
         self.difference = ""
         """What the last comparison found apart, in words; nothing when it found agreement."""
         self._absent: dict[str, int] = {}
@@ -169,6 +169,17 @@ class Reconciler:
 
         What is still on its way to us looks like a difference, so only what differs twice in a row counts.
         """
+        left_out, self._left_out = self._left_out, {}
+        agree = False
+        try:
+            agree = await self._compare(left_out)
+        finally:
+            if not agree:
+                # Agreement explains what was left out before: a stranger's position in that symbol is one again.
+                self._left_out = left_out | self._left_out
+        return agree
+
+    async def _compare(self, left_out: dict[str, str | None]) -> bool:
         await self._catch_up()
         first = await self._differences()
         if not first:
@@ -183,7 +194,7 @@ class Reconciler:
         if found:
             self._report(found)
             self.takeover.take_orders(await self._account.open_orders())
-            self._take_left_out(await self._account.positions())
+            self._take_left_out(await self._account.positions(), left_out | self._left_out)
             found = await self._differences()
         self.difference = words_of(found)
         if not found:
@@ -267,9 +278,9 @@ class Reconciler:
             takeover.take_balance(await account.balance())
         return await self._differences()
 
-    def _take_left_out(self, theirs: tuple[Position, ...]) -> None:
+    def _take_left_out(self, theirs: tuple[Position, ...], left_out: dict[str, str | None]) -> None:
         """Adopt what a fill that could not be booked has made of a position, when nothing else explains it."""
-        for symbol in self.takeover.take_left_out(theirs, self._left_out):
+        for symbol in self.takeover.take_left_out(theirs, left_out):
             held = plain(self._portfolio.position(symbol).contracts)
             detail = (
                 f"a fill of {symbol} could not be booked as it was told, so the position of {held} was taken from the "

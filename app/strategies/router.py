@@ -60,11 +60,6 @@ class StrategyRouter:
         """All bar feeds."""
         return tuple(subscription for of_symbol in self._bars.values() for subscription in of_symbol)
 
-    def route(self, event: StreamEvent) -> Sequence[Target]:
-        """Return the targets that an event changed; empty for most."""
-        way = self.ways.get(type(event))
-        return NOTHING if way is None else way(event)
-
     def set_aside(self, strategy: Strategy, error: BaseException) -> None:
         """Ask a strategy no more; its positions keep their protection."""
         self._failed[strategy] = f"{type(error).__name__}: {error}{_place_of(error)}"

@@ -255,6 +255,22 @@ async def test_a_fill_of_the_wrong_side_is_left_out(ready, exchange, container, 
     assert context.trading_state.current.level is TradingLevel.ACTIVE
 
 
+async def test_what_agreement_has_explained_adopts_no_stranger_s_position_later(ready, exchange, container, mocker):
+    """A nonsensical fill had moved nothing. What somebody buys by hand in that symbol afterwards is a stranger's."""
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    await open_long(ready, exchange)
+    context, reconciler = container.registry.context, ready.execution._reconciler
+    exchange.held = context.portfolio.positions
+    exchange.tell(fill("t8", Side.SELL, LONG, "100", client_order_id=exchange.submitted[0].client_order_id))
+    await settle(60)
+    assert context.trading_state.current.level is TradingLevel.ACTIVE
+
+    exchange.held = (Position(BTC, 2 * LONG, Decimal(100)),)
+    assert not await reconciler.compare()
+    assert context.portfolio.position(BTC).contracts == LONG
+    assert reconciler.difference.startswith(f"position {BTC}")
+
+
 async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(ready, exchange, container):
     """Exits go on meanwhile."""
     await open_long(ready, exchange)
