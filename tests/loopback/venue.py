@@ -103,8 +103,8 @@ class LoopbackVenue(ABC):
         self.quiet = False
         self.leverage = 20
         self.deposit = Decimal(deposit)
-        self.settles_in_ms = None
-        """After the start, when funding settles; None is when it does at the real venue."""
+        self.settles_at_ms = None
+        """When funding settles; None is when it does at the real venue."""
         self.sockets = {}
         """What is subscribed to, by websocket."""
         self.orders = {}
@@ -114,7 +114,6 @@ class LoopbackVenue(ABC):
         self.rate = Decimal("0.0001")
         self._held = asyncio.Event()
         self._tasks = []
-        self._began_ms = self.now_ms
 
     # -- what a face has to say ----------------------------------------------------------------------------------
 
@@ -252,8 +251,8 @@ class LoopbackVenue(ABC):
                 await socket.close()
 
     def settles_ms(self, interval_ms):
-        if self.settles_in_ms is not None:
-            return self._began_ms + self.settles_in_ms
+        if self.settles_at_ms is not None:
+            return self.settles_at_ms
         return (self.now_ms // interval_ms + 1) * interval_ms
 
     @staticmethod

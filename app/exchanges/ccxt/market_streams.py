@@ -255,7 +255,9 @@ class MarketStreams:
                 rate = funding_rate_from(payload, self._session.now_ns)
                 mark = None if has_marks else mark_from(payload, self._session.now_ns)
                 if rate is not None:
-                    self.settles_ns.setdefault(rate.symbol, rate.settles_ns)
+                    # What has come is kept until it is asked for; a venue that shortens its interval is followed.
+                    known_ns = self.settles_ns.get(rate.symbol, rate.settles_ns)
+                    self.settles_ns[rate.symbol] = min(known_ns, rate.settles_ns)
                 for event in (rate, mark):
                     if event is not None:
                         self._session.queue.put(event)

@@ -33,13 +33,13 @@ class Answer:
 
 
 class Asked:
-    """What aiohttp returns of ``session.get()``: the answer comes when it is entered."""
+    """What aiohttp returns of ``session.get()``: the answer comes when it is entered, if ever it is."""
 
-    def __init__(self, answer):
-        self._answer = answer
+    def __init__(self, ask, *given):
+        self._ask, self._given = ask, given
 
     async def __aenter__(self):
-        return await self._answer
+        return await self._ask(*self._given)
 
     async def __aexit__(self, *_):
         return None
@@ -53,19 +53,19 @@ class Session:
         self.headers = {}
 
     def get(self, url, **given):
-        return Asked(self._wire.request("GET", url, given.get("data")))
+        return Asked(self._wire.request, "GET", url, given.get("data"))
 
     def post(self, url, **given):
-        return Asked(self._wire.request("POST", url, given.get("data")))
+        return Asked(self._wire.request, "POST", url, given.get("data"))
 
     def put(self, url, **given):
-        return Asked(self._wire.request("PUT", url, given.get("data")))
+        return Asked(self._wire.request, "PUT", url, given.get("data"))
 
     def delete(self, url, **given):
-        return Asked(self._wire.request("DELETE", url, given.get("data")))
+        return Asked(self._wire.request, "DELETE", url, given.get("data"))
 
     def ws_connect(self, url, **_):
-        return Asked(self._wire.open_socket(url))
+        return Asked(self._wire.open_socket, url)
 
     async def close(self):
         """Hold nothing."""
