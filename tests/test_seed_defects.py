@@ -221,8 +221,8 @@ async def test_an_outage_never_marks_a_live_order_as_canceled(bot, exchange):
     await settle()
     exchange.down = True
     with suppress(Exception):
-        await bot.execution._reconciler.compare()
-    assert bot.execution._tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+        await bot.execution.agreement.compare()
+    assert bot.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
 
 
 async def test_an_order_whose_answer_was_lost_is_kept_and_asked_for(bot, exchange):
@@ -232,8 +232,8 @@ async def test_an_order_whose_answer_was_lost_is_kept_and_asked_for(bot, exchang
     [sent] = exchange.submitted
     exchange.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "read failed"))
     await settle()
-    assert bot.execution._tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
-    assert bot.execution._tracker.open_orders == 1
+    assert bot.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
+    assert bot.execution.books.tracker.open_orders == 1
     assert len(exchange.submitted) == 1
 
 

@@ -1,10 +1,11 @@
 """Works towards targets, and keeps the books. Sole sender of orders, sole writer of the portfolio."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 
+from app.coordinators.agreement import LOST_ORDERS, Agreement
+from app.coordinators.bookkeeper import Bookkeeper
 from app.coordinators.growth_canceller import HALTED, GrowthCanceller, words_of
 from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler
@@ -34,21 +35,17 @@ from app.domain.events import (
     Timer,
 )
 from app.domain.market import Bar, MarkPrice, Quote
-from app.domain.money import plain
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
-from app.domain.records import EventLeftOut, OrderRecord, PositionChanged, Record, StateSaved
+from app.domain.records import OrderRecord, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.execution import (
     AccountBooks,
     OrderTracker,
-    RecentFills,
+    Overheard,
     SendPoint,
     TrackedOrder,
-    flaw_of_fill,
-    flaw_of_funding,
-    flaw_of_repetition,
 )
 from app.execution.reconciliation import NEVER_RECEIVED
 from app.execution.send_point import OWNER
@@ -58,11 +55,6 @@ from app.ports.journal import JournalFailed, LeaseLost
 from app.ports.risk import Risk
 from app.settings.models import Settings
 
-RECONCILING = "reconciling"
-UNKNOWN_ORDERS = "unknown_orders"
-LOST_ORDERS = "lost_orders"
-FOREIGN_FEE = "foreign_fee"
-OVERFILL = "overfill"
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
@@ -79,11 +71,10 @@ class ExecutionCoordinator(BaseCoordinator):
         self._make_send_point = make_send_point
         self._risk = risk
         self._marked_by_feed: set[str] = set()
-        self._flaws: set[str] = set()
-        """What could not be booked, in words: said once, however often the exchange tells it."""
-        self._recent = RecentFills()
-        # A start that fails before there is a stop policy is taken down, too.
-        self._check_left: Callable[[], None] = lambda: None
+        self.stop_policy: StopPolicy | None = None
+        """None until the books are up: a start that fails before that is taken down, too."""
+        self._progress = asyncio.Event()
+        """Set when something has happened to the account, for whoever waits for it to be settled."""
         self.takes: dict[type, Callable[..., None]] = {
             Bar: self._on_bar,
             MarkPrice: self._on_mark,
@@ -119,7 +110,6 @@ class ExecutionCoordinator(BaseCoordinator):
         self._journal = context.journal
         self._keep_state = settings.storage.keeps_state
         self._trading_state = context.trading_state
-        self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, "books not yet compared")
         self._portfolio = Portfolio(
             settings.account.id,
             settings.account.currency,
@@ -128,14 +118,14 @@ class ExecutionCoordinator(BaseCoordinator):
             settings.account.leverage,
         )
         self._tracker = OrderTracker()
-        self._books = AccountBooks(
+        self.books = AccountBooks(
             self._portfolio, self._tracker, context.instruments, context.trading_state, context.clock
         )
         self._lease_is_lost = asyncio.Event()
         self._send_point = self._make_send_point(
             journal=context.journal,
             risk=self._risk,
-            books=self._books,
+            books=self.books,
             ids=context.ids,
             trading_state=context.trading_state,
             publish=context.facts.publish,
@@ -146,9 +136,7 @@ class ExecutionCoordinator(BaseCoordinator):
             self._tracker, self._send_point, context.trading_state, settings.execution.cancel_retry_every_s
         )
         self._pursuits = Pursuits(
-            self._portfolio,
-            self._tracker,
-            self._books,
+            self.books,
             self._send_point,
             context.trading_state,
             self._record,
@@ -157,10 +145,14 @@ class ExecutionCoordinator(BaseCoordinator):
         )
         self._unfinished = self._pursuits.unfinished
         self.stop_policy = StopPolicy(
-            settings.execution.stop_policy, self._tracker, self._portfolio, self._send_point, self.flatten
+            settings.execution.stop_policy, self.books, self._send_point, self.flatten, self._progress
         )
-        self._check_left = self.stop_policy.check
-        self._reconciler = Reconciler(context, self._portfolio, self._tracker, self.apply, self._record)
+        overheard = Overheard(context.instruments)
+        self._reconciler = Reconciler(context, self.books, self.apply, self._record)
+        self.agreement = Agreement(context, self.books, self._reconciler, overheard, self._record, self._close_foreign)
+        self._bookkeeper = Bookkeeper(
+            context, self.books, self._risk, overheard, self._record, self.agreement.leave_out
+        )
         self._recover(context)
         for symbol in context.instruments:
             await self._send_point.configure(symbol, settings.account.margin_mode, settings.account.leverage)
@@ -170,8 +162,7 @@ class ExecutionCoordinator(BaseCoordinator):
             # What was missed is in the books now, and in no journal: a bot that began so would not come back from it.
             raise JournalFailed(failure)
         self._pursuits.release()
-        self._weigh_unknown()
-        self._trading_state.clear_reason(OWNER, RECONCILING)
+        self.agreement.begin()
         return context.evolve(self.name, portfolio=self._portfolio, risk=self._risk, execution=self)
 
     async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
@@ -211,7 +202,7 @@ class ExecutionCoordinator(BaseCoordinator):
         policy = self._settings.execution.stop_policy
         self._trading_state.raise_reason("lifecycle", "stopping", Severity.REDUCE_ONLY, f"stop policy {policy}")
         try:
-            if self._send_point.lost is not None:
+            if self.stop_policy is None or self._send_point.lost is not None:
                 return
             await self.stop_policy.work_off()
         finally:
@@ -222,7 +213,8 @@ class ExecutionCoordinator(BaseCoordinator):
 
     async def shutdown(self) -> None:
         """Say what is left, if the drain had to be given up."""
-        self._check_left()
+        if self.stop_policy is not None:
+            self.stop_policy.check()
 
     async def health_check(self) -> HealthStatus:
         """Degraded while an order's outcome is unknown; unhealthy when the store takes no more."""
@@ -252,7 +244,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def begin(self) -> None:
         """Take up what an earlier run left, before the first event: then, and at no moment that a clock decides."""
-        self._close_foreign()
+        self.agreement.close_foreign()
         self._pursuits.resume()
 
     def apply(self, event: StreamEvent) -> None:
@@ -279,7 +271,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def flatten(self, reason: str, symbols: Collection[str] | None = None) -> None:
         """Close every position, reduce-only, and void every target; of some symbols or of all."""
-        self._pursuits.flatten(reason, self._books.instruments if symbols is None else symbols)
+        self._pursuits.flatten(reason, self.books.instruments if symbols is None else symbols)
 
     # -- market --------------------------------------------------------------------------------------------------
 
@@ -288,8 +280,8 @@ class ExecutionCoordinator(BaseCoordinator):
         symbol, close, time_ns = bar.symbol, bar.close, bar.time_ns
         if symbol in self._marked_by_feed:
             return
-        must_look = self._risk.on_mark(symbol, close, time_ns, self._books)
-        self._books.set_mark(symbol, close, time_ns)
+        must_look = self._risk.on_mark(symbol, close, time_ns, self.books)
+        self.books.set_mark(symbol, close, time_ns)
         if must_look:
             self._look()
         if symbol in self._unfinished:
@@ -300,28 +292,28 @@ class ExecutionCoordinator(BaseCoordinator):
         self._mark(mark.symbol, mark.price, mark.time_ns)
 
     def _mark(self, symbol: str, price: Decimal, time_ns: int) -> None:
-        must_look = self._risk.on_mark(symbol, price, time_ns, self._books)
-        self._books.set_mark(symbol, price, time_ns)
+        must_look = self._risk.on_mark(symbol, price, time_ns, self.books)
+        self.books.set_mark(symbol, price, time_ns)
         if must_look:
             self._look()
         if symbol in self._unfinished:
             self._pursuits.finish(symbol)
 
     def _on_quote(self, quote: Quote) -> None:
-        self._books.set_quote(quote.symbol, quote.bid, quote.ask)
+        self.books.set_quote(quote.symbol, quote.bid, quote.ask)
 
     def _on_stale(self, stale: BookStale) -> None:
-        self._books.distrust(stale.symbol)
+        self.books.distrust(stale.symbol)
         self._look()
 
     def _on_timer(self, timer: Timer) -> None:
-        self._reconciler.weigh_overheard(timer.time_ns)
-        if self._risk.on_timer(timer.time_ns, self._books):
+        self.agreement.weigh_overheard(timer.time_ns)
+        if self._risk.on_timer(timer.time_ns, self.books):
             self._look()
 
     def _look(self) -> None:
         """Have the guards look, and act on what changed. Every reason goes through the trading state's owner."""
-        for change in self._risk.look(self._books):
+        for change in self._risk.look(self.books):
             if isinstance(change, ReasonRaised):
                 self._trading_state.raise_reason(
                     change.owner, change.code, change.severity, change.detail, latched=change.latched
@@ -341,12 +333,12 @@ class ExecutionCoordinator(BaseCoordinator):
         tracked = self._tracker.apply(event)
         self._record(event)
         self._publish(event)
-        self.stop_policy.note_progress()
+        self._progress.set()
         if tracked is None:
             return
         if type(event) is OrderUnknown or self._trading_state.current.reasons:
             # First: what can go on now that this is known must not be denied for it.
-            self._weigh_unknown()
+            self.agreement.weigh_unknown()
         if tracked.status in TERMINAL:
             refused = tracked.status is OrderStatus.REJECTED and tracked.reason != NEVER_RECEIVED
             self._pursuits.after_end(tracked.order, refused=refused)
@@ -358,77 +350,22 @@ class ExecutionCoordinator(BaseCoordinator):
         self._publish(event)
 
     def _on_fill(self, fill: Fill) -> None:
-        symbol, portfolio = fill.symbol, self._portfolio
-        tracked = self._tracker.find(fill.client_order_id)
-        if flaw := flaw_of_fill(fill, self._books.instruments, None if tracked is None else tracked.order):
-            self._leave_out_fill(fill, flaw)
+        symbol = fill.symbol
+        tracked, held = self._tracker.find(fill.client_order_id), self._portfolio.position(symbol).contracts
+        if not self._bookkeeper.fill(fill, tracked):
             return
-        held = portfolio.position(symbol).contracts
-        entry = portfolio.apply(fill)
-        if entry is None:
-            first = self._recent.find(fill.trade_id)
-            if first is not None and (flaw := flaw_of_repetition(fill, first)):
-                self._leave_out_fill(fill, flaw)
-            return
-        self._reconciler.overheard.book(symbol, fill.time_ns)
-        self._recent.add(fill)
-        if tracked is not None:
-            if fill.contracts > tracked.remaining:
-                self._hold_for_overfill(fill, tracked)
-            self._tracker.fill(fill)
-        self._record(fill, entry, PositionChanged(portfolio.position(symbol), fill.time_ns))
-        if fill.fee_currency != portfolio.currency:
-            self._hold_for_fee(fill)
-        self._risk.on_fill(fill, entry, self._books)
-        self._publish(fill)
         self._look()
         self._pursuits.note_fill(fill, held, tracked)
         if self._keep_state:
             self._save_state()
         if self._trading_state.current.reasons:
-            self._weigh_unknown()
+            self.agreement.weigh_unknown()
         self._pursuits.work(symbol)
-        self.stop_policy.note_progress()
-
-    def _hold_for_fee(self, fill: Fill) -> None:
-        """Grow no further on fees that no limit counts: only the operator knows that they are meant."""
-        if fill.fee:
-            fee, currency = f"{plain(fill.fee)} {fill.fee_currency}", self._portfolio.currency
-            detail = f"a fee of {fee} is counted in no limit: have fees taken in {currency}, and resume"
-            self._trading_state.raise_reason(OWNER, FOREIGN_FEE, Severity.REDUCE_ONLY, detail, latched=True)
-
-    def _hold_for_overfill(self, fill: Fill, tracked: TrackedOrder) -> None:
-        """Grow no further at an exchange that fills more than was ordered. What it says is held is held, and booked."""
-        detail = (
-            f"fill {fill.trade_id} of {plain(fill.contracts)} is more than the {plain(tracked.remaining)} that order "
-            f"{tracked.order.client_order_id} had left: compare with the exchange's own list of fills, and resume"
-        )
-        self._trading_state.raise_reason(OWNER, OVERFILL, Severity.REDUCE_ONLY, detail, latched=True)
+        self._progress.set()
 
     def _on_funding(self, paid: FundingPaid) -> None:
-        if flaw := flaw_of_funding(paid, self._books.instruments, self._portfolio.currency):
-            self._leave_out(flaw, paid.time_ns)
-            return
-        entry = self._portfolio.apply_funding(paid)
-        if entry is None:
-            return
-        self._reconciler.overheard.book(paid.symbol, paid.time_ns)
-        self._record(paid, entry, PositionChanged(self._portfolio.position(paid.symbol), paid.time_ns))
-        self._risk.on_funding(paid, self._books)
-        self._publish(paid)
-        self._look()
-
-    def _leave_out_fill(self, fill: Fill, flaw: str) -> None:
-        if fill.symbol in self._books.instruments:
-            self._reconciler.note_left_out(fill.symbol, fill.client_order_id)
-        self._leave_out(flaw, fill.time_ns)
-
-    def _leave_out(self, flaw: str, time_ns: int) -> None:
-        """Book nothing of it, and grow no further until the exchange agrees with the books without it."""
-        if flaw not in self._flaws:
-            self._flaws.add(flaw)
-            self._publish(EventLeftOut(time_ns, flaw))
-            self._doubt(StreamReset(time_ns, flaw))
+        if self._bookkeeper.funding(paid):
+            self._look()
 
     def _on_restriction(self, change: ReasonRaised | ReasonCleared) -> None:
         self._publish(change)
@@ -437,21 +374,13 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _on_reset(self, reset: StreamReset) -> None:
         self._publish(reset)
-        self._doubt(reset)
-
-    def _doubt(self, reset: StreamReset) -> None:
-        """Trust the books for nothing that grows until they were compared with the exchange."""
-        self._record(reset)
-        for symbol in self._books.instruments:
-            self._books.distrust(symbol)
-        self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, reset.reason)
-        self._reconciler.request()
+        self.agreement.doubt(reset)
 
     def _on_seen(self, seen: AccountSeen) -> None:
-        self._reconciler.overheard.hear(seen)
+        self.agreement.hear(seen)
 
     def _on_instrument(self, change: InstrumentChanged) -> None:
-        self._books.list_anew(change.instrument)
+        self.books.list_anew(change.instrument)
         self._pursuits.list_anew(change.instrument)
 
     # -- operator ------------------------------------------------------------------------------------------------
@@ -486,12 +415,10 @@ class ExecutionCoordinator(BaseCoordinator):
         reasons = self._trading_state.current.reasons
         self._risk.keep_raised({reason.code for reason in reasons if reason.owner == RISK_OWNER})
 
-    def _close_foreign(self) -> None:
-        """Cancel and flatten what was taken over to be closed."""
-        orders, symbols = self._reconciler.takeover.to_close()
+    def _close_foreign(self, orders: Iterable[TrackedOrder], symbols: Iterable[str]) -> None:
         for tracked in orders:
             self._send_point.cancel(tracked, FOREIGN)
-        self.flatten(FOREIGN, symbols)
+        self._pursuits.flatten(FOREIGN, symbols)
 
     # -- memory --------------------------------------------------------------------------------------------------
 
@@ -525,7 +452,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _save_risk(self) -> None:
         if self._keep_state:
-            self._record(StateSaved("risk", self._risk.snapshot(), self._books.clock.now_ns))
+            self._record(StateSaved("risk", self._risk.snapshot(), self.books.clock.now_ns))
 
     # -- background ----------------------------------------------------------------------------------------------
 
@@ -534,20 +461,11 @@ class ExecutionCoordinator(BaseCoordinator):
         while True:
             await self._reconciler.wait(every_s)
             try:
-                agree = await self._reconciler.compare()
-            except ExchangeUnavailable as error:
-                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, f"cannot compare: {error}")
-                self._reconciler.request()
+                await self.agreement.compare()
+            except ExchangeUnavailable:
                 await asyncio.sleep(self._settings.execution.unknown_query_every_s)
-                continue
-            self._close_foreign()
-            if not agree:
-                differs = f"the exchange differs: {self._reconciler.difference}"
-                self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, differs)
-            elif not self._reconciler.is_requested:
-                # Else the stream broke again while we compared: what was read says nothing of what came after.
-                self._trading_state.clear_reason(OWNER, RECONCILING)
-            self.beat()
+            else:
+                self.beat()
 
     async def _end_with_the_lease(self) -> None:
         """Stop the bot when another one may write for the account: it must not even cancel any more."""
@@ -560,22 +478,5 @@ class ExecutionCoordinator(BaseCoordinator):
             if self._journal.failure is not None:
                 # The store may fail after it has taken an intent: what waits for it would wait for ever.
                 self._record()
-            # Not being able to ask leaves an unknown order unknown; it is asked for again.
-            with suppress(ExchangeUnavailable):
-                await self._reconciler.resolve_unknown()
-            self._hold_for_lost()
+            await self.agreement.resolve()
             self.beat()
-
-    def _hold_for_lost(self) -> None:
-        """Grow no further on an order that may still arrive, and of which no answer says that it will not."""
-        if lost := self._reconciler.lost():
-            detail = f"{', '.join(lost)}: not at the exchange, which takes orders late: see there, and resume"
-            self._trading_state.raise_reason(OWNER, LOST_ORDERS, Severity.REDUCE_ONLY, detail, latched=True)
-
-    def _weigh_unknown(self) -> None:
-        unknown = [item for item in self._tracker.all_working() if item.status is OrderStatus.UNKNOWN]
-        if unknown:
-            ids = ", ".join(item.order.client_order_id for item in unknown)
-            self._trading_state.raise_reason(OWNER, UNKNOWN_ORDERS, Severity.REDUCE_ONLY, f"outcome unknown: {ids}")
-        else:
-            self._trading_state.clear_reason(OWNER, UNKNOWN_ORDERS)

@@ -10,10 +10,9 @@ from app.domain.events import Fill, Severity
 from app.domain.instrument import Instrument
 from app.domain.money import ZERO
 from app.domain.order import PROTECTIVE, Order, Purpose, Side
-from app.domain.portfolio import Portfolio
 from app.domain.records import StateSaved
 from app.domain.target import Target
-from app.execution import AccountBooks, OrderTracker, Pursuit, SendPoint, TrackedOrder, plan, trail_after
+from app.execution import AccountBooks, Pursuit, SendPoint, TrackedOrder, plan, trail_after
 from app.execution.send_point import OWNER
 from app.ports.trading_state import TradingStatePort
 
@@ -27,8 +26,6 @@ class Pursuits:
 
     def __init__(
         self,
-        portfolio: Portfolio,
-        tracker: OrderTracker,
         books: AccountBooks,
         send_point: SendPoint,
         trading_state: TradingStatePort,
@@ -40,18 +37,16 @@ class Pursuits:
         """Begin with nothing wanted.
 
         Args:
-            portfolio: What is held; only read.
-            tracker: The orders that work.
-            books: Instruments and the clock.
+            books: Of the account; only read.
             send_point: Where orders leave.
             trading_state: What holds growth back.
             record: Puts records into the journal.
             keep: Whether pursuits outlive the run.
             trails: Whether trailing stops are moved here, because the exchange holds none.
         """
-        self._portfolio = portfolio
-        self._tracker = tracker
         self._books = books
+        self._portfolio = books.portfolio
+        self._tracker = books.tracker
         self._send_point = send_point
         self._trading_state = trading_state
         self._record = record

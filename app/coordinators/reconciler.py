@@ -13,12 +13,10 @@ from app.domain.events import Severity, StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.domain.order import OrderStatus
-from app.domain.portfolio import Portfolio
 from app.domain.position import Position
 from app.domain.records import Mismatch, PositionChanged, StateSaved
 from app.execution import (
-    OrderTracker,
-    Overheard,
+    AccountBooks,
     TrackedOrder,
     compare_balance,
     compare_positions,
@@ -26,7 +24,6 @@ from app.execution import (
     foreign_orders,
     outcome,
 )
-from app.execution.overheard import BALANCE
 from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 
@@ -73,21 +70,19 @@ class Reconciler:
     def __init__(
         self,
         context: CoordinatorContext,
-        portfolio: Portfolio,
-        tracker: OrderTracker,
+        books: AccountBooks,
         apply: Callable[[StreamEvent], None],
         record: Callable[..., None],
     ) -> None:
         self._context = context
-        self._portfolio = portfolio
-        self._tracker = tracker
+        self._books = books
+        self._portfolio = books.portfolio
+        self._tracker = books.tracker
         self._apply = apply
         self._record = record
         self._account = BoundedAccount(context.account, context.settings.execution.query_timeout_s)
-        self.takeover = Takeover(context, portfolio, tracker, apply, record)
+        self.takeover = Takeover(context, books, apply, record)
         """What was taken over, and is to be closed."""
-        self.overheard = Overheard(context.instruments)
-        """What the exchange tells of the account unasked."""
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
         self._left_out: dict[str, str | None] = {}
@@ -112,14 +107,6 @@ class Reconciler:
     def request(self) -> None:
         """Have the next comparison come at once."""
         self._requested.set()
-
-    def weigh_overheard(self, now_ns: int) -> None:
-        """Have the exchange compared where what it tells unasked has differed from the books for a while."""
-        if self.overheard.is_doubtful(self._ours, now_ns):
-            self.request()
-
-    def _ours(self, what: str) -> Decimal:
-        return self._portfolio.balance if what == BALANCE else self._portfolio.position(what).contracts
 
     @property
     def is_requested(self) -> bool:
@@ -260,7 +247,7 @@ class Reconciler:
         portfolio, now_ns = self._portfolio, self._context.clock.now_ns
         theirs, balance = await self._account.positions(), await self._account.balance()
         ours = portfolio.positions
-        moves = counted_otherwise(ours, theirs, balance - portfolio.balance, self._context.instruments)
+        moves = counted_otherwise(ours, theirs, balance - portfolio.balance, self._books.instruments)
         for symbol, amount in moves.items():
             entry = portfolio.recount(symbol, amount, f"recount:{symbol}:{now_ns}", now_ns)
             self._record(entry, PositionChanged(portfolio.position(symbol), now_ns))

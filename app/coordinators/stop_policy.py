@@ -5,8 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from app.coordinators.growth_canceller import words_of
-from app.domain.portfolio import Portfolio
-from app.execution import OrderTracker, SendPoint
+from app.execution import AccountBooks, SendPoint
 from app.execution.reconciliation import CONFIRMED
 
 KEEP, FLATTEN = "keep", "flatten"
@@ -29,22 +28,18 @@ class StopPolicy:
     def __init__(
         self,
         policy: str,
-        tracker: OrderTracker,
-        portfolio: Portfolio,
+        books: AccountBooks,
         send_point: SendPoint,
         flatten: Callable[[str], None],
+        progress: asyncio.Event,
     ) -> None:
         self._policy = policy
-        self._tracker = tracker
-        self._portfolio = portfolio
+        self._tracker = books.tracker
+        self._portfolio = books.portfolio
         self._send_point = send_point
         self._flatten = flatten
-        self._progress = asyncio.Event()
+        self._progress = progress
         self._began = False
-
-    def note_progress(self) -> None:
-        """Have a wait look again: something has happened to the account."""
-        self._progress.set()
 
     async def work_off(self) -> None:
         """Return once nothing is left that the policy does not want, no cancel is under way, and protection rests.

@@ -10,10 +10,9 @@ import msgspec
 
 from app.domain.events import Fill, OrderAccepted, StreamEvent
 from app.domain.order import OrderStatus
-from app.domain.portfolio import Portfolio
 from app.domain.position import Position
 from app.domain.records import OrderIntended, OrderRecord
-from app.execution import OrderTracker, TrackedOrder, adopting_fill
+from app.execution import AccountBooks, TrackedOrder, adopting_fill
 from app.lifecycle import CoordinatorContext
 
 REFUSE, CLOSE = "refuse", "close"
@@ -25,15 +24,15 @@ class Takeover:
     def __init__(
         self,
         context: CoordinatorContext,
-        portfolio: Portfolio,
-        tracker: OrderTracker,
+        books: AccountBooks,
         apply: Callable[[StreamEvent], None],
         record: Callable[..., None],
     ) -> None:
         self._context = context
         self._policy = context.settings.execution.foreign
-        self._portfolio = portfolio
-        self._tracker = tracker
+        self._books = books
+        self._portfolio = books.portfolio
+        self._tracker = books.tracker
         self._apply = apply
         self._record = record
         self._closing_orders: list[TrackedOrder] = []
@@ -68,7 +67,7 @@ class Takeover:
     def take_positions(self, theirs: Iterable[Position]) -> None:
         """Bring our positions to theirs, by a fill that nobody has told."""
         there = {position.symbol: position for position in theirs}
-        for symbol in self._context.instruments:
+        for symbol in self._books.instruments:
             if self._take_position(symbol, there.get(symbol) or Position(symbol), None) and self._policy == CLOSE:
                 self._closing_symbols.append(symbol)
 
@@ -92,7 +91,7 @@ class Takeover:
         ]
 
     def _take_position(self, symbol: str, theirs: Position, client_order_id: str | None) -> bool:
-        ours, instrument = self._portfolio.position(symbol), self._context.instruments[symbol]
+        ours, instrument = self._portfolio.position(symbol), self._books.instruments[symbol]
         if ours.contracts == theirs.contracts:
             return False
         price = self._portfolio.mark(symbol) or ours.average_price(instrument) or instrument.tick_size

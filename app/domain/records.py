@@ -107,6 +107,11 @@ class EventLeftOut(msgspec.Struct, frozen=True):
 
     time_ns: int
     flaw: str
+    """In words for people."""
+    symbol: str | None = None
+    """Of which the exchange alone can say what is held; None where nothing was to be held of it."""
+    client_order_id: str | None = None
+    """That a fill said it was of."""
 
 
 class HealthChanged(msgspec.Struct, frozen=True):

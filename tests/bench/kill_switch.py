@@ -84,9 +84,9 @@ def _have_working(execution, number):
     for place in range(WORKING):
         name = f"r{number}-{place}"
         # Of the target that comes next, or the planner would cancel them before the halt does.
-        execution._tracker.intend(limit(name, price="90", target_sequence=number + 1))
-        execution._tracker.sent(name)
-        execution._tracker.apply(OrderAccepted(name, name, BTC, START_NS))
+        execution.books.tracker.intend(limit(name, price="90", target_sequence=number + 1))
+        execution.books.tracker.sent(name)
+        execution.books.tracker.apply(OrderAccepted(name, name, BTC, START_NS))
 
 
 async def _end_all(execution, exchange, *, confirms):
@@ -96,9 +96,9 @@ async def _end_all(execution, exchange, *, confirms):
 
     if not confirms:
         await asyncio.sleep(0.02)
-    working = [tracked.order.client_order_id for tracked in execution._tracker.all_working()]
+    working = [tracked.order.client_order_id for tracked in execution.books.tracker.all_working()]
     exchange.tell(*(OrderCanceled(name, BTC, START_NS, "asked") for name in working))
     for _ in range(TURNS_MAX):
         await asyncio.sleep(0)
-    if execution._tracker.all_working():
+    if execution.books.tracker.all_working():
         raise RuntimeError("confirmed cancels were not taken in")

@@ -42,7 +42,7 @@ async def test_a_trailing_target_is_protected_followed_and_closed(place):
     venue, bot, adapter = place
 
     def held():
-        return bot.execution._portfolio.position(venue.symbol).contracts
+        return bot.execution.books.portfolio.position(venue.symbol).contracts
 
     def stops():
         working = [record.order for record in bot.execution.orders() if record.order.purpose is Purpose.STOP_LOSS]
@@ -61,7 +61,7 @@ async def test_a_trailing_target_is_protected_followed_and_closed(place):
                 venue.step(price)
                 await asyncio.sleep(0.1)
 
-    await go_to("50000", lambda: bot.execution._portfolio.mark(venue.symbol) == 50_000)
+    await go_to("50000", lambda: bot.execution.books.portfolio.mark(venue.symbol) == 50_000)
     bot.execution.pursue([target("0.01", symbol=venue.symbol, trailing="100")])
     await go_to("50000", lambda: held() == Decimal("0.01"))
     await go_to("50000", is_at(49_900))

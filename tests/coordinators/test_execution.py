@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from dependency_injector import providers
 
-from app.coordinators.reconciler import ReconciliationFailed
+from app.coordinators.reconciler import Reconciler, ReconciliationFailed
 from app.coordinators.stop_policy import LeftAtExchange
 from app.domain.events import (
     AccountSeen,
@@ -52,6 +52,12 @@ async def open_long(bot, exchange):
     bot.execution.pursue([target(LONG, stop=Decimal(90))])
     exchange.tell(filled_of(exchange.submitted[-1], "t1"))
     await settle()
+
+
+def why(context, code):
+    """Return the words with which execution holds trading back for ``code``."""
+    held = context.trading_state.current.reasons
+    return next(reason.detail for reason in held if (reason.owner, reason.code) == ("execution", code))
 
 
 def filled_of(sent, trade_id, price="100", contracts=None, **changes):
@@ -202,7 +208,7 @@ async def test_an_overfill_is_booked_and_stops_growth_until_the_operator_says_so
     [reason] = context.trading_state.current.reasons
     assert (reason.code, reason.severity, reason.latched) == ("overfill", Severity.REDUCE_ONLY, True)
     assert "0.7 is more than the 0.5" in reason.detail
-    tracked = ready.execution._tracker.find(entry.client_order_id)
+    tracked = ready.execution.books.tracker.find(entry.client_order_id)
     assert (tracked.status, tracked.remaining) == (OrderStatus.FILLED, 0)
     ready.execution.pursue([target(2 * LONG, sequence=2)])
     ready.execution.pursue([target(0, sequence=3)])
@@ -259,16 +265,18 @@ async def test_what_agreement_has_explained_adopts_no_stranger_s_position_later(
     """A nonsensical fill had moved nothing. What somebody buys by hand in that symbol afterwards is a stranger's."""
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     await open_long(ready, exchange)
-    context, reconciler = container.registry.context, ready.execution._reconciler
+    context, bought = container.registry.context, exchange.submitted[0]
+    nonsense = fill("t8", Side.SELL, LONG, "100", client_order_id=bought.client_order_id)
     exchange.held = context.portfolio.positions
-    exchange.tell(fill("t8", Side.SELL, LONG, "100", client_order_id=exchange.submitted[0].client_order_id))
+    exchange.filled = (nonsense,)
+    exchange.tell(nonsense)
     await settle(60)
     assert context.trading_state.current.level is TradingLevel.ACTIVE
 
     exchange.held = (Position(BTC, 2 * LONG, Decimal(100)),)
-    assert not await reconciler.compare()
+    assert not await ready.execution.agreement.compare()
     assert context.portfolio.position(BTC).contracts == LONG
-    assert reconciler.difference.startswith(f"position {BTC}")
+    assert why(context, "differs").startswith(f"the exchange differs: position {BTC}")
 
 
 async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(ready, exchange, container):
@@ -280,8 +288,7 @@ async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(rea
     exchange.tell(*exchange.filled)
     await settle()
 
-    reason = next(held for held in context.trading_state.current.reasons if held.code == "reconciling")
-    assert "t8" in reason.detail
+    assert "t8" in why(context, "reconciling")
     ready.execution.pursue([target(3 * LONG, sequence=2)])
     assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
     exchange.tell(more)
@@ -311,18 +318,18 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
     assert context.portfolio.position(BTC).contracts == LONG
     assert context.portfolio.position(BTC).average_price(exchange.listed[0]) == 100
     assert (stop.purpose, stop.contracts, stop.trigger_price) == (Purpose.STOP_LOSS, LONG, 90)
-    assert ready.execution._tracker.find(entry.client_order_id).status is OrderStatus.FILLED
+    assert ready.execution.books.tracker.find(entry.client_order_id).status is OrderStatus.FILLED
     adopted = next(reason for reason in context.trading_state.current.reasons if reason.code == "position_adopted")
     assert (adopted.severity, adopted.latched) == (Severity.REDUCE_ONLY, True)
     assert "the position of 0.5 was taken from the exchange" in adopted.detail
-    assert ready.execution._reconciler.difference == "balance USDT: ours 10000, theirs 9999.9"
+    assert why(context, "differs") == "the exchange differs: balance USDT: ours 10000, theirs 9999.9"
     ready.execution.pursue([target(2 * LONG, sequence=2)])
     assert [order.purpose for order in exchange.submitted].count(Purpose.ENTRY) == 1
 
     # It is told with its price at last: once more the exchange says what is held.
     exchange.filled = (filled_of(entry, "t1"),)
     exchange.working = tuple(order_record(order, OrderStatus.OPEN) for order in exchange.submitted[1:])
-    assert not await ready.execution._reconciler.compare()
+    assert not await ready.execution.agreement.compare()
     assert context.portfolio.position(BTC).contracts == LONG
     ready.execution.pursue([target(0, sequence=3)])
     assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.EXIT, LONG)
@@ -376,7 +383,7 @@ async def test_an_unknown_outcome_restricts_growth_until_it_is_resolved(ready, e
     assert (await ready.execution.health_check()).state is HealthState.DEGRADED
 
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
-    await ready.execution._reconciler.resolve_unknown()
+    await ready.execution.agreement.resolve()
     assert not trading.current.holds("execution", "unknown_orders")
 
 
@@ -386,8 +393,7 @@ async def test_an_exchange_that_cannot_be_asked_leaves_an_unknown_order_unknown(
     await settle()
     exchange.down = True
 
-    with pytest.raises(Exception, match="the fake is down"):
-        await ready.execution._reconciler.resolve_unknown()
+    await ready.execution.agreement.resolve()
 
     assert container.registry.context.trading_state.current.holds("execution", "unknown_orders")
 
@@ -434,12 +440,12 @@ async def test_what_the_exchange_says_unasked_has_it_compared_once_it_has_differ
     exchange.held = (Position(BTC, LONG, Decimal(50)),)
     exchange.tell(seen, Timer(START_NS + SECOND_NS), Timer(START_NS + 2 * SECOND_NS))
     await settle(60)
-    assert ready.execution._portfolio.position(BTC).is_flat
+    assert ready.execution.books.portfolio.position(BTC).is_flat
 
     exchange.tell(Timer(START_NS + SECOND_NS + QUIET_NS))
     await settle(60)
 
-    assert ready.execution._portfolio.position(BTC).contracts == LONG
+    assert ready.execution.books.portfolio.position(BTC).contracts == LONG
     assert not journal.of(Mismatch)
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
@@ -450,7 +456,7 @@ async def test_what_the_exchange_says_unasked_is_never_booked(ready, exchange, c
     for second in range(10):
         exchange.tell(Timer(START_NS + second * SECOND_NS))
         await settle(10)
-    assert ready.execution._portfolio.position(BTC).is_flat
+    assert ready.execution.books.portfolio.position(BTC).is_flat
     assert not journal.of(Mismatch)
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
@@ -467,17 +473,16 @@ async def test_a_tick_that_becomes_coarser_is_gone_by_from_then_on(ready, exchan
 
 async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, exchange, container, mocker):
     """The second reset comes in the middle of the comparison for the first: only one that begins after it counts."""
-    reconciler, levels = ready.execution._reconciler, []
-    compare = reconciler.compare
+    levels, compare = [], Reconciler.compare
 
-    async def interrupted():
+    async def interrupted(reconciler):
         levels.append(container.registry.context.trading_state.current.level)
         if len(levels) == 1:
             ready.execution.apply(StreamReset(START_NS, "again"))
             return True
-        return await compare()
+        return await compare(reconciler)
 
-    mocker.patch.object(reconciler, "compare", side_effect=interrupted)
+    mocker.patch.object(Reconciler, "compare", interrupted)
     exchange.tell(StreamReset(START_NS, "socket closed"))
     await settle(60)
 
@@ -515,7 +520,7 @@ async def test_funding_reaches_the_books_once(ready, exchange, container):
 async def test_quotes_and_timers_are_taken_in(ready, exchange):
     exchange.tell(Quote(BTC, START_NS, Decimal(99), Decimal(1), Decimal(101), Decimal(1)), Timer(START_NS))
     await settle()
-    assert ready.execution._books.spread(BTC) == (Decimal(99), Decimal(101))
+    assert ready.execution.books.spread(BTC) == (Decimal(99), Decimal(101))
 
 
 async def test_a_bar_marks_until_a_mark_feed_does(bot, exchange, container):
@@ -626,7 +631,11 @@ async def test_a_difference_that_lasts_restricts_trading(bot, exchange, containe
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     exchange.held = (Position(BTC, Decimal(1), Decimal(100)),)
 
-    assert not await bot.execution._reconciler.compare()
+    assert not await bot.execution.agreement.compare()
+    assert why(container.registry.context, "differs") == f"the exchange differs: position {BTC}: ours 0, theirs 1"
+    exchange.held = ()
+    assert await bot.execution.agreement.compare()
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
 
 async def test_a_difference_that_was_on_its_way_is_none(bot, exchange, mocker):
@@ -634,7 +643,7 @@ async def test_a_difference_that_was_on_its_way_is_none(bot, exchange, mocker):
     reads = [(Position(BTC, Decimal(1), Decimal(100)),), ()]
     mocker.patch.object(exchange, "positions", side_effect=reads)
 
-    assert await bot.execution._reconciler.compare()
+    assert await bot.execution.agreement.compare()
 
 
 # -- stop -------------------------------------------------------------------------------------------------------

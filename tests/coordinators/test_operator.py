@@ -213,7 +213,7 @@ async def test_a_second_halt_asks_for_a_rejected_cancel_at_once(ready, exchange)
 
 async def test_many_orders_are_named_up_to_a_bound(ready, exchange, container):
     """Thirty orders work: twenty are named, ten are counted."""
-    tracker = ready.execution._tracker
+    tracker = ready.execution.books.tracker
     for number in range(30):
         tracker.intend(limit(f"o{number}", price="90"))
         tracker.sent(f"o{number}")

@@ -1,6 +1,5 @@
 """What the execution coordinator does after a crash: asks for what it does not know, and sends nothing twice."""
 
-import asyncio
 from contextlib import suppress
 from decimal import Decimal
 
@@ -129,7 +128,7 @@ async def test_an_intent_without_an_answer_is_asked_for_and_not_sent_again(lives
     await lives.begin()
 
     assert exchange.submitted == [sent]
-    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
     assert lives.trading.level is TradingLevel.ACTIVE
 
 
@@ -143,13 +142,13 @@ async def test_an_intent_that_is_not_there_holds_growth_back_while_it_may_be_on_
     await lives.begin()
     assert lives.trading.holds("execution", "unknown_orders")
     await lives.price("100", 4)
-    await lives.execution._reconciler.resolve_unknown()
+    await lives.execution.agreement.resolve()
     assert lives.trading.holds("execution", "unknown_orders")
 
     await lives.price("100", 5)
-    await lives.execution._reconciler.resolve_unknown()
+    await lives.execution.agreement.resolve()
     assert lives.trading.level is TradingLevel.ACTIVE
-    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
+    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
     assert exchange.submitted == [sent]
 
 
@@ -169,14 +168,13 @@ async def test_where_orders_may_arrive_late_only_the_operator_gives_one_up(lives
 
     for seconds, held in (59, False), (60, True), (3600, True):
         await lives.price("100", seconds)
-        await lives.execution._reconciler.resolve_unknown()
-        lives.execution._hold_for_lost()
+        await lives.execution.agreement.resolve()
         assert lives.trading.holds("execution", "lost_orders") is held
-        assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
+        assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
 
     await lives.tell(ResumeCommand(at(3601), (("execution", "lost_orders"),)))
-    await lives.execution._reconciler.resolve_unknown()
-    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
+    await lives.execution.agreement.resolve()
+    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
     assert lives.trading.level is TradingLevel.ACTIVE
     assert exchange.submitted == [sent]
 
@@ -189,12 +187,11 @@ async def test_what_was_given_up_and_is_there_after_all_is_ours(lives, exchange)
     await lives.crash()
     await lives.begin()
     await lives.price("100", 60)
-    lives.execution._hold_for_lost()
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
 
     await lives.tell(ResumeCommand(at(61), (("execution", "lost_orders"),)))
-    await lives.execution._reconciler.resolve_unknown()
-    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+    await lives.execution.agreement.resolve()
+    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
 
 
 @pytest.mark.usefixtures("takes_late_orders")
@@ -212,9 +209,8 @@ async def test_where_orders_may_arrive_late_an_exit_is_not_waited_for_longer_tha
 
     for seconds, status in (59, OrderStatus.UNKNOWN), (61, OrderStatus.REJECTED):
         await lives.price("100", seconds)
-        await lives.execution._reconciler.resolve_unknown()
-        lives.execution._hold_for_lost()
-        assert lives.execution._tracker.find(closing.client_order_id).status is status
+        await lives.execution.agreement.resolve()
+        assert lives.execution.books.tracker.find(closing.client_order_id).status is status
     assert not lives.trading.holds("execution", "lost_orders")
 
 
@@ -227,8 +223,8 @@ async def test_an_order_that_was_there_cannot_arrive_late(lives, exchange):
     await lives.tell(OrderAccepted(sent.client_order_id, "V1", BTC, at(1)))
     for seconds, status in (2, OrderStatus.OPEN), (8, OrderStatus.CANCELED):
         await lives.price("100", seconds)
-        await lives.execution._reconciler._catch_up()
-        assert lives.execution._tracker.find(sent.client_order_id).status is status
+        await lives.execution.agreement.compare()
+        assert lives.execution.books.tracker.find(sent.client_order_id).status is status
 
 
 async def test_an_order_that_arrives_after_the_restart_is_ours(lives, exchange):
@@ -450,8 +446,8 @@ async def test_an_order_that_ended_while_the_stream_was_down_ends_in_the_books(l
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
 
     exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.CANCELED)
-    assert await lives.execution._reconciler.compare()
-    assert lives.execution._tracker.open_orders == 0
+    assert await lives.execution.agreement.compare()
+    assert lives.execution.books.tracker.open_orders == 0
 
 
 async def test_an_order_that_is_gone_is_over_only_when_it_stays_gone(lives, exchange):
@@ -461,13 +457,13 @@ async def test_an_order_that_is_gone_is_over_only_when_it_stays_gone(lives, exch
     [entry] = exchange.submitted
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
 
-    await lives.execution._reconciler.compare()
+    await lives.execution.agreement.compare()
     await lives.price("100", 4)
-    await lives.execution._reconciler.resolve_unknown()
-    assert lives.execution._tracker.open_orders == 1
+    await lives.execution.agreement.resolve()
+    assert lives.execution.books.tracker.open_orders == 1
     await lives.price("100", 5)
-    await lives.execution._reconciler.resolve_unknown()
-    assert lives.execution._tracker.open_orders == 0
+    await lives.execution.agreement.resolve()
+    assert lives.execution.books.tracker.open_orders == 0
 
 
 async def test_an_order_that_was_gone_and_is_told_of_works_on(lives, exchange):
@@ -475,12 +471,12 @@ async def test_an_order_that_was_gone_and_is_told_of_works_on(lives, exchange):
     lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
-    await lives.execution._reconciler.compare()
+    await lives.execution.agreement.compare()
 
     exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.OPEN)
     await lives.price("100", 5)
-    await lives.execution._reconciler.resolve_unknown()
-    assert lives.execution._tracker.open_orders == 1
+    await lives.execution.agreement.resolve()
+    assert lives.execution.books.tracker.open_orders == 1
 
 
 async def test_an_order_that_is_listed_is_not_asked_for(lives, exchange, mocker):
@@ -491,7 +487,7 @@ async def test_an_order_that_is_listed_is_not_asked_for(lives, exchange, mocker)
     exchange.working = (order_record(entry, OrderStatus.OPEN),)
     asked = mocker.spy(exchange, "order")
 
-    assert await lives.execution._reconciler.compare()
+    assert await lives.execution.agreement.compare()
     asked.assert_not_called()
 
 
@@ -499,16 +495,16 @@ async def test_after_an_outage_fills_are_asked_for_from_before_it(lives, exchang
     """Two questions fail in ten minutes; the third reaches back to a minute before the last answer, at 100 s."""
     await lives.begin()
     await lives.price("100", 100)
-    await lives.execution._reconciler.compare()
+    await lives.execution.agreement.compare()
     exchange.down = True
     for seconds in (300, 600):
         await lives.price("100", seconds)
         with pytest.raises(ExchangeUnavailable):
-            await lives.execution._reconciler.compare()
+            await lives.execution.agreement.compare()
     exchange.down = False
     asked = mocker.spy(exchange, "fills_since")
 
-    assert await lives.execution._reconciler.compare()
+    assert await lives.execution.agreement.compare()
     asked.assert_called_once_with(at(40))
 
 
@@ -516,7 +512,7 @@ async def test_a_restart_asks_for_fills_from_before_the_last_agreement(lives, ex
     """Agreed at 100 s; what was recorded later says nothing of what the stream may have missed."""
     await lives.begin()
     await lives.price("100", 100)
-    await lives.execution._reconciler.compare()
+    await lives.execution.agreement.compare()
     await lives.price("100", 600)
     lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
     exchange.known[exchange.submitted[0].client_order_id] = order_record(exchange.submitted[0], OrderStatus.CANCELED)
@@ -558,16 +554,16 @@ async def test_an_order_that_nobody_answers_is_asked_for_once_it_is_overdue(live
     lives.execution.pursue([target(LONG, symbol=ETH)])
     [sent] = exchange.submitted
     await lives.price("100", 5)
-    await lives.execution._reconciler.resolve_unknown()
+    await lives.execution.agreement.resolve()
     asked.assert_not_called()
     await lives.price("100", 5.001)
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
-    await lives.execution._reconciler.resolve_unknown()
+    await lives.execution.agreement.resolve()
     asked.assert_called_once_with(ETH, sent.client_order_id)
-    assert lives.execution._tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
 
     await lives.price("100", 60)
-    await lives.execution._reconciler.resolve_unknown()
+    await lives.execution.agreement.resolve()
     asked.assert_called_once()
 
 
@@ -591,7 +587,7 @@ async def test_a_difference_is_told_with_its_time_and_the_currency(lives, exchan
     await lives.begin()
     lives.container.registry.context.facts.subscribe(told.append)
     exchange.money += 1
-    assert not await lives.execution._reconciler.compare()
+    assert not await lives.execution.agreement.compare()
     [found] = [fact for fact in told if isinstance(fact, Mismatch)]
     assert (found.kind, found.symbol, found.time_ns) == ("balance", "USDT", START_NS)
 
@@ -630,7 +626,7 @@ async def test_fills_that_came_the_wrong_way_round_are_divided_as_the_exchange_d
     await lives.tell(first, bought, sold)
     exchange.held, exchange.money = (Position(BTC, Decimal(2), Decimal(220)),), Decimal(10010)
     assert lives.portfolio.ledger.realized == Decimal("3.33333333")
-    assert await lives.execution._reconciler.compare()
+    assert await lives.execution.agreement.compare()
     assert (lives.portfolio.balance, lives.portfolio.position(BTC).cost) == (10010, 220)
     assert [(f.kind, f.action) for f in told if isinstance(f, Mismatch)] == [("balance", "recounted")]
 
@@ -645,27 +641,21 @@ async def test_an_order_that_was_there_in_between_is_missed_anew(lives, exchange
     lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
     [sent] = exchange.submitted
     await lives.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "no answer"))
-    reconciler, tracked = lives.execution._reconciler, lives.execution._tracker.find(sent.client_order_id)
-    await reconciler.resolve_unknown()
+    agreement, tracked = lives.execution.agreement, lives.execution.books.tracker.find(sent.client_order_id)
+    await agreement.resolve()
     await lives.price("100", 2)
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
-    await reconciler.resolve_unknown()
+    await agreement.resolve()
     assert tracked.status is OrderStatus.OPEN
 
     del exchange.known[sent.client_order_id]
     await lives.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "no answer"))
     await lives.price("100", 6)
-    await reconciler.resolve_unknown()
+    await agreement.resolve()
     assert tracked.status is OrderStatus.UNKNOWN
     await lives.price("100", 11)
-    await reconciler.resolve_unknown()
+    await agreement.resolve()
     assert not tracked.is_working
-
-
-async def test_a_comparison_comes_by_itself_after_its_time(lives):
-    await lives.begin()
-    async with asyncio.timeout(5):
-        await lives.execution._reconciler.wait(0.01)
 
 
 @pytest.mark.parametrize("missed", [False, True])

@@ -146,7 +146,7 @@ async def test_a_price_that_is_none_reaches_nobody_and_none_is_trusted_until_one
     """A venue in real time: neither books nor guards see the mark of zero, and it is told once."""
     exchange.is_virtual = False
     await container.init_resources()
-    context, books = container.registry.context, container.bot().execution._books
+    context, books = container.registry.context, container.bot().execution.books
     exchange.tell(mark("100"))
     await settle()
     exchange.tell(mark("0"), mark("NaN"), quote("101", "99"))

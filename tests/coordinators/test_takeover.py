@@ -19,7 +19,7 @@ from app.ports.exit_codes import ExitCode
 from app.ports.journal import JournalFailed, LeaseLost
 from app.settings import load_settings
 from app.timing import run_virtual
-from tests.builders import BTC, mark, order, order_record
+from tests.builders import BTC, order, order_record
 from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
 
@@ -31,8 +31,9 @@ LONG_OF_A_STRANGER = (Position(BTC, D(2), D(200)),)
 def started(exchange, journal):
     """Start a bot with a policy; return its container."""
 
-    async def start(policy):
-        made = Container(loaded=load_settings("benchmark", ["storage.backend=sqlite", f"execution.foreign={policy}"]))
+    async def start(policy, *more, journal=journal):
+        settings = load_settings("benchmark", ["storage.backend=sqlite", f"execution.foreign={policy}", *more])
+        made = Container(loaded=settings)
         made.exchange.override(providers.Object(exchange))
         made.journal.override(providers.Object(journal))
         made.strategies.override(providers.Object(()))
@@ -64,18 +65,26 @@ async def test_a_stranger_s_position_is_adopted_with_what_it_cost(started, excha
     await stop(container)
 
 
-async def test_a_position_that_is_gone_is_taken_out_of_the_books_at_its_mark(started, exchange, journal):
+async def test_a_position_that_is_gone_is_taken_out_of_the_books_at_what_it_cost(started, exchange, journal):
+    """Closed by hand while the bot was down. At what price, nobody says: the balance is the exchange's."""
     exchange.held = LONG_OF_A_STRANGER
-    container = await started("adopt")
-    exchange.tell(mark("110"))
-    await settle()
-    exchange.held = ()
-    takeover = container.bot().execution._reconciler.takeover
-    takeover.take_positions(())
-    takeover.take_balance(D(10_500))
-    assert container.registry.context.portfolio.positions == ()
-    assert journal.of(Fill)[-1].price == 110
-    assert container.registry.context.portfolio.balance == 10_500
+    await stop(await started("adopt"))
+    exchange.held, exchange.money = (), D(10_500)
+    container = await started("adopt", journal=journal.crashed())
+    portfolio = container.registry.context.portfolio
+    assert (portfolio.positions, portfolio.balance) == ((), 10_500)
+    [out] = container.journal().of(Fill)
+    assert (out.side, out.contracts, out.price) == (Side.SELL, 2, 100)
+    await stop(container)
+
+
+async def test_a_comparison_comes_by_itself_after_its_time(started, exchange, mocker):
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    container = await started("refuse", "execution.reconcile_every_s=0.01")
+    exchange.held = LONG_OF_A_STRANGER
+    async with asyncio.timeout(5):
+        while not container.registry.context.trading_state.current.holds("execution", "differs"):  # noqa: ASYNC110 - facts come through tasks
+            await asyncio.sleep(0)
     await stop(container)
 
 
@@ -127,7 +136,7 @@ async def test_an_order_of_ours_that_turns_up_later_is_taken_too(started, exchan
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     container = await started("refuse")
     exchange.working = (order_record(order("main-1-000003", reduce_only=True), OrderStatus.OPEN),)
-    assert await container.bot().execution._reconciler.compare()
+    assert await container.bot().execution.agreement.compare()
     assert len(container.bot().execution.orders()) == 1
     await stop(container)
 

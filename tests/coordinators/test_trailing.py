@@ -130,14 +130,14 @@ async def test_a_restart_goes_on_with_the_best_mark(held, exchange, journal):
 
 async def test_a_start_that_has_heard_no_price_protects_from_where_the_position_was_entered(held, exchange):
     """Nobody has told a mark, and 0.5 cost 50: entered at 100."""
-    pursuits, portfolio = held.execution._pursuits, held.execution._portfolio
+    pursuits, portfolio = held.execution._pursuits, held.execution.books.portfolio
     portfolio.restore((Position(BTC, LONG, Decimal(50)),), {}, (), (), {})
     pursuits._pursuits[BTC].trail = None
     for stop in stops(exchange):
-        held.execution._tracker.apply(OrderCanceled(stop.client_order_id, BTC, START_NS, ""))
+        held.execution.books.tracker.apply(OrderCanceled(stop.client_order_id, BTC, START_NS, ""))
     pursuits.resume()
     assert triggers(exchange) == [95, 95]
-    held.execution._tracker.apply(OrderCanceled(stops(exchange)[-1].client_order_id, BTC, START_NS, ""))
+    held.execution.books.tracker.apply(OrderCanceled(stops(exchange)[-1].client_order_id, BTC, START_NS, ""))
     pursuits.resume()
     assert triggers(exchange) == [95, 95, 95]
 

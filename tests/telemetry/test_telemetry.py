@@ -233,7 +233,7 @@ async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchan
     for fact in (fill(), OrderIntended(limit(), AT)):
         figures.on_fact(fact)
     context, report = await shown(bot, container, exchange)
-    bot.execution._tracker.intend(limit())
+    bot.execution.books.tracker.intend(limit())
     context.trading_state.raise_reason("operator", "halt", Severity.HALTED, "by hand")
     view = LiveView(console, 0.1, figures, LogTail())
     view.open()

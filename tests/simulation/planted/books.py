@@ -7,8 +7,9 @@ import msgspec
 
 from app.coordinators import execution as executing
 from app.coordinators import reconciler as reconciling
+from app.coordinators.agreement import RECONCILING, Agreement
 from app.coordinators.bounded_account import BoundedAccount
-from app.coordinators.execution import RECONCILING, ExecutionCoordinator
+from app.coordinators.execution import ExecutionCoordinator
 from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler
 from app.domain.denial import Denial
@@ -167,7 +168,7 @@ def sells_do_not_count(patch):
 
 
 def unanswered_orders_do_not_count(patch):
-    patch.setattr(ExecutionCoordinator, "_weigh_unknown", lambda execution: None)
+    patch.setattr(Agreement, "weigh_unknown", lambda agreement: None)
     blind_to_orders(patch, lambda order, item: item.status in {"unknown", "sent", "intended"})
 
 

@@ -117,7 +117,7 @@ def unreadable_orders_are_gone(patch):
 
 def the_resolver_dies(patch):
     async def loop(execution):
-        await execution._reconciler.resolve_unknown()
+        await execution.agreement.resolve()
         await nothing()
         await __import__("asyncio").sleep(10_000)
 

@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from app.coordinators.agreement import Agreement
 from app.coordinators.execution import ExecutionCoordinator
 from app.coordinators.pursuits import Pursuits
 from app.domain.denial import Denial
@@ -44,7 +45,7 @@ def submit_again(execution, tracked):
 def unknown_is_sent_again(patch):
     def on_order(original, execution, event):
         original(execution, event)
-        tracked = execution._tracker.find(event.client_order_id)
+        tracked = execution.books.tracker.find(event.client_order_id)
         if isinstance(event, OrderUnknown) and tracked is not None and tracked.is_working:
             submit_again(execution, tracked)
 
@@ -54,7 +55,7 @@ def unknown_is_sent_again(patch):
 def restart_sends_again(patch):
     def recover(original, execution, context):
         original(execution, context)
-        for tracked in execution._tracker.all_working():
+        for tracked in execution.books.tracker.all_working():
             if tracked.status is OrderStatus.UNKNOWN:
                 submit_again(execution, tracked)
 
@@ -128,7 +129,7 @@ def reduce_only_is_active(patch):
 
 
 def unknown_holds_nothing_back(patch):
-    patch.setattr(ExecutionCoordinator, "_weigh_unknown", lambda execution: None)
+    patch.setattr(Agreement, "weigh_unknown", lambda agreement: None)
 
 
 def stale_books_are_trusted(patch):
