@@ -47,7 +47,6 @@ from app.execution import (
     SendPoint,
     TrackedOrder,
 )
-from app.execution.reconciliation import NEVER_RECEIVED
 from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
@@ -145,7 +144,12 @@ class ExecutionCoordinator(BaseCoordinator):
         )
         self._unfinished = self._pursuits.unfinished
         self.stop_policy = StopPolicy(
-            settings.execution.stop_policy, self.books, self._send_point, self.flatten, self._progress
+            settings.execution.stop_policy,
+            self.books,
+            self._send_point,
+            self.flatten,
+            self._pursuits.bare,
+            self._progress,
         )
         overheard = Overheard(context.instruments)
         self._reconciler = Reconciler(context, self.books, self.apply, self._record)
@@ -217,13 +221,14 @@ class ExecutionCoordinator(BaseCoordinator):
             self.stop_policy.check()
 
     async def health_check(self) -> HealthStatus:
-        """Degraded while an order's outcome is unknown; unhealthy when the store takes no more."""
+        """Degraded while an order's outcome is unknown or a position is bare; unhealthy when the store fails."""
         unknown = [item for item in self._tracker.all_working() if item.status is OrderStatus.UNKNOWN]
-        failure = self._journal.failure
-        state = HealthState.UNHEALTHY if failure else HealthState.DEGRADED if unknown else HealthState.HEALTHY
+        failure, bare = self._journal.failure, self._pursuits.bare()
+        degraded = HealthState.DEGRADED if unknown or bare else HealthState.HEALTHY
+        details = {"working_orders": str(self._tracker.open_orders), "unknown_orders": str(len(unknown))}
         return self.status(
-            state,
-            details={"working_orders": str(self._tracker.open_orders), "unknown_orders": str(len(unknown))},
+            HealthState.UNHEALTHY if failure else degraded,
+            details=details | ({"without_stop": ", ".join(bare)} if bare else {}),
             error=failure,
         )
 
@@ -340,8 +345,9 @@ class ExecutionCoordinator(BaseCoordinator):
             # First: what can go on now that this is known must not be denied for it.
             self.agreement.weigh_unknown()
         if tracked.status in TERMINAL:
-            refused = tracked.status is OrderStatus.REJECTED and tracked.reason != NEVER_RECEIVED
-            self._pursuits.after_end(tracked.order, refused=refused)
+            self._pursuits.after_end(tracked)
+        elif tracked.order.is_protective and type(event) is OrderAccepted:
+            self._pursuits.after_rest(tracked.order)
 
     def _on_cancel_rejected(self, event: CancelRejected) -> None:
         if self._tracker.refuse_cancel(event.client_order_id):

@@ -5,8 +5,9 @@ A target is worked in this order:
 1. Orders of an older target, or that a void target left, are canceled; nothing new is sent while they may still fill.
 2. A position on the wrong side, or larger than wanted, is reduced by a reduce-only market order.
 3. Only when nothing is left on the wrong side does the entry go out, once for a target: it is no level to be chased.
-4. What is held is protected by a stop and a take-profit of exactly that size.
-5. Where the bot trails, a stop that is a step nearer takes the place of the one before, once it is known to rest.
+4. What is held is protected by a stop and a take-profit of exactly that size. One that takes the place of another is
+   sent first, and the other canceled once it is known to rest: a position is never bare because an order was refused.
+5. Where the bot trails, a stop that is a step nearer takes the place of the one before in the same way.
 """
 
 from collections.abc import Collection
@@ -46,7 +47,7 @@ class Pursuit(msgspec.Struct):
 
 
 class Plan(msgspec.Struct):
-    """What to do now, in this order: send, then cancel, so that a position is never without its protection."""
+    """What to do now: send, then cancel."""
 
     send: list[Order] = []
     cancel: list[tuple[WorkingOrder, str]] = []
@@ -59,6 +60,8 @@ def plan(
     instrument: Instrument,
     account_id: str,
     now_ns: int,
+    *,
+    is_late: bool = False,
 ) -> Plan:
     """Return what brings the position towards its target.
 
@@ -71,6 +74,7 @@ def plan(
         instrument: What is traded.
         account_id: Whose orders they are.
         now_ns: Time of the market.
+        is_late: Whether the exchange has refused the stop and the mark has met it: it goes out at the market.
     """
     target, wanted, todo = pursuit.target, pursuit.wanted, Plan()
     draft = _Draft(target, account_id, instrument, now_ns)
@@ -90,7 +94,7 @@ def plan(
         elif not (pursuit.entered or todo.cancel or reducing) and abs(wanted) > abs(held):
             todo.send.append(draft.entry(wanted - held))
     if working or (held and target.is_protected):
-        _protect(todo, pursuit, held, working, draft)
+        _protect(todo, pursuit, held, working, draft, is_late=is_late)
     return todo
 
 
@@ -103,7 +107,9 @@ def _excess(held: Decimal, wanted: Decimal) -> Decimal:
     return held - wanted if abs(held) > abs(wanted) else ZERO
 
 
-def _protect(todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[WorkingOrder], draft: "_Draft") -> None:
+def _protect(
+    todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[WorkingOrder], draft: "_Draft", *, is_late: bool
+) -> None:
     """Keep protective orders equal to what is held; cancel those that are not.
 
     While an exit of the whole position works, the old protection stays: it is reduce-only and cannot flip.
@@ -116,44 +122,64 @@ def _protect(todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[Wo
     if held * target.contracts <= 0:
         return
     side = Side.SELL if held > 0 else Side.BUY
-    size = abs(held)
-    current = [item for item in guards if item.order.side is side and item.order.target_sequence == target.sequence]
-    todo.cancel += [(item, "protection replaced") for item in guards if item not in current]
-    for wanted in draft.protection(side, size, pursuit.trail):
-        same = [item for item in current if item.order.purpose is wanted.purpose]
-        if pursuit.trail is not None and wanted.purpose is _STOP_LOSS:
-            # One that is about to be canceled protects nothing.
-            _trail(todo, wanted, pursuit.trail, [item for item in same if not item.cancel_requested], draft)
-            continue
-        fitting = [item for item in same if item.remaining == size]
-        if not fitting:
-            # The new one is sent before the old one is canceled: both are reduce-only, and a position is never bare.
-            todo.send.append(wanted)
-        # One stays, rather one that is known to rest; a run that ended in between may have left the others.
-        kept = min(fitting, key=lambda item: item.status is OrderStatus.UNKNOWN, default=None)
-        todo.cancel += [(item, "protection resized") for item in same if item is not kept]
+    wanted = {order.purpose: order for order in draft.protection(side, abs(held), pursuit.trail, is_late=is_late)}
+    for item in guards:
+        if item.order.side is not side or item.order.purpose not in wanted:
+            todo.cancel.append((item, "protection replaced"))
+    for purpose, order in wanted.items():
+        # One that is about to be canceled protects nothing.
+        same = [i for i in guards if i.order.side is side and i.order.purpose is purpose and not i.cancel_requested]
+        current = [item for item in same if item.order.target_sequence == target.sequence]
+        if pursuit.trail is not None and purpose is _STOP_LOSS:
+            rests = _trail(todo, order, pursuit.trail, current, draft)
+        else:
+            rests = _keep_one(todo, order, current)
+        older = [item for item in same if item not in current]
+        _give_up(todo, older, [] if rests else _resting(older)[-1:], "protection replaced")
 
 
-def _trail(todo: Plan, wanted: Order, trail: Trail, stops: list[WorkingOrder], draft: "_Draft") -> None:
-    """Have a stop rest that is less than a step behind the best mark; until it does, the one before it stays.
+def _keep_one(todo: Plan, wanted: Order, current: list[WorkingOrder]) -> bool:
+    """Have one order of the right size work; return whether it is known to rest.
 
-    While one of the right size is on its way, or unknown, none is sent after it, wherever the price goes: at most two
-    are left to work, and both are reduce-only.
+    A run that ended between a new one and the cancel of the one before may have left both.
+    """
+    fitting = [item for item in current if item.remaining == wanted.contracts]
+    if not fitting:
+        todo.send.append(wanted)
+    kept = (_resting(fitting) or fitting)[:1]
+    rests = bool(_resting(kept))
+    _give_up(todo, current, kept if rests else kept + _resting(current)[-1:], "protection resized")
+    return rests
+
+
+def _trail(todo: Plan, wanted: Order, trail: Trail, stops: list[WorkingOrder], draft: "_Draft") -> bool:
+    """Have a stop rest that is less than a step behind the best mark; return whether one is known to.
+
+    Until it does, the one before it stays. While one of the right size is on its way, or unknown, none is sent after
+    it, wherever the price goes: at most two are left to work, and both are reduce-only.
     """
     offset, instrument, side = draft.target.trailing or ZERO, draft.instrument, wanted.side
     trigger, step = trigger_of(trail, offset, side, instrument), step_of(offset, instrument)
-    resting = [item for item in stops if item.status in _RESTING and item.order.type is not _MARKET]
+    resting = [item for item in _resting(stops) if item.order.type is not _MARKET]
     behind = [item for item in resting if gained(item.order.trigger_price or trigger, trigger, side) >= step]
     fitting = [item for item in stops if item.remaining == wanted.contracts and item not in behind]
     if not fitting:
         todo.send.append(wanted)
-    spared = [item for item in fitting if item in resting][:1]
-    if not spared:
-        # The one on its way, and of those that rest the latest, which is the nearest.
-        spared = fitting[:1] + resting[-1:]
-    for item in stops:
-        if item not in spared:
-            todo.cancel.append((item, "stop moved" if item in behind else "protection resized"))
+    kept = [item for item in fitting if item in resting][:1]
+    # Else the one on its way, and of those that rest the latest, which is the nearest.
+    spared = kept or fitting[:1] + resting[-1:]
+    _give_up(todo, [item for item in stops if item in behind], spared, "stop moved")
+    _give_up(todo, [item for item in stops if item not in behind], spared, "protection resized")
+    return bool(kept)
+
+
+def _resting(items: Collection[WorkingOrder]) -> list[WorkingOrder]:
+    return [item for item in items if item.status in _RESTING]
+
+
+def _give_up(todo: Plan, items: list[WorkingOrder], spared: list[WorkingOrder], reason: str) -> None:
+    """Cancel what is not to be spared. All are reduce-only, so that several at a time can neither flip nor open."""
+    todo.cancel += [(item, reason) for item in items if item not in spared]
 
 
 class _Draft(msgspec.Struct):
@@ -205,7 +231,7 @@ class _Draft(msgspec.Struct):
             instrument_version=self.instrument.version,
         )
 
-    def protection(self, side: Side, contracts: Decimal, trail: Trail | None) -> list[Order]:
+    def protection(self, side: Side, contracts: Decimal, trail: Trail | None, *, is_late: bool) -> list[Order]:
         target = self.target
         both = (target.stop is not None or target.trailing is not None) and target.take_profit is not None
         group = f"{target.strategy_id}-{target.symbol}-{target.sequence}-{contracts}" if both else None
@@ -218,6 +244,8 @@ class _Draft(msgspec.Struct):
                     side, OrderType.TRAILING_STOP, contracts, Purpose.STOP_LOSS, group, trailing=target.trailing
                 )
             )
+        elif target.stop is not None and is_late:
+            orders.append(self._protective(side, _MARKET, contracts, _STOP_LOSS, group))
         elif target.stop is not None:
             orders.append(
                 self._protective(side, OrderType.STOP_MARKET, contracts, Purpose.STOP_LOSS, group, trigger=target.stop)

@@ -94,7 +94,7 @@ async def lives(container, exchange, journal):
     await made.end()
 
 
-async def test_a_stop_that_could_not_be_sent_holds_growth_back_until_one_is(lives, exchange, mocker):
+async def test_a_stop_that_could_not_be_sent_holds_growth_back_until_one_rests(lives, exchange, mocker):
     await lives.begin()
     lives.execution.pursue([target(LONG, stop=STOP)])
     mocker.patch("app.risk.engine.REDUCING_CHECKS", (lambda *_: Denial("test", "1", "0"),))
@@ -104,7 +104,10 @@ async def test_a_stop_that_could_not_be_sent_holds_growth_back_until_one_is(live
     await lives.crash()
 
     await lives.begin()
-    assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
+    stop = exchange.submitted[-1]
+    assert stop.purpose is Purpose.STOP_LOSS
+    assert lives.trading.holds("execution", f"unprotected:{BTC}")
+    await lives.tell(OrderAccepted(stop.client_order_id, "V1", BTC, at(1)))
     assert lives.trading.level is TradingLevel.ACTIVE
 
 

@@ -171,10 +171,44 @@ def test_protection_that_fits_is_left_alone():
 
 
 def test_protection_follows_the_filled_size_and_the_position_is_never_bare():
-    """Another fill: new ones over 2 are sent, then the old ones over 1 are canceled."""
-    todo = planned(Pursuit(target("2", **GUARDED), entered=True), held="2", working=guards("1"))
+    """Another fill: new ones over 2 are sent; the old ones over 1 are canceled once those are known to rest."""
+    pursuit, old = Pursuit(target("2", **GUARDED), entered=True), guards("1")
+    todo = planned(pursuit, held="2", working=old)
     assert [size for _, _, size in brief(todo.send)] == [2, 2]
+    assert todo.cancel == []
+
+    new = [TrackedOrder(each, OrderStatus.SENT) for each in todo.send]
+    todo = planned(pursuit, held="2", working=[*old, *new])
+    assert (todo.send, todo.cancel) == ([], [])
+    for each in new:
+        each.status = OrderStatus.OPEN
+    todo = planned(pursuit, held="2", working=[*old, *new])
+    assert todo.send == []
     assert canceled(todo) == [("stop", "protection resized"), ("profit", "protection resized")]
+
+
+def test_however_often_the_size_changes_two_of_a_kind_are_left_to_work():
+    """A stop over 1 rests, one over 2 is on its way, and 3 are held: the second one has no part in it any more."""
+    on_its_way = working("two", Side.SELL, "2", Purpose.STOP_LOSS)
+    on_its_way.status = OrderStatus.SENT
+    todo = planned(Pursuit(target("3", stop="90")), "3", [guards("1")[0], on_its_way])
+    assert [size for _, _, size in brief(todo.send)] == [3]
+    assert canceled(todo) == [("two", "protection resized")]
+
+
+def test_a_stop_that_is_about_to_be_canceled_protects_nothing():
+    fitting = guards("2")[0]
+    fitting.cancel_requested = True
+    todo = planned(Pursuit(target("2", stop="90")), "2", [fitting])
+    assert brief(todo.send) == [(Purpose.STOP_LOSS, Side.SELL, 2)]
+
+
+def test_a_stop_that_the_market_has_met_before_it_could_rest_goes_out_at_the_market():
+    todo = plan(Pursuit(target("2", **GUARDED)), Decimal(2), (), instrument(), "main", START_NS, is_late=True)
+    assert [(each.purpose, each.type, each.reduce_only) for each in todo.send] == [
+        (Purpose.STOP_LOSS, OrderType.MARKET, True),
+        (Purpose.TAKE_PROFIT, OrderType.TAKE_PROFIT_MARKET, True),
+    ]
 
 
 def test_of_two_stops_the_one_that_fits_stays():
@@ -195,8 +229,19 @@ def test_of_two_stops_that_fit_one_stays_and_rather_one_that_is_known_to_rest(un
 
 
 def test_protection_of_an_older_target_is_replaced():
-    todo = planned(Pursuit(target("2", 2, **GUARDED), entered=True), held="2", working=guards("2"))
-    assert len(todo.send) == 2
+    """The new ones are sent; the old ones go once those are known to rest."""
+    pursuit, old = Pursuit(target("2", 2, **GUARDED), entered=True), guards("2")
+    todo = planned(pursuit, held="2", working=old)
+    assert (len(todo.send), todo.cancel) == (2, [])
+
+    new = [TrackedOrder(each, OrderStatus.OPEN) for each in todo.send]
+    todo = planned(pursuit, held="2", working=[*old, *new])
+    assert todo.send == []
+    assert canceled(todo) == [("stop", "protection replaced"), ("profit", "protection replaced")]
+
+
+def test_protection_that_is_not_wanted_any_more_goes_at_once():
+    todo = planned(Pursuit(target("2", 2), entered=True), held="2", working=guards("2"))
     assert canceled(todo) == [("stop", "protection replaced"), ("profit", "protection replaced")]
 
 

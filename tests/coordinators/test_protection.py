@@ -1,0 +1,158 @@
+"""Positions whose protection the exchange will not have: told, tried again, and never made bare by the bot."""
+
+from decimal import Decimal
+
+import pytest
+
+from app.coordinators.stop_policy import LeftAtExchange
+from app.domain.events import OrderAccepted, OrderCanceled, OrderRejected
+from app.domain.order import OrderType, Purpose
+from app.domain.trading_state import TradingLevel
+from app.lifecycle import HealthState
+from tests.builders import BTC, START_NS, fill, mark, target
+from tests.conftest import settle
+
+LONG = Decimal("0.5")
+BARE = f"unprotected:{BTC}"
+
+
+class Account:
+    """What happens to the account, told in short."""
+
+    def __init__(self, bot, exchange, trading_state):
+        self.bot, self.exchange, self._trading_state = bot, exchange, trading_state
+
+    @property
+    def trading(self):
+        return self._trading_state.current
+
+    @property
+    def stops(self):
+        return [each for each in self.exchange.submitted if each.purpose is Purpose.STOP_LOSS]
+
+    async def tell(self, *events):
+        self.exchange.tell(*events)
+        await settle()
+
+    async def fill(self, order, trade_id, price="100"):
+        await self.tell(fill(trade_id, order.side, order.contracts, price, "0", client_order_id=order.client_order_id))
+
+    async def accept(self, order):
+        await self.tell(OrderAccepted(order.client_order_id, "v", BTC, START_NS))
+
+    async def refuse(self, order):
+        await self.tell(OrderRejected(order.client_order_id, BTC, START_NS, "would trigger at once"))
+
+    async def drop(self, order):
+        await self.tell(OrderCanceled(order.client_order_id, BTC, START_NS, "by the venue"))
+
+
+@pytest.fixture
+async def account(container, bot, exchange):
+    """0.5 BTC, bought at 100 with a stop at 90 that was just sent."""
+    made = Account(bot, exchange, container.registry.context.trading_state)
+    await made.tell(mark("100"))
+    bot.execution.pursue([target(LONG, stop="90")])
+    await made.fill(exchange.submitted[-1], "t1")
+    return made
+
+
+async def test_a_stop_that_is_refused_is_told_and_growth_waits_until_one_rests(account):
+    await account.refuse(account.stops[-1])
+    assert account.trading.holds("execution", BARE)
+    assert account.trading.level is TradingLevel.REDUCE_ONLY
+    health = await account.bot.execution.health_check()
+    assert (health.state, health.details["without_stop"]) == (HealthState.DEGRADED, BTC)
+
+    await account.tell(mark("100", 1))
+    again = account.stops[-1]
+    assert len(account.stops) == 2
+    assert account.trading.holds("execution", BARE)
+    await account.accept(again)
+    assert account.trading.level is TradingLevel.ACTIVE
+    assert (await account.bot.execution.health_check()).state is HealthState.HEALTHY
+
+
+async def test_a_stop_that_is_refused_for_ever_is_tried_less_and_less_often(account):
+    """A price each tenth of a second for a minute: at 0, 1, 4, 11, 26 and 56 s."""
+    await account.refuse(account.stops[-1])
+    for tenth in range(1, 601):
+        before = len(account.stops)
+        await account.tell(mark("100", tenth / 10))
+        if len(account.stops) > before:
+            await account.refuse(account.stops[-1])
+    assert len(account.stops) == 1 + 6
+    assert account.trading.holds("execution", BARE)
+
+
+async def test_a_stop_that_is_taken_and_dropped_at_once_is_no_reason_to_flood_the_exchange(account):
+    for tenth in range(1, 101):
+        if account.bot.execution.orders():
+            await account.accept(account.stops[-1])
+            await account.drop(account.stops[-1])
+        await account.tell(mark("100", tenth / 10))
+    assert len(account.stops) <= 6
+    assert account.trading.holds("execution", BARE)
+
+
+async def test_a_new_target_has_its_stop_tried_at_once(account):
+    for second in range(3):
+        await account.refuse(account.stops[-1])
+        await account.tell(mark("100", second / 10))
+    sent = len(account.stops)
+    account.bot.execution.pursue([target(LONG, sequence=2, stop="80")])
+    assert [stop.trigger_price for stop in account.stops[sent:]] == [80]
+
+
+async def test_a_stop_that_rests_is_not_given_up_for_one_that_is_refused(account):
+    resting = account.stops[-1]
+    await account.accept(resting)
+    account.bot.execution.pursue([target(LONG, sequence=2, stop="95")])
+    await account.refuse(account.stops[-1])
+    await account.tell(mark("100", 1))
+    assert account.exchange.canceled == []
+    assert account.trading.level is TradingLevel.ACTIVE
+
+    await account.accept(account.stops[-1])
+    assert account.exchange.canceled == [resting.client_order_id]
+
+
+async def test_a_stop_that_risk_denies_costs_the_position_nothing(account):
+    """90.05 is off the tick."""
+    await account.accept(account.stops[-1])
+    account.bot.execution.pursue([target(LONG, sequence=2, stop="90.05")])
+    await account.tell(mark("100", 1))
+    assert account.exchange.canceled == []
+    assert len(account.stops) == 1
+
+
+async def test_a_stop_that_was_refused_because_the_mark_has_met_it_goes_out_at_the_market(account):
+    await account.refuse(account.stops[-1])
+    await account.tell(mark("89", 1))
+    late = account.stops[-1]
+    assert (late.type, late.contracts, late.reduce_only) == (OrderType.MARKET, LONG, True)
+    await account.fill(late, "t2", "89")
+    await account.tell(mark("89", 2))
+    assert account.trading.level is TradingLevel.ACTIVE
+    assert len(account.stops) == 2
+
+
+async def test_a_stop_that_leaves_a_position_bare_is_not_clean(account, container):
+    await account.refuse(account.stops[-1])
+    with pytest.raises(ExceptionGroup) as unclean:
+        await container.shutdown_resources()
+    left = [error for error in unclean.value.exceptions if isinstance(error, LeftAtExchange)]
+    assert f"position 0.5 {BTC} without its stop" in str(left[0])
+
+
+async def test_what_is_taken_with_the_other_of_a_pair_is_no_refusal(account):
+    """The take-profit has closed the position, and the exchange has dropped the stop."""
+    await account.accept(account.stops[-1])
+    account.bot.execution.pursue([target(LONG, sequence=2, stop="91", take_profit="110")])
+    stop, profit = account.exchange.submitted[-2:]
+    await account.accept(stop)
+    await account.accept(profit)
+    await account.drop(stop)
+    await account.fill(profit, "t2", "110")
+    await account.tell(mark("110", 1))
+    assert account.trading.level is TradingLevel.ACTIVE
