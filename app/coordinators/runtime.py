@@ -89,7 +89,7 @@ class RuntimeCoordinator(BaseCoordinator):
         journal = context.journal
         context.facts.subscribe(self._desk.on_fact, COMMANDS)
         await self._connection.connect()
-        context.clock.advance_to(self._connection.now_ns)
+        context.clock.follow(self._connection.now_ns)
         trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)
         instruments = {instrument.symbol: instrument for instrument in await self._market_data.instruments()}
         return context.evolve(

@@ -12,3 +12,6 @@ class Clock(Protocol):
 
     def advance_to(self, time_ns: int) -> None:
         """Tell the clock that an event of ``time_ns`` is being handled. A wall clock takes no notice."""
+
+    def follow(self, time_ns: int) -> None:
+        """Tell the clock what time it is at the exchange, once connected: whose prices, fills and deadlines count."""

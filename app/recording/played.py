@@ -23,6 +23,10 @@ class PlayedClock:
         if self._is_virtual:
             self.now_ns = max(self.now_ns, time_ns)
 
+    def follow(self, time_ns: int) -> None:
+        """Begin where the exchange's data did, where the stream was the clock."""
+        self.advance_to(time_ns)
+
 
 class Promises(Protocol):
     """Who knows when the store had what."""

@@ -39,6 +39,12 @@ class RecordedClock:
         if self._is_virtual:
             self.now_ns = self._clock.now_ns
 
+    def follow(self, time_ns: int) -> None:
+        """Have the real clock go by the exchange's; what it says comes with what comes in next."""
+        self._clock.follow(time_ns)
+        if self._is_virtual:
+            self.now_ns = self._clock.now_ns
+
 
 class RecordedJournal:
     """Implements ``Journal``: what it remembers and when it is durable comes in, the rest follows from the stream."""

@@ -33,6 +33,9 @@ class LoopClock:
     def advance_to(self, time_ns: int) -> None:
         """Take no notice: the loop moves by itself."""
 
+    def follow(self, time_ns: int) -> None:
+        """Take no notice: the exchange's clock is the loop, too."""
+
 
 class StrategyBroke(Exception):
     """What a strategy raises when the plan says so."""

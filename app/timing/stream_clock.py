@@ -19,3 +19,7 @@ class StreamClock:
         """Move on to ``time_ns``; an event from before now (another venue's, a late one) moves nothing."""
         if time_ns > self.now_ns:  # noqa: PLR1730 - asked at every moment of the stream, and max() takes longer
             self.now_ns = time_ns
+
+    def follow(self, time_ns: int) -> None:
+        """Begin where the exchange's data does."""
+        self.advance_to(time_ns)

@@ -12,6 +12,9 @@ class FakeClock:
     def advance_to(self, time_ns: int) -> None:
         self.now_ns = time_ns
 
+    def follow(self, time_ns: int) -> None:
+        self.now_ns = time_ns
+
     def pass_s(self, seconds: float) -> None:
         """Let time go by."""
         self.now_ns += int(seconds * SECOND_NS)

@@ -16,6 +16,13 @@ def test_wall_clock_tells_utc_and_ignores_the_stream():
     assert abs(clock.now_ns - time.time_ns()) < 60 * SECOND_NS
 
 
+def test_wall_clock_goes_by_the_exchange_s_once_that_is_known():
+    clock = WallClock()
+    ahead_ns = clock.now_ns + 100 * SECOND_NS
+    clock.follow(ahead_ns)
+    assert 0 <= clock.now_ns - ahead_ns < 60 * SECOND_NS
+
+
 def test_a_machine_whose_time_is_turned_back_does_not_make_prices_young_again(monkeypatch):
     clock = WallClock()
     before = clock.now_ns

@@ -263,7 +263,7 @@ class MatchingEngine:
     def _accept(self, order: Order) -> None:
         why = self._refusal(order)
         if why is not None:
-            self._ended[order.client_order_id] = OrderRecord(order, OrderStatus.REJECTED, ZERO, None, why)
+            self._keep_ended(OrderRecord(order, OrderStatus.REJECTED, ZERO, None, why))
             self._tell(OrderRejected(order.client_order_id, order.symbol, self._time_ns, why))
             return
         self._sequence += 1
@@ -450,16 +450,20 @@ class MatchingEngine:
                 self._end(other, OrderStatus.CANCELED, "the position is closed")
 
     def _end(self, resting: RestingOrder, status: OrderStatus, reason: str) -> None:
-        order, ended = resting.order, self._ended
+        order = resting.order
         client_order_id = order.client_order_id
         del self._resting[client_order_id]
-        ended[client_order_id] = OrderRecord(order, status, resting.filled, resting.venue_order_id, reason)
-        if len(ended) > KEPT_MAX:
-            del ended[next(iter(ended))]
+        self._keep_ended(OrderRecord(order, status, resting.filled, resting.venue_order_id, reason))
         if status is _FILLED:
             return
         told = OrderExpired if status is OrderStatus.EXPIRED else OrderCanceled
         self._tell(told(client_order_id, order.symbol, self._time_ns, reason))
+
+    def _keep_ended(self, record: OrderRecord) -> None:
+        ended = self._ended
+        ended[record.order.client_order_id] = record
+        if len(ended) > KEPT_MAX:
+            del ended[next(iter(ended))]
 
     def _liquidate(self, symbol: str, prices: PriceRange) -> None:
         """Close positions whose collateral is used up, at the price at which it was, or at the open beyond it."""
