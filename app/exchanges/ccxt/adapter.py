@@ -40,9 +40,8 @@ class CcxtExchange:
         given = settings.exchange.ccxt
         self._settings = given
         self._account = settings.account
-        self._valid_s = settings.execution.request_valid_s
         symbols = sorted({symbol for item in settings.strategies.values() for symbol in item.symbols})
-        self._market = CcxtMarket(given, symbols, valid_s=self._valid_s)
+        self._market = CcxtMarket(given, symbols, valid_s=settings.execution.request_valid_s)
         self._venue = self._market.venue
         self._ids = self._venue.ids(settings.account.id)
         self._facts = OrderFacts()
@@ -113,24 +112,18 @@ class CcxtExchange:
         listener = AccountListener(
             session,
             self._client,
-            self._ids,
-            self._facts,
             feed,
             self._reader,
             streams.settles_ns,
-            self._account.currency,
         )
         self._sender = OrderSender(
             session,
             self._client,
             self._line,
             self._ids,
-            self._facts,
             feed,
             self._reader,
             streams,
-            valid_s=self._valid_s,
-            is_deaf=lambda: listener.is_deaf,
         )
         listener.begin()
         session.spawn(self._keep_clock(), "clock")

@@ -27,7 +27,8 @@ class Session:
         self.queue = EventQueue()
         self.fatal: BaseException | None = None
         """What ends the bot: raised to whoever asks for the next event."""
-        self._valid_s = valid_s
+        self.valid_s = valid_s
+        """How long a request that changes something is valid, in seconds."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = AsyncExitStack()
         """What a close must release."""
@@ -59,7 +60,7 @@ class Session:
 
     def open(self, *, with_keys: bool) -> Any:  # noqa: ANN401 - ccxt has no types
         """Return a client of the venue, which is closed with the session."""
-        client = open_client(self.settings, valid_s=self._valid_s, with_keys=with_keys)
+        client = open_client(self.settings, valid_s=self.valid_s, with_keys=with_keys)
         self._opened.push_async_callback(close_client, client)
         return client
 
