@@ -114,7 +114,7 @@ class CcxtExchange:
             self._client,
             feed,
             self._reader,
-            streams.settles_ns,
+            streams,
         )
         self._sender = OrderSender(
             session,

@@ -11,6 +11,7 @@ from app.domain.market import SECOND_NS
 from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.account_feed import AccountFeed
 from app.exchanges.ccxt.client import close_sockets, forget_listen_keys, has_sockets
+from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.session import Session
 from app.exchanges.ccxt.venues import AccountTold, Payload
 from app.exchanges.ccxt.watch import Watch
@@ -32,7 +33,7 @@ class AccountListener:
         client: Any,  # noqa: ANN401 - ccxt has no types
         feed: AccountFeed,
         reader: CcxtAccount,
-        settles_ns: dict[str, int],
+        streams: MarketStreams,
     ) -> None:
         """Listen to nothing yet.
 
@@ -41,14 +42,14 @@ class AccountListener:
             client: With keys.
             feed: Where what is told is taken in.
             reader: Where funding is asked for, and what is traded.
-            settles_ns: When funding settles next, by symbol; what was asked for is taken out.
+            streams: Where it is told when funding settles.
         """
         self._session = session
         self._venue = session.venue
         self._client = client
         self._feed = feed
         self._reader = reader
-        self._settles_ns = settles_ns
+        self._streams = streams
         self._strangers: set[str] = set()
         """Symbols of the account that are not configured, and were told of."""
 
@@ -100,11 +101,7 @@ class AccountListener:
         """Ask what was paid, after each settlement: streams of venues differ in how they tell it, or do not."""
         while True:
             await asyncio.sleep(FUNDING_LOOK_S)
-            settled = {
-                symbol: settles_ns
-                for symbol, settles_ns in self._settles_ns.items()
-                if self._session.now_ns > settles_ns + FUNDING_LATE_NS
-            }
+            settled = self._streams.settled(self._session.now_ns - FUNDING_LATE_NS)
             if not settled:
                 continue
             try:
@@ -112,9 +109,7 @@ class AccountListener:
             except ExchangeUnavailable as error:
                 logger.warning(f"what funding came to cannot be read yet: {error}")
                 continue
-            for symbol in settled:
-                # The next is told with the next rates.
-                del self._settles_ns[symbol]
+            self._streams.forget_settled(settled)
 
     def _take_orders(self, orders: Sequence[dict[str, Any]]) -> None:
         for payload in self._traded_here(orders):

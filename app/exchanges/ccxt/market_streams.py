@@ -1,7 +1,7 @@
 """The streams of a venue's market: quotes, marks, candles, and the funding rates, which are asked for. No keys."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from math import gcd
 from typing import Any
@@ -67,9 +67,8 @@ class MarketStreams:
         self._candles: dict[str, Candles] = {}
         self._intervals: dict[str, int] = {}
         self._relisting = Relisting()
-        self.quotes: dict[str, Quote] = {}
-        """The newest, by symbol."""
-        self.settles_ns: dict[str, int] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._settles_ns: dict[str, int] = {}
         """When funding settles next, by symbol, as far as it is known."""
 
     def go_on_after(self, symbol: str, interval_s: int, shown_ns: int) -> None:
@@ -105,7 +104,7 @@ class MarketStreams:
 
     def fresh_quote(self, symbol: str) -> Quote | None:
         """Return the newest quote; None when it says nothing of the market as it is now."""
-        quote = self.quotes.get(symbol)
+        quote = self._quotes.get(symbol)
         return quote if quote is not None and self._session.now_ns - quote.time_ns < QUOTE_AGE_NS_MAX else None
 
     async def ask_quote(self, symbol: str, urgency: Urgency) -> None:
@@ -116,6 +115,15 @@ class MarketStreams:
         """
         book = await self._line.read(lambda: self._client.fetch_order_book(symbol), top_of, urgency)
         self._take_quotes({"": book})
+
+    def settled(self, by_ns: int) -> dict[str, int]:
+        """Return when funding has settled, by symbol, where that is before ``by_ns`` and was not forgotten yet."""
+        return {symbol: time_ns for symbol, time_ns in self._settles_ns.items() if time_ns < by_ns}
+
+    def forget_settled(self, symbols: Iterable[str]) -> None:
+        """Forget settlements whose payments have come; the next ones are told with the next rates."""
+        for symbol in symbols:
+            del self._settles_ns[symbol]
 
     def _watch_quotes(self, symbols: list[str], silence_s: float) -> None:
         """Watch the top of the book; where a venue has no stream of it alone, the book, a stream for each symbol."""
@@ -180,7 +188,7 @@ class MarketStreams:
             quote = quote_from(ticker, self._session.now_ns)
             if quote is not None:
                 if is_sound(quote):
-                    self.quotes[quote.symbol] = quote
+                    self._quotes[quote.symbol] = quote
                 self._session.queue.put(quote)
 
     def _take_marks(self, tickers: dict[str, Any]) -> None:
@@ -256,8 +264,8 @@ class MarketStreams:
                 mark = None if has_marks else mark_from(payload, self._session.now_ns)
                 if rate is not None:
                     # What has come is kept until it is asked for; a venue that shortens its interval is followed.
-                    known_ns = self.settles_ns.get(rate.symbol, rate.settles_ns)
-                    self.settles_ns[rate.symbol] = min(known_ns, rate.settles_ns)
+                    known_ns = self._settles_ns.get(rate.symbol, rate.settles_ns)
+                    self._settles_ns[rate.symbol] = min(known_ns, rate.settles_ns)
                 for event in (rate, mark):
                     if event is not None:
                         self._session.queue.put(event)
