@@ -8,6 +8,10 @@ from itertools import count
 from app.ports.connection import ExchangeUnavailable
 
 
+class NotSent(ExchangeUnavailable):
+    """A request that never left, and never will: nothing has come of it."""
+
+
 class Urgency(IntEnum):
     """Who goes first."""
 
@@ -51,10 +55,10 @@ class Limiter:
         """Return when a request may be sent.
 
         Raises:
-            ExchangeUnavailable: Too many wait already.
+            NotSent: Too many wait already.
         """
         if len(self._waiting) >= WAITING_MAX:
-            raise ExchangeUnavailable(f"{WAITING_MAX} requests wait to be sent")
+            raise NotSent(f"{WAITING_MAX} requests wait to be sent")
         turn: asyncio.Future[None] = self._loop.create_future()
         heapq.heappush(self._waiting, (urgency, next(self._number), turn))
         self._serve()

@@ -42,7 +42,7 @@ class Line:
         except ccxt.OrderNotFound:
             raise
         except ccxt.BaseError as error:
-            self.note(error)
+            self._note(error)
             if classify(error, wrote=False) is Outcome.FATAL:
                 raise KeysRefused(self._venue, in_words(error)) from None
             raise ExchangeUnavailable(f"{self._venue}: {in_words(error)}") from None
@@ -53,16 +53,16 @@ class Line:
         """Return the answer to a request that changes something; its error is for the caller to classify.
 
         Raises:
-            ExchangeUnavailable: It was never sent.
+            NotSent: It did not get its turn, or ``ask`` would not send it any more when it had.
         """
         await self._limiter.turn(urgency)
         try:
             return await ask()
         except ccxt.BaseError as error:
-            self.note(error)
+            self._note(error)
             raise
 
-    def note(self, error: ccxt.BaseError) -> None:
+    def _note(self, error: ccxt.BaseError) -> None:
         """Draw the consequences of an error for the requests to come."""
         if isinstance(error, TooManyRequests):
             self._limiter.ban(error.retry_after_s)

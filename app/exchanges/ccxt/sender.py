@@ -18,7 +18,7 @@ from app.exchanges.ccxt.account_feed import AccountFeed
 from app.exchanges.ccxt.client_ids import ClientIds
 from app.exchanges.ccxt.errors import VenueRefused
 from app.exchanges.ccxt.guarded import MS
-from app.exchanges.ccxt.limiter import Urgency
+from app.exchanges.ccxt.limiter import NotSent, Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.orders import NotHeldThere, Request, answer_to, request_from, venue_params
@@ -179,26 +179,23 @@ class OrderSender:
         return Decimal(self._client.price_to_precision(order.symbol, plain(cap)))
 
     async def _send(self, order: Order, request: Request) -> None:
-        try:
-            await self._session.limiter.turn(_urgency(order))
-        except ExchangeUnavailable as error:
-            self._reject(order, f"not sent: {error}")
-            return
-        if utc_ns() - order.created_ns > self._session.valid_s * SECOND_NS:
-            # Whoever asks for it may have concluded that it is not there: from now on it must not be.
-            self._reject(order, "not sent: it waited too long for its turn")
-            return
-        try:
-            answer = await self._client.create_order(
+        async def create() -> Any:  # noqa: ANN401 - as above
+            if utc_ns() - order.created_ns > self._session.valid_s * SECOND_NS:
+                # Whoever asks for it may have concluded that it is not there: from now on it must not be.
+                raise NotSent("it waited too long for its turn")
+            return await self._client.create_order(
                 request.symbol, request.type, request.side, request.amount, request.price, dict(request.params)
             )
+
+        try:
+            answer = await self._line.write(_urgency(order), create)
             self._feed.see(answer_to(order, request, answer), order)
+        except NotSent as error:
+            self._reject(order, f"not sent: {error}")
         except Exception as error:  # noqa: BLE001 - whatever it raises, the order may exist
             self._end(order, error)
 
     def _end(self, order: Order, error: Exception) -> None:
-        if isinstance(error, ccxt.BaseError):
-            self._line.note(error)
         outcome = classify(error, wrote=True, duplicate_codes=self._venue.duplicate_codes)
         if outcome is Outcome.FATAL:
             self._session.refuse(error)

@@ -6,6 +6,7 @@ import json
 import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 from loguru import logger
 
@@ -435,6 +436,15 @@ async def test_what_the_account_trades_elsewhere_is_not_told_and_warned_of_once(
     assert fill.client_order_id == FIRST
     assert {event.symbol for event in bench.seen if hasattr(event, "client_order_id")} == {bench.symbol}
     assert len([line for line in warned if "not configured" in line]) == 1
+
+
+async def test_an_order_that_waited_too_long_for_its_turn_is_refused_unsent(bench):
+    """Whoever asked for it may have concluded that it is not there: valid for 5 s, it is sent after 6 s by nobody."""
+    wanted = order(bench)
+    late = msgspec.structs.replace(wanted, created_ns=wanted.created_ns - 6 * 10**9)
+    bench.exchange.submit(late)
+    assert "not sent: it waited too long" in (await bench.until(OrderRejected, FIRST)).reason
+    assert bench.arrived(FIRST) == 0
 
 
 async def test_nothing_grows_while_nobody_listens_to_the_account(bench):
