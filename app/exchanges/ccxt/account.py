@@ -30,7 +30,6 @@ class CcxtAccount:
 
     def __init__(
         self,
-        client: Any,  # noqa: ANN401 - ccxt has no types
         line: Line,
         venue: Venue,
         ids: ClientIds,
@@ -38,7 +37,7 @@ class CcxtAccount:
         account: AccountSettings,
         now_ns: Callable[[], int],
     ) -> None:
-        self._client = client
+        self._client = line.client
         self._line = line
         self._venue = venue
         self._ids = ids

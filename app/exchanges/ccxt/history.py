@@ -1,7 +1,5 @@
 """Past candles of a venue, page by page, and longer ones made of them."""
 
-from typing import Any
-
 from app.domain.bars import BarAggregator
 from app.domain.market import MS_NS, SECOND_NS, Bar
 from app.exchanges.ccxt.line import Line
@@ -14,8 +12,8 @@ TIMEFRAMES = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14_400: "4h", 86_400:
 class History:
     """Asks for candles."""
 
-    def __init__(self, client: Any, line: Line, candles_max: int) -> None:  # noqa: ANN401 - ccxt has no types
-        self._client = client
+    def __init__(self, line: Line, candles_max: int) -> None:
+        self._client = line.client
         self._line = line
         self._candles_max = candles_max
 

@@ -20,11 +20,24 @@ _UNREADABLE = (UnreadableAnswer, KeyError, TypeError, ValueError, AttributeError
 class Line:
     """Requests of one client."""
 
-    def __init__(self, venue: str, limiter: Limiter, on_skew: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - ccxt has no types
+        venue: str,
+        limiter: Limiter,
+        on_skew: Callable[[], None],
+    ) -> None:
+        self.client = client
+        """Of ccxt: what is asked of it goes through ``read`` and ``write``."""
         self._venue = venue
         self._limiter = limiter
         self._on_skew = on_skew
         """Called when the venue says that our clock is wrong."""
+
+    @property
+    def banned_s(self) -> float:
+        """Seconds until the venue listens again; zero when it does."""
+        return self._limiter.banned_s
 
     async def read(
         self, ask: Callable[[], Awaitable[Any]], translate: Callable[[Any], T], urgency: Urgency = Urgency.READ

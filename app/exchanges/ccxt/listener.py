@@ -11,6 +11,7 @@ from app.domain.market import SECOND_NS
 from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.account_feed import AccountFeed
 from app.exchanges.ccxt.client import close_sockets, forget_listen_keys, has_sockets
+from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.session import Session
 from app.exchanges.ccxt.venues import AccountTold, Payload
@@ -30,7 +31,7 @@ class AccountListener:
     def __init__(
         self,
         session: Session,
-        client: Any,  # noqa: ANN401 - ccxt has no types
+        line: Line,
         feed: AccountFeed,
         reader: CcxtAccount,
         streams: MarketStreams,
@@ -39,14 +40,14 @@ class AccountListener:
 
         Args:
             session: With the venue.
-            client: With keys.
+            line: With keys.
             feed: Where what is told is taken in.
             reader: Where funding is asked for, and what is traded.
             streams: Where it is told when funding settles.
         """
         self._session = session
         self._venue = session.venue
-        self._client = client
+        self._client = line.client
         self._feed = feed
         self._reader = reader
         self._streams = streams

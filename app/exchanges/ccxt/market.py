@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+import msgspec
 from loguru import logger
 
 from app.domain.events import StreamEvent
@@ -20,6 +21,15 @@ from app.settings.models import CcxtSettings
 RELIST_AGAIN_S = 10.0
 
 
+class _Connected(msgspec.Struct, frozen=True):
+    """What there is only once the venue has answered."""
+
+    line: Line
+    """Without keys."""
+    history: History
+    streams: MarketStreams
+
+
 class CcxtMarket:
     """Implements ``MarketData``, and ``Connection`` for whoever wants no more than the market."""
 
@@ -27,6 +37,7 @@ class CcxtMarket:
         self.session = Session(settings, valid_s=valid_s)
         self.venue = self.session.venue
         self.symbols = tuple(symbols)
+        self._up: _Connected | None = None
         self._is_streaming = False
         self.on_listed: Callable[[], None] = lambda: None
         """Called when the markets were read again."""
@@ -63,23 +74,18 @@ class CcxtMarket:
             ExchangeUnavailable: It does not answer.
         """
         self.session.begin()
-        self.client = self.session.open(with_keys=False)
-        self.line = Line(self.venue.name, self.session.limiter, lambda: None)
-        await self.measure_clock()
-        await self.line.read(self.client.load_markets, lambda markets: markets)
+        line = self.session.open(with_keys=False)
+        await self.session.measure_clock(line)
+        await line.read(line.client.load_markets, dict)
         for symbol in self.symbols:
-            market = self.client.markets.get(symbol)
+            market = line.client.markets.get(symbol)
             if market is None or not market.get("swap") or not market.get("linear"):
                 raise NotListed(self.venue.name, symbol)
-        self._history = History(self.client, self.line, self.venue.candles_max)
-        self.streams = MarketStreams(
-            self.session,
-            self.client,
-            self.line,
-            self._history,
-            self.symbols,
-            lambda: self.session.spawn(self._list_anew(), "markets"),
+        history = History(line, self.venue.candles_max)
+        streams = MarketStreams(
+            self.session, line, history, self.symbols, lambda: self.session.spawn(self._list_anew(), "markets")
         )
+        self._up = _Connected(line, history, streams)
 
     async def close(self) -> None:
         """Release everything."""
@@ -108,25 +114,43 @@ class CcxtMarket:
 
     async def instruments(self) -> tuple[Instrument, ...]:
         """Return the instruments of the configured symbols, with a strict margin table of our own."""
-        return tuple(instrument_from(self.client.markets[symbol], (), self.venue) for symbol in self.symbols)
+        return tuple(instrument_from(self.line.client.markets[symbol], (), self.venue) for symbol in self.symbols)
 
     async def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
         """Return up to ``count`` closed bars before now, oldest first; the stream goes on with those of that length."""
-        bars = await self._history.bars(symbol, interval_s, count, self.now_ns)
+        bars = await self._connected.history.bars(symbol, interval_s, count, self.now_ns)
         self.streams.go_on_after(symbol, interval_s, bars[-1].time_ns if bars else 0)
         return bars
 
     # -- shared with the account ---------------------------------------------------------------------------------
 
+    @property
+    def line(self) -> Line:
+        """To the venue, without keys."""
+        return self._connected.line
+
+    @property
+    def streams(self) -> MarketStreams:
+        """What is told of the market."""
+        return self._connected.streams
+
     async def measure_clock(self) -> None:
         """Compare our clock with the venue's."""
-        await self.session.measure_clock(self.client, self.line)
+        await self.session.measure_clock(self.line)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    @property
+    def _connected(self) -> _Connected:
+        if self._up is None:
+            raise RuntimeError("connect() comes first")
+        return self._up
 
     async def _list_anew(self) -> None:
         """Read the markets again, for a price may soon leave the scale that its tick was read for."""
         while True:
             try:
-                await self.line.read(lambda: self.client.load_markets(True), dict)  # noqa: FBT003 - ccxt's signature
+                await self.line.read(lambda: self.line.client.load_markets(True), dict)  # noqa: FBT003 - ccxt's signature
             except ExchangeUnavailable as error:
                 logger.warning(f"the ticks cannot be read again yet: {error}")
                 await asyncio.sleep(RELIST_AGAIN_S)

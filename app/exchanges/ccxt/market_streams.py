@@ -40,7 +40,6 @@ class MarketStreams:
     def __init__(
         self,
         session: Session,
-        client: Any,  # noqa: ANN401 - ccxt has no types
         line: Line,
         history: History,
         symbols: Sequence[str],
@@ -50,14 +49,13 @@ class MarketStreams:
 
         Args:
             session: With the venue.
-            client: Without keys.
-            line: To the venue.
+            line: To the venue, without keys.
             history: Where candles are asked for that nobody has seen.
             symbols: What is listened to.
             on_risen: Called when ticks may soon be too fine, where they follow the price.
         """
         self._session = session
-        self._client = client
+        self._client = line.client
         self._line = line
         self._history = history
         self._symbols = tuple(symbols)

@@ -37,7 +37,6 @@ class OrderSender:
     def __init__(
         self,
         session: Session,
-        client: Any,  # noqa: ANN401 - ccxt has no types
         line: Line,
         ids: ClientIds,
         feed: AccountFeed,
@@ -48,8 +47,7 @@ class OrderSender:
 
         Args:
             session: With the venue.
-            client: With keys.
-            line: Of the client.
+            line: With keys.
             ids: Turns client order ids into the venue's.
             feed: Where answers are taken in, and what is known of orders.
             reader: Where an order is asked for.
@@ -57,7 +55,7 @@ class OrderSender:
         """
         self._session = session
         self._venue = session.venue
-        self._client = client
+        self._client = line.client
         self._line = line
         self._ids = ids
         self._feed = feed
@@ -160,8 +158,8 @@ class OrderSender:
 
     def _no_growth(self) -> str:
         """Return why nothing that grows may leave now; nothing when it may. What reduces waits, and goes."""
-        if self._session.limiter.banned_s:
-            return f"not sent: banned for {self._session.limiter.banned_s:.0f} s"
+        if self._line.banned_s:
+            return f"not sent: banned for {self._line.banned_s:.0f} s"
         return "not sent: nobody listens to the account until its stream is back" if self._feed.is_deaf else ""
 
     def _needs_cap(self, order: Order) -> bool:
@@ -179,7 +177,7 @@ class OrderSender:
         return Decimal(self._client.price_to_precision(order.symbol, plain(cap)))
 
     async def _send(self, order: Order, request: Request) -> None:
-        async def create() -> Any:  # noqa: ANN401 - as above
+        async def create() -> Any:  # noqa: ANN401 - ccxt has no types
             if utc_ns() - order.created_ns > self._session.valid_s * SECOND_NS:
                 # Whoever asks for it may have concluded that it is not there: from now on it must not be.
                 raise NotSent("it waited too long for its turn")

@@ -25,7 +25,7 @@ from app.domain.market import Bar, MarkPrice, Quote
 from app.domain.order import OrderStatus, OrderType, Side
 from app.exchanges.ccxt.errors import HedgeModeRefused, KeysRefused, NotListed, VenueRefused
 from app.ports.connection import ExchangeUnavailable
-from app.settings.models import CcxtSettings
+from app.settings.models import CcxtSettings, Settings
 from tests.builders import ETH
 from tests.builders import limit as limit_order
 from tests.builders import order as market_order
@@ -381,6 +381,21 @@ async def test_a_symbol_that_is_not_listed_is_refused(bench_class):
     await bench.venue.stop()
 
 
+async def test_whoever_asks_before_connecting_is_told_what_comes_first():
+    from app.exchanges.ccxt import CcxtExchange, CcxtMarket
+
+    settings = Settings(exchange={"adapter": "ccxt", "ccxt": {"venue": "binanceusdm"}})
+    market, exchange = CcxtMarket(settings.exchange.ccxt, [ETH], valid_s=5), CcxtExchange(settings)
+    for ask in (market.next_event, exchange.next_event, lambda: exchange.submit(market_order(FIRST, Side.BUY, "1"))):
+        with pytest.raises(RuntimeError, match=r"connect\(\) comes first"):
+            ask()
+    for question in (market.history(ETH, 60, 1), exchange.balance(), exchange.examine()):
+        with pytest.raises(RuntimeError, match=r"connect\(\) comes first"):
+            await question
+    await exchange.close()
+    await market.close()
+
+
 async def test_a_venue_that_was_never_tried_needs_a_word():
     from app.exchanges.ccxt import CcxtMarket
 
@@ -580,9 +595,10 @@ async def test_no_secret_is_logged_printed_or_raised(bench, capfd, caplog):
     bench.exchange.submit(order(bench))
     await bench.settle(1)
     logger.remove(sink)
+    client = bench.exchange._connected.line.client
     with pytest.raises(ValueError, match="verbose"):
-        bench.exchange._client.verbose = True
-    said += [repr(bench.exchange), repr(bench.exchange._client), repr(bench.exchange._settings), repr(bench.seen)]
+        client.verbose = True
+    said += [repr(bench.exchange), repr(client), repr(bench.exchange._settings), repr(bench.seen)]
     said += [*capfd.readouterr(), caplog.text]
     text = " ".join(str(item) for item in said)
     secrets = {name: value for name, value in keys_of(bench.venue).items() if name != "wallet_address"}
@@ -597,7 +613,7 @@ async def test_a_market_without_streams_of_its_own_kind_is_asked(monkeypatch, be
     bench = bench_class()
     await bench.open()
     try:
-        client = bench.exchange._market.client
+        client = bench.exchange._market.line.client
         client.has = client.has | {"watchOHLCVForSymbols": None, "watchOHLCV": False, "watchMarkPrices": None}
         await bench.settle(0.5)
         assert len(bench.venue.asked("candles")) >= 2
