@@ -35,6 +35,7 @@ class CcxtAccount:
         ids: ClientIds,
         facts: OrderFacts,
         account: AccountSettings,
+        instruments: Mapping[str, Instrument],
         now_ns: Callable[[], int],
     ) -> None:
         self._client = line.client
@@ -44,7 +45,7 @@ class CcxtAccount:
         self._facts = facts
         self._account = account
         self._now_ns = now_ns
-        self.instruments: Mapping[str, Instrument] = {}
+        self.instruments = instruments
         """What is traded; the rest of the account is not ours to look at."""
 
     async def is_hedged(self, symbol: str | None) -> bool | None:

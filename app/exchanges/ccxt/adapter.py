@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 from loguru import logger
 
-from app.domain.events import Fill, FundingPaid, InstrumentChanged, StreamEvent
+from app.domain.events import Fill, FundingPaid, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
 from app.domain.market import Bar
@@ -25,7 +25,6 @@ from app.exchanges.ccxt.listener import AccountListener
 from app.exchanges.ccxt.market import CcxtMarket
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.sender import OrderSender
-from app.exchanges.ccxt.translate import instrument_from
 from app.ports.connection import Capabilities, ExchangeUnavailable
 from app.ports.examination import Finding
 from app.settings.models import Settings
@@ -55,7 +54,6 @@ class CcxtExchange:
         self._venue = self._market.venue
         self._ids = self._venue.ids(settings.account.id)
         self._facts = OrderFacts()
-        self._instruments: dict[str, Instrument] = {}
         self._up: _Connected | None = None
 
     # -- Connection ----------------------------------------------------------------------------------------------
@@ -87,21 +85,17 @@ class CcxtExchange:
             keys = ", ".join(f"exchange.ccxt.{name}" for name in missing)
             raise VenueRefused(f"{self._venue.name} needs {keys}: give them by the environment or a secrets folder")
         await self._market.connect()
-        session, symbols = self._market.session, self._market.symbols
-        line = session.open(with_keys=True, on_skew=lambda: session.spawn(self._compare_clocks(line), "clock"))
-        # Loaded without keys above: with keys some venues have a fee signed while they load.
-        line.client.set_markets(list(self._market.line.client.markets.values()))
-        self._market.on_listed = self._list_anew
+        market, session, symbols = self._market, self._market.session, self._market.symbols
+        line = market.open_account(lambda: session.spawn(self._compare_clocks(line), "clock"))
         set_clock(line.client, session.offset_s)
-        reader = CcxtAccount(line, self._venue, self._ids, self._facts, self._account, lambda: self.now_ns)
+        reader = CcxtAccount(
+            line, self._venue, self._ids, self._facts, self._account, market.listed, lambda: self.now_ns
+        )
         if await reader.is_hedged(symbols[0] if symbols else None):
             raise HedgeModeRefused(self._venue.name)
-        self._tiers = await reader.margin_tiers(symbols)
-        for symbol, tiers in self._tiers.items():
-            self._instruments[symbol] = instrument_from(line.client.markets[symbol], tiers, self._venue)
-        reader.instruments = self._instruments
+        market.set_tiers(await reader.margin_tiers(symbols))
         dead_man = self._dead_man_on(line)
-        feed, streams = AccountFeed(session, self._ids, self._facts), self._market.streams
+        feed, streams = AccountFeed(session, self._ids, self._facts), market.streams
         sender = OrderSender(session, line, self._ids, feed, reader, streams)
         self._up = _Connected(line, reader, sender, dead_man)
         AccountListener(session, line, feed, reader, streams).begin()
@@ -142,7 +136,7 @@ class CcxtExchange:
 
     async def instruments(self) -> tuple[Instrument, ...]:
         """Return the instruments of the configured symbols, with the account's margin table."""
-        return tuple(self._instruments.values())
+        return await self._market.instruments()
 
     async def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
         """Return up to ``count`` closed bars before now, oldest first."""
@@ -207,16 +201,6 @@ class CcxtExchange:
         if self._up is None:
             raise RuntimeError("connect() comes first")
         return self._up
-
-    def _list_anew(self) -> None:
-        """Take over the instruments whose tick is another, now that the markets were read again."""
-        client = self._connected.line.client
-        client.set_markets(list(self._market.line.client.markets.values()))
-        for symbol, tiers in self._tiers.items():
-            instrument = instrument_from(client.markets[symbol], tiers, self._venue)
-            if instrument.tick_size > self._instruments[symbol].tick_size:
-                self._instruments[symbol] = instrument
-                self._market.session.queue.put(InstrumentChanged(instrument, self.now_ns))
 
     async def _keep_clock(self, line: Line) -> None:
         while True:

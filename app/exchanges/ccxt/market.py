@@ -1,12 +1,13 @@
 """A venue's market without keys: what is listed, its history, and its streams."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from loguru import logger
 
-from app.domain.events import StreamEvent
+from app.domain.events import InstrumentChanged, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.market import Bar
 from app.exchanges.ccxt.errors import NotListed
@@ -39,8 +40,10 @@ class CcxtMarket:
         self.symbols = tuple(symbols)
         self._up: _Connected | None = None
         self._is_streaming = False
-        self.on_listed: Callable[[], None] = lambda: None
-        """Called when the markets were read again."""
+        self._listed: dict[str, Instrument] = {}
+        self._tiers: Mapping[str, Sequence[dict[str, Any]]] = {}
+        self._followers: list[Any] = []
+        """Clients with keys, which go by what this one was told is listed."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -86,6 +89,7 @@ class CcxtMarket:
             self.session, line, history, self.symbols, lambda: self.session.spawn(self._list_anew(), "markets")
         )
         self._up = _Connected(line, history, streams)
+        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
 
     async def close(self) -> None:
         """Release everything."""
@@ -113,8 +117,8 @@ class CcxtMarket:
     # -- MarketData ----------------------------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:
-        """Return the instruments of the configured symbols, with a strict margin table of our own."""
-        return tuple(instrument_from(self.line.client.markets[symbol], (), self.venue) for symbol in self.symbols)
+        """Return the instruments of the configured symbols, with a strict margin table of our own until one is set."""
+        return tuple(self._listed.values())
 
     async def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
         """Return up to ``count`` closed bars before now, oldest first; the stream goes on with those of that length."""
@@ -134,6 +138,24 @@ class CcxtMarket:
         """What is told of the market."""
         return self._connected.streams
 
+    @property
+    def listed(self) -> Mapping[str, Instrument]:
+        """The instruments of the configured symbols as they are now, by symbol."""
+        return self._listed
+
+    def open_account(self, on_skew: Callable[[], None]) -> Line:
+        """Return a line with keys, whose client goes by what is listed, now and whenever that is read again."""
+        line = self.session.open(with_keys=True, on_skew=on_skew)
+        # Loaded without keys: with keys some venues have a fee signed while they load.
+        line.client.set_markets(list(self.line.client.markets.values()))
+        self._followers.append(line.client)
+        return line
+
+    def set_tiers(self, tiers: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+        """Go by the margin tables of an account, by symbol."""
+        self._tiers = tiers
+        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
+
     async def measure_clock(self) -> None:
         """Compare our clock with the venue's."""
         await self.session.measure_clock(self.line)
@@ -146,14 +168,26 @@ class CcxtMarket:
             raise RuntimeError("connect() comes first")
         return self._up
 
+    def _instrument(self, symbol: str) -> Instrument:
+        return instrument_from(self.line.client.markets[symbol], self._tiers.get(symbol, ()), self.venue)
+
     async def _list_anew(self) -> None:
         """Read the markets again, for a price may soon leave the scale that its tick was read for."""
         while True:
             try:
-                await self.line.read(lambda: self.line.client.load_markets(True), dict)  # noqa: FBT003 - ccxt's signature
+                markets = await self.line.read(
+                    lambda: self.line.client.load_markets(True),  # noqa: FBT003 - ccxt's signature
+                    lambda told: list(told.values()),
+                )
             except ExchangeUnavailable as error:
                 logger.warning(f"the ticks cannot be read again yet: {error}")
                 await asyncio.sleep(RELIST_AGAIN_S)
                 continue
-            self.on_listed()
-            return
+            break
+        for client in self._followers:
+            client.set_markets(markets)
+        for symbol in self.symbols:
+            instrument = self._instrument(symbol)
+            if instrument.tick_size > self._listed[symbol].tick_size:
+                self._listed[symbol] = instrument
+                self.session.queue.put(InstrumentChanged(instrument, self.now_ns))

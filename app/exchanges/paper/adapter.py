@@ -1,7 +1,6 @@
 """Paper trading: the market of a real venue, as it happens, and an account that exists in this process alone."""
 
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from random import Random
@@ -9,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from app.domain.events import Fill, FundingPaid, OrderRejected, StreamEvent
+from app.domain.events import Fill, FundingPaid, InstrumentChanged, OrderRejected, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
 from app.domain.market import SECOND_NS, Bar, FundingRate, MarkPrice, Quote
@@ -57,7 +56,6 @@ class PaperExchange:
         self._resumable = resumable
         self._ready: deque[StreamEvent] = deque()
         self._saved_ns = 0
-        self._instruments: Mapping[str, Instrument] = {}
         self._engine: MatchingEngine | None = None
 
     # -- Connection ----------------------------------------------------------------------------------------------
@@ -86,12 +84,11 @@ class PaperExchange:
     async def connect(self) -> None:
         """Listen to the market, and go on with the account where the journal says that it was."""
         await self._market.connect()
-        self._instruments = {item.symbol: item for item in await self._market.instruments()}
         settings = self._settings
         engine = self._engine = MatchingEngine(
             self._account.id,
             self._account.currency,
-            self._instruments,
+            {item.symbol: item for item in await self._market.instruments()},
             # The spread is the venue's own, and what is told of its prices comes too late to fill at.
             msgspec.structs.replace(rules_from(settings), spread_ticks=ZERO, fill_at_signal=False),
             Random(f"latency:{settings.seed}").random,  # noqa: S311 - a simulated network
@@ -117,6 +114,8 @@ class PaperExchange:
         if self._ready:
             return self._ready.popleft()
         event = self._next_in_market()
+        if isinstance(event, InstrumentChanged):
+            self._account_engine.list_anew(event.instrument)
         if not isinstance(event, MATCHED):
             return event
         engine = self._account_engine
@@ -143,7 +142,7 @@ class PaperExchange:
 
     async def instruments(self) -> tuple[Instrument, ...]:
         """Return what the venue lists."""
-        return tuple(self._instruments.values())
+        return tuple(self._account_engine.instruments.values())
 
     async def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
         """Return up to ``count`` closed bars of the venue before now, oldest first."""

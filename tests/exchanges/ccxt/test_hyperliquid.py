@@ -27,7 +27,7 @@ from app.exchanges.ccxt.translate import funding_rate_from
 from app.ports.connection import ExchangeUnavailable
 from tests.builders import limit as limit_order
 from tests.builders import order as market_order
-from tests.contracts.benches import HyperliquidBench
+from tests.contracts.benches import HyperliquidBench, PaperAtHyperliquidBench
 from tests.loopback.hyperliquid import WALLET
 
 FIRST = "main-1-000001"
@@ -338,9 +338,10 @@ async def test_a_tick_holds_while_the_price_rises_by_half(price, tick):
         await bench.close()
 
 
-async def test_a_tick_is_read_again_when_the_price_has_risen():
+@pytest.mark.parametrize("bench_class", [HyperliquidBench, PaperAtHyperliquidBench], ids=lambda bench: bench.name)
+async def test_a_tick_is_read_again_when_the_price_has_risen(bench_class):
     """From 6000 to 9000 the tick becomes 1: what is sent afterwards is on it, and so is what the bot is told."""
-    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench = bench_class(key_refresh_s=60.0)
     bench.venue.size_digits = 3
     bench.venue.price = Decimal(6000)
     await bench.open()
