@@ -188,6 +188,6 @@ class CcxtMarket:
             client.set_markets(markets)
         for symbol in self.symbols:
             instrument = self._instrument(symbol)
-            if instrument.tick_size > self._listed[symbol].tick_size:
+            if instrument.tick_size != self._listed[symbol].tick_size:
                 self._listed[symbol] = instrument
                 self.session.queue.put(InstrumentChanged(instrument, self.now_ns))

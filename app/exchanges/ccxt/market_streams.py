@@ -43,7 +43,7 @@ class MarketStreams:
         line: Line,
         history: History,
         symbols: Sequence[str],
-        on_risen: Callable[[], None],
+        on_moved: Callable[[], None],
     ) -> None:
         """Begin nothing yet.
 
@@ -52,14 +52,14 @@ class MarketStreams:
             line: To the venue, without keys.
             history: Where candles are asked for that nobody has seen.
             symbols: What is listened to.
-            on_risen: Called when ticks may soon be too fine, where they follow the price.
+            on_moved: Called when ticks may soon be others, where they follow the price.
         """
         self._session = session
         self._client = line.client
         self._line = line
         self._history = history
         self._symbols = tuple(symbols)
-        self._on_risen = on_risen
+        self._on_moved = on_moved
         self._wanted: dict[str, set[int]] = {}
         self._shown_ns: dict[str, int] = {}
         self._candles: dict[str, Candles] = {}
@@ -194,9 +194,9 @@ class MarketStreams:
             mark = mark_from(ticker, self._session.now_ns)
             if mark is not None:
                 self._session.queue.put(mark)
-                if self._session.venue.tick_follows_price and self._relisting.is_due(mark):
+                if self._session.venue.tick_follows_price and is_sound(mark) and self._relisting.is_due(mark):
                     self._relisting.begin()
-                    self._on_risen()
+                    self._on_moved()
 
     def _take_candles(self, candles: dict[str, dict[str, list[list[Any]]]]) -> None:
         for symbol, by_timeframe in candles.items():

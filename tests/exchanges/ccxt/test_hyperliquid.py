@@ -363,6 +363,27 @@ async def test_a_tick_is_read_again_when_the_price_has_risen(bench_class):
         await bench.close()
 
 
+async def test_a_tick_is_read_again_when_the_price_has_fallen():
+    """From 9000 to 6000 the tick becomes 0.1: what rests on the coarser one stays, what is finer is taken, too."""
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.size_digits = 3
+    bench.venue.price = Decimal(9000)
+    await bench.open()
+    try:
+        await bench.until(MarkPrice)
+        await sent(bench, limit(bench, price="5000"))
+        bench.venue.step("6000")
+        changed = await bench.until(InstrumentChanged)
+        assert changed.instrument.tick_size == Decimal("0.1")
+        assert await bench.exchange.instruments() == (changed.instrument,)
+        bench.venue.engine.list_anew(msgspec.structs.replace(bench.venue.instrument, tick_size=Decimal("0.1")))
+        await sent(bench, limit(bench, 2, price="5000.5"))
+        resting = await bench.exchange.open_orders()
+        assert sorted(record.order.price for record in resting) == [Decimal(5000), Decimal("5000.5")]
+    finally:
+        await bench.close()
+
+
 async def test_a_tick_that_cannot_be_read_again_is_asked_for_later(monkeypatch):
     monkeypatch.setattr("app.exchanges.ccxt.market.RELIST_AGAIN_S", 0.2)
     bench = HyperliquidBench(key_refresh_s=60.0)
