@@ -1,6 +1,7 @@
 """Trades at a venue: the four ports of an exchange over ccxt, REST and websockets."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -45,11 +46,10 @@ class _Connected(msgspec.Struct, frozen=True):
 class CcxtExchange:
     """Sends at once and never waits; what became of a request comes back on the stream."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, symbols: Sequence[str]) -> None:
         given = settings.exchange.ccxt
         self._settings = given
         self._account = settings.account
-        symbols = sorted({symbol for item in settings.strategies.values() for symbol in item.symbols})
         self._market = CcxtMarket(given, symbols, valid_s=settings.execution.request_valid_s)
         self._venue = self._market.venue
         self._ids = self._venue.ids(settings.account.id)

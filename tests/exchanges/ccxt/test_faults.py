@@ -385,7 +385,7 @@ async def test_whoever_asks_before_connecting_is_told_what_comes_first():
     from app.exchanges.ccxt import CcxtExchange, CcxtMarket
 
     settings = Settings(exchange={"adapter": "ccxt", "ccxt": {"venue": "binanceusdm"}})
-    market, exchange = CcxtMarket(settings.exchange.ccxt, [ETH], valid_s=5), CcxtExchange(settings)
+    market, exchange = CcxtMarket(settings.exchange.ccxt, [ETH], valid_s=5), CcxtExchange(settings, [ETH])
     for ask in (market.next_event, exchange.next_event, lambda: exchange.submit(market_order(FIRST, Side.BUY, "1"))):
         with pytest.raises(RuntimeError, match=r"connect\(\) comes first"):
             ask()
