@@ -15,7 +15,7 @@ from app.domain.market import SECOND_NS, Bar, FundingRate, MarkPrice, Quote
 from app.domain.money import ZERO
 from app.domain.order import CONDITIONAL, Order, TriggerPrice
 from app.domain.position import Position
-from app.domain.price_sieve import PriceSieve
+from app.domain.price_sieve import is_sound
 from app.domain.records import OrderRecord, StateSaved
 from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.ports.connection import Capabilities, Connection
@@ -49,7 +49,6 @@ class PaperExchange:
         resumable: bool,
     ) -> None:
         self._market = market
-        self._next_in_market = PriceSieve(market.next_event).next_event
         self._settings = settings
         self._account = account
         self._journal = journal
@@ -113,10 +112,11 @@ class PaperExchange:
             self._hand_out()
         if self._ready:
             return self._ready.popleft()
-        event = self._next_in_market()
+        event = self._market.next_event()
         if isinstance(event, InstrumentChanged):
             self._account_engine.list_anew(event.instrument)
-        if not isinstance(event, MATCHED):
+        # What cannot be true is matched against nothing; the pump keeps it from the bot, as it does at every exchange.
+        if not isinstance(event, MATCHED) or not is_sound(event):
             return event
         engine = self._account_engine
         engine.on_market(event)
