@@ -53,7 +53,6 @@ class CcxtExchange:
         self._market = CcxtMarket(given, symbols, valid_s=settings.execution.request_valid_s)
         self._venue = self._market.venue
         self._ids = self._venue.ids(settings.account.id)
-        self._facts = OrderFacts()
         self._up: _Connected | None = None
 
     # -- Connection ----------------------------------------------------------------------------------------------
@@ -88,14 +87,13 @@ class CcxtExchange:
         market, session, symbols = self._market, self._market.session, self._market.symbols
         line = market.open_account(lambda: session.spawn(self._compare_clocks(line), "clock"))
         set_clock(line.client, session.offset_s)
-        reader = CcxtAccount(
-            line, self._venue, self._ids, self._facts, self._account, market.listed, lambda: self.now_ns
-        )
+        facts = OrderFacts()
+        reader = CcxtAccount(line, self._venue, self._ids, facts, self._account, market.listed, lambda: self.now_ns)
         if await reader.is_hedged(symbols[0] if symbols else None):
             raise HedgeModeRefused(self._venue.name)
         market.set_tiers(await reader.margin_tiers(symbols))
         dead_man = self._dead_man_on(line)
-        feed, streams = AccountFeed(session, self._ids, self._facts), market.streams
+        feed, streams = AccountFeed(session, self._ids, facts), market.streams
         sender = OrderSender(session, line, self._ids, feed, reader, streams)
         self._up = _Connected(line, reader, sender, dead_man)
         AccountListener(session, line, feed, reader, streams).begin()

@@ -173,17 +173,7 @@ class CcxtMarket:
 
     async def _list_anew(self) -> None:
         """Read the markets again, for a price may soon leave the scale that its tick was read for."""
-        while True:
-            try:
-                markets = await self.line.read(
-                    lambda: self.line.client.load_markets(True),  # noqa: FBT003 - ccxt's signature
-                    lambda told: list(told.values()),
-                )
-            except ExchangeUnavailable as error:
-                logger.warning(f"the ticks cannot be read again yet: {error}")
-                await asyncio.sleep(RELIST_AGAIN_S)
-                continue
-            break
+        markets = await self._read_again()
         for client in self._followers:
             client.set_markets(markets)
         for symbol in self.symbols:
@@ -191,3 +181,12 @@ class CcxtMarket:
             if instrument.tick_size != self._listed[symbol].tick_size:
                 self._listed[symbol] = instrument
                 self.session.queue.put(InstrumentChanged(instrument, self.now_ns))
+
+    async def _read_again(self) -> list[Any]:
+        client = self.line.client
+        while True:
+            try:
+                return await self.line.read(lambda: client.load_markets(True), lambda told: list(told.values()))  # noqa: FBT003 - ccxt's signature
+            except ExchangeUnavailable as error:
+                logger.warning(f"the ticks cannot be read again yet: {error}")
+            await asyncio.sleep(RELIST_AGAIN_S)
