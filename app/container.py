@@ -188,7 +188,7 @@ def ccxt_exchange(settings: Settings) -> Any:  # noqa: ANN401 - an adapter imple
     Raises:
         MissingExtra: ccxt is not installed.
     """
-    return ccxt_adapters(settings).CcxtExchange(settings)
+    return ccxt_adapters(settings).CcxtExchange(settings, symbols_of(settings))
 
 
 def paper_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN401 - as above

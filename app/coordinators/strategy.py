@@ -7,6 +7,7 @@ import msgspec
 
 from app.domain.events import InstrumentChanged, Severity
 from app.domain.market import SECOND_NS
+from app.domain.price_sieve import is_sound
 from app.domain.records import StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
@@ -132,7 +133,8 @@ class StrategyCoordinator(BaseCoordinator):
         count = max(needs, default=0)
         if not count:
             return
-        bars = await context.market_data.history(feed.symbol, feed.interval_s, count)
+        # As the pump sieves the stream of any exchange: what cannot be true reaches no strategy.
+        bars = [bar for bar in await context.market_data.history(feed.symbol, feed.interval_s, count) if is_sound(bar)]
         for strategy, need in zip(subscription.strategies, needs, strict=True):
             since = seen[strategy] or 0
             fresh = [bar for bar in bars[len(bars) - need if need < len(bars) else 0 :] if bar.time_ns > since]

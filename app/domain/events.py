@@ -151,7 +151,7 @@ class AccountSeen(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class InstrumentChanged(msgspec.Struct, frozen=True, tag=True):
-    """The exchange takes other prices of a symbol than it did: its tick has become coarser."""
+    """The exchange takes other prices of a symbol than it did: its tick has become coarser, or finer."""
 
     instrument: Instrument
     time_ns: int

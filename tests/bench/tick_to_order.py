@@ -43,7 +43,8 @@ async def _measure(folder):
     await container.init_resources()
     exchange = container.exchange()
     times, decided, parsed, submitted = [], [], [0.0], [0.0]
-    put, fetch, request = exchange._market.session.queue.put, exchange._client.fetch, exchange._sender._request
+    queue, client, sender = exchange._market.session.queue, exchange._connected.line.client, exchange._connected.sender
+    put, fetch, request = queue.put, client.fetch, sender._request
 
     def seen(event):
         if isinstance(event, MarkPrice):
@@ -61,7 +62,7 @@ async def _measure(folder):
             parsed[0] = 0.0
         return await fetch(url, method, headers, body)
 
-    exchange._market.session.queue.put, exchange._client.fetch, exchange._sender._request = seen, handed_over, asked
+    queue.put, client.fetch, sender._request = seen, handed_over, asked
     deadline = time.monotonic() + PATIENCE_S
     while len(times) < ORDERS and time.monotonic() < deadline:
         venue.step()

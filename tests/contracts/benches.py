@@ -138,7 +138,7 @@ class LoopbackBench(Bench):
         from app.exchanges.ccxt import CcxtExchange
 
         await self.venue.start()
-        super().__init__(CcxtExchange(venue_settings(self.venue, **self.changes)))
+        super().__init__(CcxtExchange(venue_settings(self.venue, **self.changes), [self.symbol]))
         await super().open()
         await self.listened_to()
 
@@ -154,7 +154,7 @@ class LoopbackBench(Bench):
         from app.exchanges.ccxt import CcxtExchange
 
         await self.exchange.close()
-        super().__init__(CcxtExchange(venue_settings(self.venue, **self.changes)))
+        super().__init__(CcxtExchange(venue_settings(self.venue, **self.changes), [self.symbol]))
         await super().open()
         await self.listened_to()
 

@@ -54,6 +54,14 @@ async def test_history_warms_up_and_never_trades(container, exchange, strategies
     assert [order.contracts for order in exchange.submitted] == [Decimal(1)]
 
 
+async def test_history_that_cannot_be_true_warms_nobody_up(container, exchange, strategies):
+    """Of two bars one has a price below zero and one is no number: the strategy has seen neither."""
+    strategies(*trend())
+    exchange.bars = (bar("-100"), bar("100", 1, high="NaN", low="NaN"))
+    await container.init_resources()
+    assert (await container.bot().strategy.health_check()).details["warm"] == "0"
+
+
 async def test_a_strategy_that_raises_is_set_aside_and_the_others_go_on(container, exchange, strategies, mocker):
     [broken], [sound] = trend(), trend(ETH)
     mocker.patch.object(broken, "on_bar", side_effect=ZeroDivisionError("mine"))

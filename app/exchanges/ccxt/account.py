@@ -7,7 +7,7 @@ from typing import Any
 import ccxt
 import msgspec
 
-from app.domain.events import Fill, FundingPaid
+from app.domain.events import AccountSeen, Fill, FundingPaid
 from app.domain.instrument import Instrument
 from app.domain.market import MS_NS
 from app.domain.position import Position
@@ -17,8 +17,8 @@ from app.exchanges.ccxt.guarded import MS
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.orders import became, order_record, venue_params
-from app.exchanges.ccxt.translate import fill_from, funding_paid_from, position_from, trade_client_id
-from app.exchanges.ccxt.venues import Venue
+from app.exchanges.ccxt.translate import account_seen, fill_from, funding_paid_from, position_from, trade_client_id
+from app.exchanges.ccxt.venues import AccountTold, Payload, Venue
 from app.settings.models import AccountSettings
 
 TRADES_MAX = 500
@@ -30,22 +30,22 @@ class CcxtAccount:
 
     def __init__(
         self,
-        client: Any,  # noqa: ANN401 - ccxt has no types
         line: Line,
         venue: Venue,
         ids: ClientIds,
         facts: OrderFacts,
         account: AccountSettings,
+        instruments: Mapping[str, Instrument],
         now_ns: Callable[[], int],
     ) -> None:
-        self._client = client
+        self._client = line.client
         self._line = line
         self._venue = venue
         self._ids = ids
         self._facts = facts
         self._account = account
         self._now_ns = now_ns
-        self.instruments: Mapping[str, Instrument] = {}
+        self.instruments = instruments
         """What is traded; the rest of the account is not ours to look at."""
 
     async def is_hedged(self, symbol: str | None) -> bool | None:
@@ -160,6 +160,11 @@ class CcxtAccount:
         if client_order_id is None:
             client_order_id = trade_client_id(trade, self._venue, self._ids)
         return fill_from(trade, client_order_id, self._venue, self._account.currency)
+
+    def seen(self, read: Callable[[Payload, str], AccountTold], balance: Mapping[str, Any]) -> AccountSeen:
+        """Return what the stream of the balance says of the account, by the venue's own reading of it."""
+        names = {self._client.markets[symbol][self._venue.name_key]: symbol for symbol in self.instruments}
+        return account_seen(read(balance["info"], self._account.currency), names)
 
     # -- inside --------------------------------------------------------------------------------------------------
 

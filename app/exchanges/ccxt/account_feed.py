@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from app.domain.events import AccountEvent, AccountSeen, InstrumentChanged, StreamReset
+from app.domain.events import AccountEvent, AccountSeen, Fill, OrderRejected, OrderUnknown, StreamReset
 from app.domain.order import Order
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.client_ids import ClientIds
 from app.exchanges.ccxt.order_facts import OrderFacts
-from app.exchanges.ccxt.orders import order_seen
+from app.exchanges.ccxt.orders import became, order_seen
 from app.exchanges.ccxt.session import Session
 from app.exchanges.ccxt.venues import UnreadableAnswer
 
@@ -26,11 +26,50 @@ class AccountFeed:
         self._session = session
         self._ids = ids
         self._facts = facts
+        self.is_deaf = False
+        """Whether a stream of the account is broken, and nobody knows what happens there."""
 
-    def put(self, events: Sequence[AccountEvent | AccountSeen | InstrumentChanged | StreamReset]) -> None:
-        """Put events on the stream."""
+    def put(self, events: Sequence[AccountEvent | AccountSeen | StreamReset]) -> None:
+        """Put events on the stream as they are."""
         for event in events:
             self._session.queue.put(event)
+
+    def lose(self, why: str) -> None:
+        """Note that nobody listens to the account: everything is compared at once."""
+        self.is_deaf = True
+        self.put([StreamReset(self._session.now_ns, why)])
+
+    def regain(self, why: str) -> None:
+        """Note that the account is listened to again: what happened meanwhile is in no stream."""
+        self.is_deaf = False
+        self.put([StreamReset(self._session.now_ns, f"back after: {why}")])
+
+    def sent(self, order: Order) -> None:
+        """Note that an order is about to leave."""
+        self._facts.sent(order)
+
+    def end(self, event: OrderRejected | OrderUnknown) -> None:
+        """Take in how sending ended."""
+        self.put(self._facts.end(event))
+
+    def fill(self, fill: Fill) -> None:
+        """Take in a fill."""
+        self.put(self._facts.fill(fill))
+
+    def became(self, client_order_id: str) -> str | None:
+        """Return the venue's id of what a conditional order has become; None while it is not known to be triggered."""
+        return self._facts.became(client_order_id)
+
+    def hear(self, payload: Mapping[str, Any]) -> None:
+        """Take in what a stream says of an order.
+
+        Raises:
+            UnreadableAnswer: It does not say enough.
+        """
+        if number := became(payload, self._session.venue.told_became):
+            # A conditional order was triggered: what it has become may go by another client order id.
+            self._facts.note_trigger(self._ids.from_venue(str(payload["clientOrderId"])), number)
+        self.see(payload)
 
     def see(self, payload: Mapping[str, Any], order: Order | None = None) -> None:
         """Take in what the venue says of an order; in the answer to ``order``, if that is given.
@@ -44,16 +83,16 @@ class AccountFeed:
             seen = msgspec.structs.replace(seen, client_order_id=known)
         if order is not None and seen.client_order_id != order.client_order_id:
             raise UnreadableAnswer(f"asked for {order.client_order_id}, answered for {seen.client_order_id}")
-        events = self._facts.see(seen)
-        self.put(events)
-        if self._facts.lacks_fills(seen.client_order_id):
-            self._session.spawn(self._await_fills(seen.client_order_id), "fills")
+        self._take(self._facts.see(seen), seen.client_order_id)
 
     def see_record(self, record: OrderRecord) -> None:
         """Take in how an order is by a query."""
-        self.put(self._facts.see_record(record, self._session.now_ns))
-        if self._facts.lacks_fills(record.order.client_order_id):
-            self._session.spawn(self._await_fills(record.order.client_order_id), "fills")
+        self._take(self._facts.see_record(record, self._session.now_ns), record.order.client_order_id)
+
+    def _take(self, events: Sequence[AccountEvent], client_order_id: str) -> None:
+        self.put(events)
+        if self._facts.lacks_fills(client_order_id):
+            self._session.spawn(self._await_fills(client_order_id), "fills")
 
     async def _await_fills(self, client_order_id: str) -> None:
         """Give the fills of an order time to come; then have them asked for."""

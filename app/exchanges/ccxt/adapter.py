@@ -1,13 +1,14 @@
 """Trades at a venue: the four ports of an exchange over ccxt, REST and websockets."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
+import msgspec
 from loguru import logger
 
-from app.domain.events import Fill, FundingPaid, InstrumentChanged, StreamEvent
+from app.domain.events import Fill, FundingPaid, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
 from app.domain.market import Bar
@@ -25,7 +26,6 @@ from app.exchanges.ccxt.listener import AccountListener
 from app.exchanges.ccxt.market import CcxtMarket
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.sender import OrderSender
-from app.exchanges.ccxt.translate import instrument_from
 from app.ports.connection import Capabilities, ExchangeUnavailable
 from app.ports.examination import Finding
 from app.settings.models import Settings
@@ -33,22 +33,27 @@ from app.settings.models import Settings
 CLOCK_EVERY_S = 600.0
 
 
+class _Connected(msgspec.Struct, frozen=True):
+    """What there is only once the venue has let us in."""
+
+    line: Line
+    """With keys."""
+    reader: CcxtAccount
+    sender: OrderSender
+    dead_man: DeadManSwitch | None
+
+
 class CcxtExchange:
     """Sends at once and never waits; what became of a request comes back on the stream."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, symbols: Sequence[str]) -> None:
         given = settings.exchange.ccxt
         self._settings = given
         self._account = settings.account
-        self._valid_s = settings.execution.request_valid_s
-        symbols = sorted({symbol for item in settings.strategies.values() for symbol in item.symbols})
-        self._market = CcxtMarket(given, symbols, valid_s=self._valid_s)
+        self._market = CcxtMarket(given, symbols, valid_s=settings.execution.request_valid_s)
         self._venue = self._market.venue
         self._ids = self._venue.ids(settings.account.id)
-        self._facts = OrderFacts()
-        self._instruments: dict[str, Instrument] = {}
-        self._client: Any = None
-        self._dead_man: DeadManSwitch | None = None
+        self._up: _Connected | None = None
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -79,75 +84,42 @@ class CcxtExchange:
             keys = ", ".join(f"exchange.ccxt.{name}" for name in missing)
             raise VenueRefused(f"{self._venue.name} needs {keys}: give them by the environment or a secrets folder")
         await self._market.connect()
-        session, symbols = self._market.session, self._market.symbols
-        self._client = session.open(with_keys=True)
-        # Loaded without keys above: with keys some venues have a fee signed while they load.
-        self._client.set_markets(list(self._market.client.markets.values()))
-        self._market.on_listed = self._list_anew
-        self._line = Line(self._venue.name, session.limiter, self._on_skew)
-        self._tell_clock()
-        self._reader = CcxtAccount(
-            self._client, self._line, self._venue, self._ids, self._facts, self._account, lambda: self.now_ns
-        )
-        if await self._reader.is_hedged(symbols[0] if symbols else None):
+        market, session, symbols = self._market, self._market.session, self._market.symbols
+        line = market.open_account(lambda: session.spawn(self._compare_clocks(line), "clock"))
+        set_clock(line.client, session.offset_s)
+        facts = OrderFacts()
+        reader = CcxtAccount(line, self._venue, self._ids, facts, self._account, market.listed, lambda: self.now_ns)
+        if await reader.is_hedged(symbols[0] if symbols else None):
             raise HedgeModeRefused(self._venue.name)
-        self._tiers = await self._reader.margin_tiers(symbols)
-        for symbol, tiers in self._tiers.items():
-            self._instruments[symbol] = instrument_from(self._client.markets[symbol], tiers, self._venue)
-        self._reader.instruments = self._instruments
-        self._dead_man = self._make_dead_man()
-        self._begin()
+        market.set_tiers(await reader.margin_tiers(symbols))
+        dead_man = self._dead_man_on(line)
+        feed, streams = AccountFeed(session, self._ids, facts), market.streams
+        sender = OrderSender(session, line, self._ids, feed, reader, streams)
+        self._up = _Connected(line, reader, sender, dead_man)
+        AccountListener(session, line, feed, reader, streams).begin()
+        session.spawn(self._keep_clock(line), "clock")
+        if dead_man is not None:
+            session.spawn(dead_man.run(), "dead man")
 
-    def _make_dead_man(self) -> DeadManSwitch | None:
+    def _dead_man_on(self, line: Line) -> DeadManSwitch | None:
         after_s, cancel_after = self._settings.dead_man_s, self._venue.dead_man
         if after_s is None:
             return None
         if cancel_after is None:
             raise VenueRefused(f"{self._venue.name} has no dead-man switch here: unset exchange.ccxt.dead_man_s")
-        return DeadManSwitch(partial(cancel_after, self._client), self._line, self._market.symbols, after_s)
-
-    def _begin(self) -> None:
-        """Listen to the account, and make ready to send."""
-        session, streams = self._market.session, self._market.streams
-        feed = AccountFeed(session, self._ids, self._facts)
-        listener = AccountListener(
-            session,
-            self._client,
-            self._ids,
-            self._facts,
-            feed,
-            self._reader,
-            streams.settles_ns,
-            self._account.currency,
-        )
-        self._sender = OrderSender(
-            session,
-            self._client,
-            self._line,
-            self._ids,
-            self._facts,
-            feed,
-            self._reader,
-            streams,
-            valid_s=self._valid_s,
-            is_deaf=lambda: listener.is_deaf,
-        )
-        listener.begin()
-        session.spawn(self._keep_clock(), "clock")
-        if self._dead_man is not None:
-            session.spawn(self._dead_man.run(), "dead man")
+        return DeadManSwitch(partial(cancel_after, line.client), line, self._market.symbols, after_s)
 
     async def close(self) -> None:
         """Release everything. What is on its way stays unknown, and is asked for at the next start."""
-        if self._dead_man is not None:
-            dead_man, self._dead_man = self._dead_man, None
-            await dead_man.disarm()
+        if self._up is not None and self._up.dead_man is not None:
+            await self._up.dead_man.disarm()
         await self._market.close()
 
     def next_event(self) -> StreamEvent | None:
         """Return the next event of the stream."""
-        if self._dead_man is not None:
-            self._dead_man.progress()
+        dead_man = self._connected.dead_man
+        if dead_man is not None:
+            dead_man.progress()
         return self._market.next_event()
 
     async def wait(self) -> None:
@@ -162,7 +134,7 @@ class CcxtExchange:
 
     async def instruments(self) -> tuple[Instrument, ...]:
         """Return the instruments of the configured symbols, with the account's margin table."""
-        return tuple(self._instruments.values())
+        return await self._market.instruments()
 
     async def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
         """Return up to ``count`` closed bars before now, oldest first."""
@@ -172,43 +144,44 @@ class CcxtExchange:
 
     async def balance(self) -> Decimal:
         """Return the wallet balance, without unrealized PnL."""
-        return await self._reader.balance()
+        return await self._connected.reader.balance()
 
     async def positions(self) -> tuple[Position, ...]:
         """Return all positions that are not flat, of the configured symbols."""
-        return await self._reader.positions()
+        return await self._connected.reader.positions()
 
     async def open_orders(self) -> tuple[OrderRecord, ...]:
         """Return all working orders of the configured symbols, foreign ones included."""
-        return await self._reader.open_orders()
+        return await self._connected.reader.open_orders()
 
     async def order(self, symbol: str, client_order_id: str) -> OrderRecord | None:
         """Return one order, working or ended; None when the venue definitely does not know it."""
-        return await self._reader.order(symbol, client_order_id)
+        return await self._connected.reader.order(symbol, client_order_id)
 
     async def fills_since(self, time_ns: int) -> tuple[Fill, ...]:
         """Return the fills at or after ``time_ns``, oldest first."""
-        return await self._reader.fills_since(time_ns)
+        return await self._connected.reader.fills_since(time_ns)
 
     async def funding_since(self, time_ns: int) -> tuple[FundingPaid, ...]:
         """Return the funding settlements of our positions at or after ``time_ns``, oldest first."""
-        return await self._reader.funding_since(time_ns)
+        return await self._connected.reader.funding_since(time_ns)
 
     async def examine(self) -> tuple[Finding, ...]:
         """Return what must be known before money is risked here; once connected."""
-        fitness = Fitness(self._settings, self._account, self._market, self._reader, self._client, self._line)
+        up = self._connected
+        fitness = Fitness(self._settings, self._account, self._market, up.reader, up.line)
         return await fitness.examine()
 
     # -- OrderEntry ----------------------------------------------------------------------------------------------
 
     def submit(self, order: Order) -> None:
         """Send an order. What cannot be sent as it is, is refused here: nothing is rounded on its way."""
-        self._sender.submit(order)
+        self._connected.sender.submit(order)
 
     def cancel(self, order: Order, reason: str) -> None:
         """Ask for what is left of an order to be canceled."""
         del reason
-        self._sender.cancel(order)
+        self._connected.sender.cancel(order)
 
     async def configure(self, symbol: str, margin_mode: MarginMode, leverage: Decimal) -> None:
         """Set margin mode and leverage of a symbol; already set is success.
@@ -217,33 +190,24 @@ class CcxtExchange:
             VenueRefused: The venue will not.
             ExchangeUnavailable: Nobody knows whether it did.
         """
-        await self._sender.configure(symbol, margin_mode, leverage)
+        await self._connected.sender.configure(symbol, margin_mode, leverage)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _list_anew(self) -> None:
-        """Take over the instruments whose tick is another, now that the markets were read again."""
-        self._client.set_markets(list(self._market.client.markets.values()))
-        for symbol, tiers in self._tiers.items():
-            instrument = instrument_from(self._client.markets[symbol], tiers, self._venue)
-            if instrument.tick_size > self._instruments[symbol].tick_size:
-                self._instruments[symbol] = instrument
-                self._market.session.queue.put(InstrumentChanged(instrument, self.now_ns))
+    @property
+    def _connected(self) -> _Connected:
+        if self._up is None:
+            raise RuntimeError("connect() comes first")
+        return self._up
 
-    async def _keep_clock(self) -> None:
+    async def _keep_clock(self, line: Line) -> None:
         while True:
             await asyncio.sleep(CLOCK_EVERY_S)
-            await self._compare_clocks()
+            await self._compare_clocks(line)
 
-    def _on_skew(self) -> None:
-        self._market.session.spawn(self._compare_clocks(), "clock")
-
-    async def _compare_clocks(self) -> None:
+    async def _compare_clocks(self, line: Line) -> None:
         try:
             await self._market.measure_clock()
         except ExchangeUnavailable as error:
             logger.warning(f"the venue's clock cannot be read: {error}")
-        self._tell_clock()
-
-    def _tell_clock(self) -> None:
-        set_clock(self._client, self._market.session.offset_s)
+        set_clock(line.client, self._market.session.offset_s)

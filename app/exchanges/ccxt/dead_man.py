@@ -46,8 +46,9 @@ class DeadManSwitch:
             await asyncio.sleep(self._after_s / REFRESHES)
 
     async def disarm(self) -> None:
-        """Take it back, for a stop in good order: what the stop policy keeps shall stay."""
-        if self._armed:
+        """Take it back, once, for a stop in good order: what the stop policy keeps shall stay."""
+        armed, self._armed = self._armed, False
+        if armed:
             await self._set(0)
 
     async def _set(self, seconds: float) -> bool:

@@ -1,7 +1,6 @@
 """What must be known of a venue's account before money is risked there. Reads alone."""
 
 from decimal import Decimal
-from typing import Any
 
 from app.domain.money import plain
 from app.exchanges.ccxt.account import CcxtAccount
@@ -25,14 +24,13 @@ class Fitness:
         account: AccountSettings,
         market: CcxtMarket,
         reader: CcxtAccount,
-        client: Any,  # noqa: ANN401 - ccxt has no types
         line: Line,
     ) -> None:
         self._settings = settings
         self._account = account
         self._market = market
         self._reader = reader
-        self._client = client
+        self._client = line.client
         self._line = line
 
     async def examine(self) -> tuple[Finding, ...]:

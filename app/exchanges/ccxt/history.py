@@ -1,9 +1,10 @@
 """Past candles of a venue, page by page, and longer ones made of them."""
 
-from typing import Any
+from loguru import logger
 
 from app.domain.bars import BarAggregator
 from app.domain.market import MS_NS, SECOND_NS, Bar
+from app.domain.price_sieve import is_sound
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.translate import bar_from
 
@@ -14,20 +15,27 @@ TIMEFRAMES = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14_400: "4h", 86_400:
 class History:
     """Asks for candles."""
 
-    def __init__(self, client: Any, line: Line, candles_max: int) -> None:  # noqa: ANN401 - ccxt has no types
-        self._client = client
+    def __init__(self, line: Line, candles_max: int) -> None:
+        self._client = line.client
         self._line = line
         self._candles_max = candles_max
 
     async def bars(self, symbol: str, interval_s: int, count: int, now_ns: int) -> tuple[Bar, ...]:
-        """Return up to ``count`` bars that were closed at ``now_ns``, oldest first; none of a length that cannot be."""
+        """Return up to ``count`` bars that were closed at ``now_ns``, oldest first; none of a length that cannot be.
+
+        A candle that cannot be true is left out, as the stream's are: it would spoil the longer one that it is part of.
+        """
         shorter_s = longest_of(interval_s)
         if shorter_s is None:
             return ()
         times = interval_s // shorter_s
         since_ns = (now_ns // (interval_s * SECOND_NS) - count) * interval_s * SECOND_NS
         candles = await self.candles_since(symbol, shorter_s, since_ns, count * times + 1)
-        bars = [bar for bar in candles if bar.time_ns <= now_ns]
+        closed = [bar for bar in candles if bar.time_ns <= now_ns]
+        bars = [bar for bar in closed if is_sound(bar)]
+        if len(bars) < len(closed):
+            lost = len(closed) - len(bars)
+            logger.bind(symbol=symbol).warning(f"{lost} of {len(closed)} past candles cannot be true: left out")
         if times > 1:
             aggregator = BarAggregator(symbol, interval_s)
             bars = [longer for bar in bars if (longer := aggregator.on_bar(bar)) is not None]

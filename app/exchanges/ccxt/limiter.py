@@ -8,6 +8,10 @@ from itertools import count
 from app.ports.connection import ExchangeUnavailable
 
 
+class NotSent(ExchangeUnavailable):
+    """A request that never left, and never will: nothing has come of it."""
+
+
 class Urgency(IntEnum):
     """Who goes first."""
 
@@ -27,11 +31,10 @@ class Limiter:
     """A token bucket with a queue in the order of urgency, and a stop for as long as the venue bans us."""
 
     def __init__(self, per_second: float, burst: int) -> None:
-        self._loop = asyncio.get_running_loop()
         self._per_second = per_second
         self._burst = burst
         self._tokens = float(burst)
-        self._filled_s = self._loop.time()
+        self._filled_s = 0.0
         self._banned_until_s = 0.0
         self._number = count()
         self._waiting: list[tuple[Urgency, int, asyncio.Future[None]]] = []
@@ -40,22 +43,22 @@ class Limiter:
     @property
     def banned_s(self) -> float:
         """Seconds until the venue listens again; zero when it does."""
-        return max(0.0, self._banned_until_s - self._loop.time())
+        return max(0.0, self._banned_until_s - _now_s())
 
     def ban(self, seconds: float) -> None:
         """Send nothing for so long: whoever goes on asking is banned for longer."""
-        self._banned_until_s = max(self._banned_until_s, self._loop.time() + seconds)
+        self._banned_until_s = max(self._banned_until_s, _now_s() + seconds)
         self._serve()
 
     async def turn(self, urgency: Urgency) -> None:
         """Return when a request may be sent.
 
         Raises:
-            ExchangeUnavailable: Too many wait already.
+            NotSent: Too many wait already.
         """
         if len(self._waiting) >= WAITING_MAX:
-            raise ExchangeUnavailable(f"{WAITING_MAX} requests wait to be sent")
-        turn: asyncio.Future[None] = self._loop.create_future()
+            raise NotSent(f"{WAITING_MAX} requests wait to be sent")
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (urgency, next(self._number), turn))
         self._serve()
         await turn
@@ -73,7 +76,7 @@ class Limiter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now_s = self._loop.time()
+        now_s = _now_s()
         self._tokens = min(float(self._burst), self._tokens + (now_s - self._filled_s) * self._per_second)
         self._filled_s = now_s
         while self._waiting:
@@ -83,7 +86,11 @@ class Limiter:
             lacking = 1.0 - self._tokens
             delay_s = max(self.banned_s, lacking / self._per_second if lacking > ROUNDING else 0.0)
             if delay_s > 0:
-                self._timer = self._loop.call_later(delay_s, self._serve)
+                self._timer = asyncio.get_running_loop().call_later(delay_s, self._serve)
                 return
             self._tokens -= 1.0
             heapq.heappop(self._waiting)[2].set_result(None)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

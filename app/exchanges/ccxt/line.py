@@ -20,11 +20,24 @@ _UNREADABLE = (UnreadableAnswer, KeyError, TypeError, ValueError, AttributeError
 class Line:
     """Requests of one client."""
 
-    def __init__(self, venue: str, limiter: Limiter, on_skew: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - ccxt has no types
+        venue: str,
+        limiter: Limiter,
+        on_skew: Callable[[], None],
+    ) -> None:
+        self.client = client
+        """Of ccxt: what is asked of it goes through ``read`` and ``write``."""
         self._venue = venue
         self._limiter = limiter
         self._on_skew = on_skew
         """Called when the venue says that our clock is wrong."""
+
+    @property
+    def banned_s(self) -> float:
+        """Seconds until the venue listens again; zero when it does."""
+        return self._limiter.banned_s
 
     async def read(
         self, ask: Callable[[], Awaitable[Any]], translate: Callable[[Any], T], urgency: Urgency = Urgency.READ
@@ -42,7 +55,7 @@ class Line:
         except ccxt.OrderNotFound:
             raise
         except ccxt.BaseError as error:
-            self.note(error)
+            self._note(error)
             if classify(error, wrote=False) is Outcome.FATAL:
                 raise KeysRefused(self._venue, in_words(error)) from None
             raise ExchangeUnavailable(f"{self._venue}: {in_words(error)}") from None
@@ -53,16 +66,16 @@ class Line:
         """Return the answer to a request that changes something; its error is for the caller to classify.
 
         Raises:
-            ExchangeUnavailable: It was never sent.
+            NotSent: It did not get its turn, or ``ask`` would not send it any more when it had.
         """
         await self._limiter.turn(urgency)
         try:
             return await ask()
         except ccxt.BaseError as error:
-            self.note(error)
+            self._note(error)
             raise
 
-    def note(self, error: ccxt.BaseError) -> None:
+    def _note(self, error: ccxt.BaseError) -> None:
         """Draw the consequences of an error for the requests to come."""
         if isinstance(error, TooManyRequests):
             self._limiter.ban(error.retry_after_s)

@@ -7,16 +7,13 @@ from typing import Any
 
 from loguru import logger
 
-from app.domain.events import StreamReset
 from app.domain.market import SECOND_NS
 from app.exchanges.ccxt.account import CcxtAccount
 from app.exchanges.ccxt.account_feed import AccountFeed
 from app.exchanges.ccxt.client import close_sockets, forget_listen_keys, has_sockets
-from app.exchanges.ccxt.client_ids import ClientIds
-from app.exchanges.ccxt.order_facts import OrderFacts
-from app.exchanges.ccxt.orders import became
+from app.exchanges.ccxt.line import Line
+from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.session import Session
-from app.exchanges.ccxt.translate import account_seen
 from app.exchanges.ccxt.venues import AccountTold, Payload
 from app.exchanges.ccxt.watch import Watch
 from app.ports.connection import ExchangeUnavailable
@@ -34,39 +31,28 @@ class AccountListener:
     def __init__(
         self,
         session: Session,
-        client: Any,  # noqa: ANN401 - ccxt has no types
-        ids: ClientIds,
-        facts: OrderFacts,
+        line: Line,
         feed: AccountFeed,
         reader: CcxtAccount,
-        settles_ns: dict[str, int],
-        currency: str,
+        streams: MarketStreams,
     ) -> None:
         """Listen to nothing yet.
 
         Args:
             session: With the venue.
-            client: With keys.
-            ids: Turns client order ids into the venue's.
-            facts: What was told of orders.
+            line: With keys.
             feed: Where what is told is taken in.
             reader: Where funding is asked for, and what is traded.
-            settles_ns: When funding settles next, by symbol; what was asked for is taken out.
-            currency: Of the account.
+            streams: Where it is told when funding settles.
         """
         self._session = session
         self._venue = session.venue
-        self._client = client
-        self._ids = ids
-        self._facts = facts
+        self._client = line.client
         self._feed = feed
         self._reader = reader
-        self._settles_ns = settles_ns
-        self._currency = currency
+        self._streams = streams
         self._strangers: set[str] = set()
         """Symbols of the account that are not configured, and were told of."""
-        self.is_deaf = False
-        """Whether a stream is broken, and nobody knows what happens."""
 
     def begin(self) -> None:
         """Listen, until the session is closed."""
@@ -92,24 +78,18 @@ class AccountListener:
 
     async def _on_break(self, watch: Watch, why: str) -> None:
         logger.bind(stream=watch.name).warning(f"the account's stream broke: {why}")
-        self._reset_soon(why)
+        if not self._feed.is_deaf:
+            # Compared at once, and again when somebody listens; until then nothing leaves that grows.
+            self._feed.lose(why)
+            self._session.spawn(self._listen_again(why), "reset")
 
-    def _reset_soon(self, why: str) -> None:
-        """Have everything compared as soon as the account is listened to again."""
-        if not self.is_deaf:
-            self.is_deaf = True
-            self._session.spawn(self._reset(why), "reset")
-
-    async def _reset(self, why: str) -> None:
-        # Compared at once, and again when somebody listens; until then nothing leaves that grows.
-        self._feed.put([StreamReset(self._session.now_ns, why)])
+    async def _listen_again(self, why: str) -> None:
         while True:
             await asyncio.sleep(SETTLE_S)
             if has_sockets(self._client):
                 break
         await asyncio.sleep(SETTLE_S)
-        self.is_deaf = False
-        self._feed.put([StreamReset(self._session.now_ns, f"back after: {why}")])
+        self._feed.regain(why)
 
     async def _renew(self) -> None:
         """Open the account's stream anew before its key expires: that one has expired, no venue says aloud."""
@@ -122,11 +102,7 @@ class AccountListener:
         """Ask what was paid, after each settlement: streams of venues differ in how they tell it, or do not."""
         while True:
             await asyncio.sleep(FUNDING_LOOK_S)
-            settled = {
-                symbol: settles_ns
-                for symbol, settles_ns in self._settles_ns.items()
-                if self._session.now_ns > settles_ns + FUNDING_LATE_NS
-            }
+            settled = self._streams.settled(self._session.now_ns - FUNDING_LATE_NS)
             if not settled:
                 continue
             try:
@@ -134,24 +110,18 @@ class AccountListener:
             except ExchangeUnavailable as error:
                 logger.warning(f"what funding came to cannot be read yet: {error}")
                 continue
-            for symbol in settled:
-                # The next is told with the next rates.
-                del self._settles_ns[symbol]
+            self._streams.forget_settled(settled)
 
     def _take_orders(self, orders: Sequence[dict[str, Any]]) -> None:
         for payload in self._traded_here(orders):
-            if number := became(payload, self._venue.told_became):
-                # A conditional order was triggered: what it has become may go by another client order id.
-                self._facts.note_trigger(self._ids.from_venue(str(payload["clientOrderId"])), number)
-            self._feed.see(payload)
+            self._feed.hear(payload)
 
     def _take_trades(self, trades: Sequence[dict[str, Any]]) -> None:
         for trade in self._traded_here(trades):
-            self._feed.put(self._facts.fill(self._reader.fill(trade)))
+            self._feed.fill(self._reader.fill(trade))
 
     def _take_account(self, read: Callable[[Payload, str], AccountTold], balance: dict[str, Any]) -> None:
-        names = {self._client.markets[symbol][self._venue.name_key]: symbol for symbol in self._reader.instruments}
-        self._session.queue.put(account_seen(read(balance["info"], self._currency), names))
+        self._feed.put([self._reader.seen(read, balance)])
 
     def _traded_here(self, told: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Yield what is told of the configured symbols; the streams tell the whole account."""

@@ -1,11 +1,13 @@
 """A venue's market without keys: what is listed, its history, and its streams."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import msgspec
 from loguru import logger
 
-from app.domain.events import StreamEvent
+from app.domain.events import InstrumentChanged, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.market import Bar
 from app.exchanges.ccxt.errors import NotListed
@@ -20,6 +22,15 @@ from app.settings.models import CcxtSettings
 RELIST_AGAIN_S = 10.0
 
 
+class _Connected(msgspec.Struct, frozen=True):
+    """What there is only once the venue has answered."""
+
+    line: Line
+    """Without keys."""
+    history: History
+    streams: MarketStreams
+
+
 class CcxtMarket:
     """Implements ``MarketData``, and ``Connection`` for whoever wants no more than the market."""
 
@@ -27,9 +38,12 @@ class CcxtMarket:
         self.session = Session(settings, valid_s=valid_s)
         self.venue = self.session.venue
         self.symbols = tuple(symbols)
+        self._up: _Connected | None = None
         self._is_streaming = False
-        self.on_listed: Callable[[], None] = lambda: None
-        """Called when the markets were read again."""
+        self._listed: dict[str, Instrument] = {}
+        self._tiers: Mapping[str, Sequence[dict[str, Any]]] = {}
+        self._followers: list[Any] = []
+        """Clients with keys, which go by what this one was told is listed."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -63,23 +77,19 @@ class CcxtMarket:
             ExchangeUnavailable: It does not answer.
         """
         self.session.begin()
-        self.client = self.session.open(with_keys=False)
-        self.line = Line(self.venue.name, self.session.limiter, lambda: None)
-        await self.measure_clock()
-        await self.line.read(self.client.load_markets, lambda markets: markets)
+        line = self.session.open(with_keys=False)
+        await self.session.measure_clock(line)
+        await line.read(line.client.load_markets, dict)
         for symbol in self.symbols:
-            market = self.client.markets.get(symbol)
+            market = line.client.markets.get(symbol)
             if market is None or not market.get("swap") or not market.get("linear"):
                 raise NotListed(self.venue.name, symbol)
-        self._history = History(self.client, self.line, self.venue.candles_max)
-        self.streams = MarketStreams(
-            self.session,
-            self.client,
-            self.line,
-            self._history,
-            self.symbols,
-            lambda: self.session.spawn(self._list_anew(), "markets"),
+        history = History(line, self.venue.candles_max)
+        streams = MarketStreams(
+            self.session, line, history, self.symbols, lambda: self.session.spawn(self._list_anew(), "markets")
         )
+        self._up = _Connected(line, history, streams)
+        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
 
     async def close(self) -> None:
         """Release everything."""
@@ -107,29 +117,76 @@ class CcxtMarket:
     # -- MarketData ----------------------------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:
-        """Return the instruments of the configured symbols, with a strict margin table of our own."""
-        return tuple(instrument_from(self.client.markets[symbol], (), self.venue) for symbol in self.symbols)
+        """Return the instruments of the configured symbols, with a strict margin table of our own until one is set."""
+        return tuple(self._listed.values())
 
     async def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
         """Return up to ``count`` closed bars before now, oldest first; the stream goes on with those of that length."""
-        bars = await self._history.bars(symbol, interval_s, count, self.now_ns)
+        bars = await self._connected.history.bars(symbol, interval_s, count, self.now_ns)
         self.streams.go_on_after(symbol, interval_s, bars[-1].time_ns if bars else 0)
         return bars
 
     # -- shared with the account ---------------------------------------------------------------------------------
 
+    @property
+    def line(self) -> Line:
+        """To the venue, without keys."""
+        return self._connected.line
+
+    @property
+    def streams(self) -> MarketStreams:
+        """What is told of the market."""
+        return self._connected.streams
+
+    @property
+    def listed(self) -> Mapping[str, Instrument]:
+        """The instruments of the configured symbols as they are now, by symbol."""
+        return self._listed
+
+    def open_account(self, on_skew: Callable[[], None]) -> Line:
+        """Return a line with keys, whose client goes by what is listed, now and whenever that is read again."""
+        line = self.session.open(with_keys=True, on_skew=on_skew)
+        # Loaded without keys: with keys some venues have a fee signed while they load.
+        line.client.set_markets(list(self.line.client.markets.values()))
+        self._followers.append(line.client)
+        return line
+
+    def set_tiers(self, tiers: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+        """Go by the margin tables of an account, by symbol."""
+        self._tiers = tiers
+        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
+
     async def measure_clock(self) -> None:
         """Compare our clock with the venue's."""
-        await self.session.measure_clock(self.client, self.line)
+        await self.session.measure_clock(self.line)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    @property
+    def _connected(self) -> _Connected:
+        if self._up is None:
+            raise RuntimeError("connect() comes first")
+        return self._up
+
+    def _instrument(self, symbol: str) -> Instrument:
+        return instrument_from(self.line.client.markets[symbol], self._tiers.get(symbol, ()), self.venue)
 
     async def _list_anew(self) -> None:
         """Read the markets again, for a price may soon leave the scale that its tick was read for."""
+        markets = await self._read_again()
+        for client in self._followers:
+            client.set_markets(markets)
+        for symbol in self.symbols:
+            instrument = self._instrument(symbol)
+            if instrument.tick_size != self._listed[symbol].tick_size:
+                self._listed[symbol] = instrument
+                self.session.queue.put(InstrumentChanged(instrument, self.now_ns))
+
+    async def _read_again(self) -> list[Any]:
+        client = self.line.client
         while True:
             try:
-                await self.line.read(lambda: self.client.load_markets(True), dict)  # noqa: FBT003 - ccxt's signature
+                return await self.line.read(lambda: client.load_markets(True), lambda told: list(told.values()))  # noqa: FBT003 - ccxt's signature
             except ExchangeUnavailable as error:
                 logger.warning(f"the ticks cannot be read again yet: {error}")
-                await asyncio.sleep(RELIST_AGAIN_S)
-                continue
-            self.on_listed()
-            return
+            await asyncio.sleep(RELIST_AGAIN_S)

@@ -1,7 +1,7 @@
 """The streams of a venue's market: quotes, marks, candles, and the funding rates, which are asked for. No keys."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from math import gcd
 from typing import Any
@@ -40,36 +40,33 @@ class MarketStreams:
     def __init__(
         self,
         session: Session,
-        client: Any,  # noqa: ANN401 - ccxt has no types
         line: Line,
         history: History,
         symbols: Sequence[str],
-        on_risen: Callable[[], None],
+        on_moved: Callable[[], None],
     ) -> None:
         """Begin nothing yet.
 
         Args:
             session: With the venue.
-            client: Without keys.
-            line: To the venue.
+            line: To the venue, without keys.
             history: Where candles are asked for that nobody has seen.
             symbols: What is listened to.
-            on_risen: Called when ticks may soon be too fine, where they follow the price.
+            on_moved: Called when ticks may soon be others, where they follow the price.
         """
         self._session = session
-        self._client = client
+        self._client = line.client
         self._line = line
         self._history = history
         self._symbols = tuple(symbols)
-        self._on_risen = on_risen
+        self._on_moved = on_moved
         self._wanted: dict[str, set[int]] = {}
         self._shown_ns: dict[str, int] = {}
         self._candles: dict[str, Candles] = {}
         self._intervals: dict[str, int] = {}
         self._relisting = Relisting()
-        self.quotes: dict[str, Quote] = {}
-        """The newest, by symbol."""
-        self.settles_ns: dict[str, int] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._settles_ns: dict[str, int] = {}
         """When funding settles next, by symbol, as far as it is known."""
 
     def go_on_after(self, symbol: str, interval_s: int, shown_ns: int) -> None:
@@ -105,7 +102,7 @@ class MarketStreams:
 
     def fresh_quote(self, symbol: str) -> Quote | None:
         """Return the newest quote; None when it says nothing of the market as it is now."""
-        quote = self.quotes.get(symbol)
+        quote = self._quotes.get(symbol)
         return quote if quote is not None and self._session.now_ns - quote.time_ns < QUOTE_AGE_NS_MAX else None
 
     async def ask_quote(self, symbol: str, urgency: Urgency) -> None:
@@ -116,6 +113,15 @@ class MarketStreams:
         """
         book = await self._line.read(lambda: self._client.fetch_order_book(symbol), top_of, urgency)
         self._take_quotes({"": book})
+
+    def settled(self, by_ns: int) -> dict[str, int]:
+        """Return when funding has settled, by symbol, where that is before ``by_ns`` and was not forgotten yet."""
+        return {symbol: time_ns for symbol, time_ns in self._settles_ns.items() if time_ns < by_ns}
+
+    def forget_settled(self, symbols: Iterable[str]) -> None:
+        """Forget settlements whose payments have come; the next ones are told with the next rates."""
+        for symbol in symbols:
+            del self._settles_ns[symbol]
 
     def _watch_quotes(self, symbols: list[str], silence_s: float) -> None:
         """Watch the top of the book; where a venue has no stream of it alone, the book, a stream for each symbol."""
@@ -180,7 +186,7 @@ class MarketStreams:
             quote = quote_from(ticker, self._session.now_ns)
             if quote is not None:
                 if is_sound(quote):
-                    self.quotes[quote.symbol] = quote
+                    self._quotes[quote.symbol] = quote
                 self._session.queue.put(quote)
 
     def _take_marks(self, tickers: dict[str, Any]) -> None:
@@ -188,9 +194,9 @@ class MarketStreams:
             mark = mark_from(ticker, self._session.now_ns)
             if mark is not None:
                 self._session.queue.put(mark)
-                if self._session.venue.tick_follows_price and self._relisting.is_due(mark):
+                if self._session.venue.tick_follows_price and is_sound(mark) and self._relisting.is_due(mark):
                     self._relisting.begin()
-                    self._on_risen()
+                    self._on_moved()
 
     def _take_candles(self, candles: dict[str, dict[str, list[list[Any]]]]) -> None:
         for symbol, by_timeframe in candles.items():
@@ -256,8 +262,8 @@ class MarketStreams:
                 mark = None if has_marks else mark_from(payload, self._session.now_ns)
                 if rate is not None:
                     # What has come is kept until it is asked for; a venue that shortens its interval is followed.
-                    known_ns = self.settles_ns.get(rate.symbol, rate.settles_ns)
-                    self.settles_ns[rate.symbol] = min(known_ns, rate.settles_ns)
+                    known_ns = self._settles_ns.get(rate.symbol, rate.settles_ns)
+                    self._settles_ns[rate.symbol] = min(known_ns, rate.settles_ns)
                 for event in (rate, mark):
                     if event is not None:
                         self._session.queue.put(event)

@@ -55,7 +55,7 @@ class Past:
     @property
     def listed_ns(self) -> int:
         """When the symbol was listed, UTC nanoseconds; 0 where the venue does not say."""
-        return int(self._market.client.markets[self._symbol].get("created") or 0) * MS_NS
+        return int(self._market.line.client.markets[self._symbol].get("created") or 0) * MS_NS
 
     async def connect(self) -> None:
         """Load the markets.
@@ -99,7 +99,8 @@ def _page_s(market: CcxtMarket, kind: str, interval_s: int) -> int:
 
 
 def _asking(market: CcxtMarket, symbol: str, kind: str, interval_s: int) -> Callable[[int, int], Awaitable[list[Row]]]:
-    client, line = market.client, market.line
+    line = market.line
+    client = line.client
     call = {"candles": "fetchOHLCV", "mark": "fetchMarkOHLCV", "funding": "fetchFundingRateHistory"}[kind]
     if not client.has.get(call):
         raise VenueRefused(f"{market.venue.name} keeps no past of kind {kind}")

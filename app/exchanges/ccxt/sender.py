@@ -1,6 +1,6 @@
 """Sends orders, cancels and settings of the account. What became of an order comes back on the stream."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +18,9 @@ from app.exchanges.ccxt.account_feed import AccountFeed
 from app.exchanges.ccxt.client_ids import ClientIds
 from app.exchanges.ccxt.errors import VenueRefused
 from app.exchanges.ccxt.guarded import MS
-from app.exchanges.ccxt.limiter import Urgency
+from app.exchanges.ccxt.limiter import NotSent, Urgency
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market_streams import MarketStreams
-from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.orders import NotHeldThere, Request, answer_to, request_from, venue_params
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.session import Session
@@ -38,42 +37,30 @@ class OrderSender:
     def __init__(
         self,
         session: Session,
-        client: Any,  # noqa: ANN401 - ccxt has no types
         line: Line,
         ids: ClientIds,
-        facts: OrderFacts,
         feed: AccountFeed,
         reader: CcxtAccount,
         streams: MarketStreams,
-        *,
-        valid_s: float,
-        is_deaf: Callable[[], bool],
     ) -> None:
         """Send nothing yet.
 
         Args:
             session: With the venue.
-            client: With keys.
-            line: Of the client.
+            line: With keys.
             ids: Turns client order ids into the venue's.
-            facts: What was told of orders.
-            feed: Where answers are taken in.
+            feed: Where answers are taken in, and what is known of orders.
             reader: Where an order is asked for.
             streams: Where the market is seen.
-            valid_s: How long a request is valid.
-            is_deaf: Whether nobody listens to the account, so that nothing may leave that grows.
         """
         self._session = session
         self._venue = session.venue
-        self._client = client
+        self._client = line.client
         self._line = line
         self._ids = ids
-        self._facts = facts
         self._feed = feed
         self._reader = reader
         self._streams = streams
-        self._valid_s = valid_s
-        self._is_deaf = is_deaf
 
     @property
     def _instruments(self) -> Mapping[str, Instrument]:
@@ -81,7 +68,7 @@ class OrderSender:
 
     def submit(self, order: Order) -> None:
         """Send an order. What cannot be sent as it is, is refused here: nothing is rounded on its way."""
-        self._facts.sent(order)
+        self._feed.sent(order)
         if self._needs_cap(order) and order.trigger_price is None and self._streams.fresh_quote(order.symbol) is None:
             self._session.spawn(self._ask_price(order), f"price for {order.client_order_id}")
         else:
@@ -92,7 +79,7 @@ class OrderSender:
         try:
             await self._streams.ask_quote(order.symbol, _urgency(order))
         except (ExchangeUnavailable, VenueRefused) as error:
-            self._feed.put(self._facts.end(self._rejected(order, f"not sent: what it trades at is not known: {error}")))
+            self._reject(order, f"not sent: what it trades at is not known: {error}")
             return
         self._submit(order)
 
@@ -100,10 +87,10 @@ class OrderSender:
         try:
             request = self._request(order)
         except (InvalidOrder, NotHeldThere, ValueError, ccxt.BaseError) as error:
-            self._feed.put(self._facts.end(self._rejected(order, str(error))))
+            self._reject(order, str(error))
             return
         if not order.reduce_only and (why := self._no_growth()):
-            self._feed.put(self._facts.end(self._rejected(order, why)))
+            self._reject(order, why)
             return
         self._session.spawn(self._send(order, request), f"send {order.client_order_id}")
 
@@ -160,7 +147,7 @@ class OrderSender:
         cap = None
         if self._needs_cap(order):
             cap = self._cap(order)
-        request = request_from(order, self._venue, self._ids, int(self._valid_s * MS), cap)
+        request = request_from(order, self._venue, self._ids, int(self._session.valid_s * MS), cap)
         client = self._client
         if Decimal(client.amount_to_precision(order.symbol, request.amount)) != order.contracts:
             raise ValueError(f"the library would send another size than {request.amount}")
@@ -171,9 +158,9 @@ class OrderSender:
 
     def _no_growth(self) -> str:
         """Return why nothing that grows may leave now; nothing when it may. What reduces waits, and goes."""
-        if self._session.limiter.banned_s:
-            return f"not sent: banned for {self._session.limiter.banned_s:.0f} s"
-        return "not sent: nobody listens to the account until its stream is back" if self._is_deaf() else ""
+        if self._line.banned_s:
+            return f"not sent: banned for {self._line.banned_s:.0f} s"
+        return "not sent: nobody listens to the account until its stream is back" if self._feed.is_deaf else ""
 
     def _needs_cap(self, order: Order) -> bool:
         return self._venue.market_needs_price and order.type not in PRICED
@@ -190,32 +177,30 @@ class OrderSender:
         return Decimal(self._client.price_to_precision(order.symbol, plain(cap)))
 
     async def _send(self, order: Order, request: Request) -> None:
-        try:
-            await self._session.limiter.turn(_urgency(order))
-        except ExchangeUnavailable as error:
-            self._feed.put(self._facts.end(self._rejected(order, f"not sent: {error}")))
-            return
-        if utc_ns() - order.created_ns > self._valid_s * SECOND_NS:
-            # Whoever asks for it may have concluded that it is not there: from now on it must not be.
-            self._feed.put(self._facts.end(self._rejected(order, "not sent: it waited too long for its turn")))
-            return
-        try:
-            answer = await self._client.create_order(
+        async def create() -> Any:  # noqa: ANN401 - ccxt has no types
+            if utc_ns() - order.created_ns > self._session.valid_s * SECOND_NS:
+                # Whoever asks for it may have concluded that it is not there: from now on it must not be.
+                raise NotSent("it waited too long for its turn")
+            return await self._client.create_order(
                 request.symbol, request.type, request.side, request.amount, request.price, dict(request.params)
             )
-            self._feed.see(answer_to(order, request, answer), order)
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the order may exist
-            self._feed.put(self._facts.end(self._ending(order, error)))
 
-    def _ending(self, order: Order, error: Exception) -> OrderRejected | OrderUnknown:
-        if isinstance(error, ccxt.BaseError):
-            self._line.note(error)
+        try:
+            answer = await self._line.write(_urgency(order), create)
+            self._feed.see(answer_to(order, request, answer), order)
+        except NotSent as error:
+            self._reject(order, f"not sent: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the order may exist
+            self._end(order, error)
+
+    def _end(self, order: Order, error: Exception) -> None:
         outcome = classify(error, wrote=True, duplicate_codes=self._venue.duplicate_codes)
         if outcome is Outcome.FATAL:
             self._session.refuse(error)
         if outcome in {Outcome.REJECTED, Outcome.FATAL}:
-            return self._rejected(order, in_words(error))
-        return OrderUnknown(order.client_order_id, order.symbol, self._session.now_ns, in_words(error))
+            self._reject(order, in_words(error))
+        else:
+            self._feed.end(OrderUnknown(order.client_order_id, order.symbol, self._session.now_ns, in_words(error)))
 
     async def _cancel(self, order: Order) -> None:
         cid, symbol = order.client_order_id, order.symbol
@@ -223,7 +208,7 @@ class OrderSender:
         # Asked in any case: a cancel that succeeded may be answered before the order's end is told, or never.
         try:
             record = await self._reader.order(symbol, cid)
-            if record is not None and record.status not in TERMINAL and why and self._facts.became(cid) is not None:
+            if record is not None and record.status not in TERMINAL and why and self._feed.became(cid) is not None:
                 # It was triggered before we knew: what it has become is canceled by another name.
                 why = await self._ask_to_cancel(order)
                 record = await self._reader.order(symbol, cid)
@@ -237,7 +222,7 @@ class OrderSender:
 
     async def _ask_to_cancel(self, order: Order) -> str:
         """Send a cancel; return what went wrong, nothing if nothing did. The order's own state decides."""
-        became = self._facts.became(order.client_order_id)
+        became = self._feed.became(order.client_order_id)
         apart = self._venue.conditional_apart and order.type in CONDITIONAL and became is None
         number, params = (became, {}) if became is not None else venue_params(order.client_order_id, self._ids)
         params |= door_of(conditional=apart)
@@ -247,8 +232,8 @@ class OrderSender:
             return in_words(error)
         return ""
 
-    def _rejected(self, order: Order, why: str) -> OrderRejected:
-        return OrderRejected(order.client_order_id, order.symbol, self._session.now_ns, why)
+    def _reject(self, order: Order, why: str) -> None:
+        self._feed.end(OrderRejected(order.client_order_id, order.symbol, self._session.now_ns, why))
 
 
 def _urgency(order: Order) -> Urgency:

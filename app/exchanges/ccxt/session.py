@@ -1,9 +1,8 @@
 """A session with a venue: its clients, its tasks, its clock and the one queue of events; released together."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
 
 from app.domain.events import StreamEvent
 from app.domain.market import MS_NS, SECOND_NS
@@ -27,7 +26,9 @@ class Session:
         self.queue = EventQueue()
         self.fatal: BaseException | None = None
         """What ends the bot: raised to whoever asks for the next event."""
-        self._valid_s = valid_s
+        self.valid_s = valid_s
+        """How long a request that changes something is valid, in seconds."""
+        self._limiter = Limiter(settings.requests_per_s_max, int(settings.requests_per_s_max))
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = AsyncExitStack()
         """What a close must release."""
@@ -54,14 +55,18 @@ class Session:
                 f"{self.venue.name} was never tried against a venue that speaks its protocol: "
                 "set exchange.ccxt.experimental = true if you know what that means"
             )
-        self.limiter = Limiter(self.settings.requests_per_s_max, int(self.settings.requests_per_s_max))
-        self._opened.callback(self.limiter.close)
+        self._opened.callback(self._limiter.close)
 
-    def open(self, *, with_keys: bool) -> Any:  # noqa: ANN401 - ccxt has no types
-        """Return a client of the venue, which is closed with the session."""
-        client = open_client(self.settings, valid_s=self._valid_s, with_keys=with_keys)
+    def open(self, *, with_keys: bool, on_skew: Callable[[], None] = lambda: None) -> Line:
+        """Return the line of another client of the venue, which is closed with the session.
+
+        Args:
+            with_keys: False for market data alone.
+            on_skew: Called when the venue says that our clock is wrong.
+        """
+        client = open_client(self.settings, valid_s=self.valid_s, with_keys=with_keys)
         self._opened.push_async_callback(close_client, client)
-        return client
+        return Line(client, self.venue.name, self._limiter, on_skew)
 
     async def close(self) -> None:
         """Release everything."""
@@ -100,12 +105,12 @@ class Session:
         self.fatal = KeysRefused(self.venue.name, in_words(error))
         self.queue.wake()
 
-    async def measure_clock(self, client: Any, line: Line) -> None:  # noqa: ANN401 - ccxt has no types
+    async def measure_clock(self, line: Line) -> None:
         """Compare our clock with the venue's; half of the way there and back is taken off."""
-        if not client.has.get("fetchTime"):
+        if not line.client.has.get("fetchTime"):
             return
         began_ns = utc_ns()
-        theirs_ms = await line.read(client.fetch_time, int)
+        theirs_ms = await line.read(line.client.fetch_time, int)
         self._offset_ns = theirs_ms * MS_NS - (began_ns + utc_ns()) // 2
 
     def _on_done(self, task: asyncio.Task[None]) -> None:

@@ -124,6 +124,10 @@ class MatchingEngine:
         self._books.margin_mode = margin_mode
         self._books.leverage = leverage
 
+    def list_anew(self, instrument: Instrument) -> None:
+        """Take orders on another tick from now on. What rests stays, at its own price."""
+        self.instruments = {**self.instruments, instrument.symbol: instrument}
+
     def set_partial_fills(self, ratio: Decimal) -> None:
         """Change which share of the volume seen with an event one order may take."""
         if ratio != self._rules.partial_fill_ratio:

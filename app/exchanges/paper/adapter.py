@@ -1,7 +1,6 @@
 """Paper trading: the market of a real venue, as it happens, and an account that exists in this process alone."""
 
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from random import Random
@@ -9,14 +8,14 @@ from typing import Protocol
 
 import msgspec
 
-from app.domain.events import Fill, FundingPaid, OrderRejected, StreamEvent
+from app.domain.events import Fill, FundingPaid, InstrumentChanged, OrderRejected, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
 from app.domain.market import SECOND_NS, Bar, FundingRate, MarkPrice, Quote
 from app.domain.money import ZERO
 from app.domain.order import CONDITIONAL, Order, TriggerPrice
 from app.domain.position import Position
-from app.domain.price_sieve import PriceSieve
+from app.domain.price_sieve import is_sound
 from app.domain.records import OrderRecord, StateSaved
 from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.ports.connection import Capabilities, Connection
@@ -50,14 +49,12 @@ class PaperExchange:
         resumable: bool,
     ) -> None:
         self._market = market
-        self._next_in_market = PriceSieve(market.next_event).next_event
         self._settings = settings
         self._account = account
         self._journal = journal
         self._resumable = resumable
         self._ready: deque[StreamEvent] = deque()
         self._saved_ns = 0
-        self._instruments: Mapping[str, Instrument] = {}
         self._engine: MatchingEngine | None = None
 
     # -- Connection ----------------------------------------------------------------------------------------------
@@ -86,12 +83,11 @@ class PaperExchange:
     async def connect(self) -> None:
         """Listen to the market, and go on with the account where the journal says that it was."""
         await self._market.connect()
-        self._instruments = {item.symbol: item for item in await self._market.instruments()}
         settings = self._settings
         engine = self._engine = MatchingEngine(
             self._account.id,
             self._account.currency,
-            self._instruments,
+            {item.symbol: item for item in await self._market.instruments()},
             # The spread is the venue's own, and what is told of its prices comes too late to fill at.
             msgspec.structs.replace(rules_from(settings), spread_ticks=ZERO, fill_at_signal=False),
             Random(f"latency:{settings.seed}").random,  # noqa: S311 - a simulated network
@@ -116,8 +112,11 @@ class PaperExchange:
             self._hand_out()
         if self._ready:
             return self._ready.popleft()
-        event = self._next_in_market()
-        if not isinstance(event, MATCHED):
+        event = self._market.next_event()
+        if isinstance(event, InstrumentChanged):
+            self._account_engine.list_anew(event.instrument)
+        # What cannot be true is matched against nothing; the pump keeps it from the bot, as it does at every exchange.
+        if not isinstance(event, MATCHED) or not is_sound(event):
             return event
         engine = self._account_engine
         engine.on_market(event)
@@ -143,7 +142,7 @@ class PaperExchange:
 
     async def instruments(self) -> tuple[Instrument, ...]:
         """Return what the venue lists."""
-        return tuple(self._instruments.values())
+        return tuple(self._account_engine.instruments.values())
 
     async def history(self, symbol: str, interval_s: int, count: int) -> tuple[Bar, ...]:
         """Return up to ``count`` closed bars of the venue before now, oldest first."""

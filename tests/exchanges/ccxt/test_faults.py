@@ -6,6 +6,7 @@ import json
 import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 from loguru import logger
 
@@ -24,7 +25,7 @@ from app.domain.market import Bar, MarkPrice, Quote
 from app.domain.order import OrderStatus, OrderType, Side
 from app.exchanges.ccxt.errors import HedgeModeRefused, KeysRefused, NotListed, VenueRefused
 from app.ports.connection import ExchangeUnavailable
-from app.settings.models import CcxtSettings
+from app.settings.models import CcxtSettings, Settings
 from tests.builders import ETH
 from tests.builders import limit as limit_order
 from tests.builders import order as market_order
@@ -380,6 +381,21 @@ async def test_a_symbol_that_is_not_listed_is_refused(bench_class):
     await bench.venue.stop()
 
 
+async def test_whoever_asks_before_connecting_is_told_what_comes_first():
+    from app.exchanges.ccxt import CcxtExchange, CcxtMarket
+
+    settings = Settings(exchange={"adapter": "ccxt", "ccxt": {"venue": "binanceusdm"}})
+    market, exchange = CcxtMarket(settings.exchange.ccxt, [ETH], valid_s=5), CcxtExchange(settings, [ETH])
+    for ask in (market.next_event, exchange.next_event, lambda: exchange.submit(market_order(FIRST, Side.BUY, "1"))):
+        with pytest.raises(RuntimeError, match=r"connect\(\) comes first"):
+            ask()
+    for question in (market.history(ETH, 60, 1), exchange.balance(), exchange.examine()):
+        with pytest.raises(RuntimeError, match=r"connect\(\) comes first"):
+            await question
+    await exchange.close()
+    await market.close()
+
+
 async def test_a_venue_that_was_never_tried_needs_a_word():
     from app.exchanges.ccxt import CcxtMarket
 
@@ -435,6 +451,15 @@ async def test_what_the_account_trades_elsewhere_is_not_told_and_warned_of_once(
     assert fill.client_order_id == FIRST
     assert {event.symbol for event in bench.seen if hasattr(event, "client_order_id")} == {bench.symbol}
     assert len([line for line in warned if "not configured" in line]) == 1
+
+
+async def test_an_order_that_waited_too_long_for_its_turn_is_refused_unsent(bench):
+    """Whoever asked for it may have concluded that it is not there: valid for 5 s, it is sent after 6 s by nobody."""
+    wanted = order(bench)
+    late = msgspec.structs.replace(wanted, created_ns=wanted.created_ns - 6 * 10**9)
+    bench.exchange.submit(late)
+    assert "not sent: it waited too long" in (await bench.until(OrderRejected, FIRST)).reason
+    assert bench.arrived(FIRST) == 0
 
 
 async def test_nothing_grows_while_nobody_listens_to_the_account(bench):
@@ -570,9 +595,10 @@ async def test_no_secret_is_logged_printed_or_raised(bench, capfd, caplog):
     bench.exchange.submit(order(bench))
     await bench.settle(1)
     logger.remove(sink)
+    client = bench.exchange._connected.line.client
     with pytest.raises(ValueError, match="verbose"):
-        bench.exchange._client.verbose = True
-    said += [repr(bench.exchange), repr(bench.exchange._client), repr(bench.exchange._settings), repr(bench.seen)]
+        client.verbose = True
+    said += [repr(bench.exchange), repr(client), repr(bench.exchange._settings), repr(bench.seen)]
     said += [*capfd.readouterr(), caplog.text]
     text = " ".join(str(item) for item in said)
     secrets = {name: value for name, value in keys_of(bench.venue).items() if name != "wallet_address"}
@@ -587,7 +613,7 @@ async def test_a_market_without_streams_of_its_own_kind_is_asked(monkeypatch, be
     bench = bench_class()
     await bench.open()
     try:
-        client = bench.exchange._market.client
+        client = bench.exchange._market.line.client
         client.has = client.has | {"watchOHLCVForSymbols": None, "watchOHLCV": False, "watchMarkPrices": None}
         await bench.settle(0.5)
         assert len(bench.venue.asked("candles")) >= 2

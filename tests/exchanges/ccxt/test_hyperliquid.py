@@ -23,10 +23,11 @@ from app.domain.market import FundingRate, MarkPrice, Quote
 from app.domain.order import OrderStatus, OrderType, Side, TimeInForce, TriggerPrice
 from app.exchanges.ccxt.client_ids import HexIds
 from app.exchanges.ccxt.errors import VenueRefused
+from app.exchanges.ccxt.translate import funding_rate_from
 from app.ports.connection import ExchangeUnavailable
 from tests.builders import limit as limit_order
 from tests.builders import order as market_order
-from tests.contracts.benches import HyperliquidBench
+from tests.contracts.benches import HyperliquidBench, PaperAtHyperliquidBench
 from tests.loopback.hyperliquid import WALLET
 
 FIRST = "main-1-000001"
@@ -124,7 +125,6 @@ async def test_a_unified_account_is_said_to_be_one():
 
 async def test_a_market_order_is_bound_by_what_the_market_trades_at(bench):
     """Nothing was seen yet: the book is asked for, and the bound is five percent above the ask of 50001."""
-    bench.exchange._market.streams.quotes.clear()
     await sent(bench, order(bench), Fill)
     [action] = bench.venue.asked("submit")
     assert action["orders"][0]["p"] == "52501"
@@ -132,7 +132,6 @@ async def test_a_market_order_is_bound_by_what_the_market_trades_at(bench):
 
 
 async def test_a_market_order_is_not_sent_while_nobody_knows_what_the_market_trades_at(bench):
-    bench.exchange._market.streams.quotes.clear()
     bench.venue.fail("l2Book", "garbage")
     refused = await sent(bench, order(bench), OrderRejected)
     assert "not known" in refused.reason
@@ -279,7 +278,13 @@ async def test_the_best_price_is_the_best_whatever_the_number_of_its_digits(benc
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Before the bench is opened: what was paid is asked for soon."""
+    """Before the bench is opened: funding settles all the time, and what was paid is asked for soon."""
+
+    def settles_now(payload, now_ns):
+        return msgspec.structs.replace(funding_rate_from(payload, now_ns), settles_ns=now_ns)
+
+    monkeypatch.setattr("app.exchanges.ccxt.market_streams.funding_rate_from", settles_now)
+    monkeypatch.setattr("app.exchanges.ccxt.market_streams.FUNDING_EVERY_S", 0.2)
     monkeypatch.setattr("app.exchanges.ccxt.listener.FUNDING_LATE_NS", 10**9)
     monkeypatch.setattr("app.exchanges.ccxt.listener.FUNDING_LOOK_S", 0.1)
 
@@ -288,7 +293,6 @@ def impatient(monkeypatch):
 async def test_a_settlement_is_told_with_its_rate_and_what_was_held(bench):
     await sent(bench, order(bench, side=Side.SELL), Fill)
     await bench.until(FundingRate)
-    bench.exchange._market.streams.settles_ns[bench.symbol] = bench.exchange.now_ns
     bench.venue.fund("0.001")
     paid = await bench.until(FundingPaid)
     # A short of 0.01 at a mark of 50000 receives 0.1 % of it.
@@ -325,17 +329,19 @@ async def test_a_tick_holds_while_the_price_rises_by_half(price, tick):
     await bench.open()
     try:
         [listed] = await bench.exchange.instruments()
-        client = bench.exchange._client
         raised = listed.round_price(Decimal(price) * Decimal("1.49"))
         assert listed.tick_size == Decimal(tick)
-        assert Decimal(client.price_to_precision(bench.symbol, str(raised))) == raised
+        bench.exchange.submit(limit(bench, side=Side.SELL, contracts="2", price=str(raised)))
+        await bench.settle()
+        assert bench.arrived(FIRST) == 1
     finally:
         await bench.close()
 
 
-async def test_a_tick_is_read_again_when_the_price_has_risen():
+@pytest.mark.parametrize("bench_class", [HyperliquidBench, PaperAtHyperliquidBench], ids=lambda bench: bench.name)
+async def test_a_tick_is_read_again_when_the_price_has_risen(bench_class):
     """From 6000 to 9000 the tick becomes 1: what is sent afterwards is on it, and so is what the bot is told."""
-    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench = bench_class(key_refresh_s=60.0)
     bench.venue.size_digits = 3
     bench.venue.price = Decimal(6000)
     await bench.open()
@@ -353,6 +359,27 @@ async def test_a_tick_is_read_again_when_the_price_has_risen():
         assert "not a positive multiple of 1" in (await bench.until(OrderRejected, FIRST)).reason
         bench.exchange.submit(limit(bench, 2, price="8000"))
         await bench.until(OrderAccepted, "main-1-000002")
+    finally:
+        await bench.close()
+
+
+async def test_a_tick_is_read_again_when_the_price_has_fallen():
+    """From 9000 to 6000 the tick becomes 0.1: what rests on the coarser one stays, what is finer is taken, too."""
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.size_digits = 3
+    bench.venue.price = Decimal(9000)
+    await bench.open()
+    try:
+        await bench.until(MarkPrice)
+        await sent(bench, limit(bench, price="5000"))
+        bench.venue.step("6000")
+        changed = await bench.until(InstrumentChanged)
+        assert changed.instrument.tick_size == Decimal("0.1")
+        assert await bench.exchange.instruments() == (changed.instrument,)
+        bench.venue.engine.list_anew(msgspec.structs.replace(bench.venue.instrument, tick_size=Decimal("0.1")))
+        await sent(bench, limit(bench, 2, price="5000.5"))
+        resting = await bench.exchange.open_orders()
+        assert sorted(record.order.price for record in resting) == [Decimal(5000), Decimal("5000.5")]
     finally:
         await bench.close()
 

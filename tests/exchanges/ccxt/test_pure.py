@@ -24,7 +24,9 @@ from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client_ids import HexIds
 from app.exchanges.ccxt.fields import number
 from app.exchanges.ccxt.guarded import TooManyRequests
+from app.exchanges.ccxt.history import History
 from app.exchanges.ccxt.limiter import Limiter, Urgency
+from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.orders import NotHeldThere, OrderSeen, order_seen, request_from, venue_params
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
@@ -336,6 +338,25 @@ def test_the_wallet_holds_no_unrealized_profit(venue, info, balance):
     assert VENUES[venue].wallet_balance(info, "USDT") == Decimal(balance)
     with pytest.raises(UnreadableAnswer):
         VENUES[venue].wallet_balance({}, "USDT")
+
+
+# -- history -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_past_candle_that_cannot_be_true_is_in_no_bar():
+    """Of four minutes the third is nonsense: the second bar of two minutes is made of the fourth alone."""
+    rows = [[minute * 60_000, "100", "101", "99", "100", "1"] for minute in range(4)]
+    rows[2] = [2 * 60_000, "-5", "200", "-5", "100", "-1"]
+
+    class Client:
+        async def fetch_ohlcv(self, symbol, timeframe, since, most):
+            return [row for row in rows if row[0] >= since][:most]
+
+    limiter = Limiter(100, 100)
+    history = History(Line(Client(), "binanceusdm", limiter, lambda: None), candles_max=3)
+    [_, second] = await history.bars(BTC, 120, 2, 4 * MINUTE)
+    assert (second.time_ns, second.open, second.low, second.high, second.volume) == (4 * MINUTE, 100, 99, 101, 1)
+    limiter.close()
 
 
 # -- the edge ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from app.container import symbols_of
 from app.exchanges.ccxt import CcxtExchange
 from tests.simulation.ccxt.wire import Wire
 
@@ -12,7 +13,7 @@ class CcxtLink:
     def __init__(self, server, settings, random, take, valid_s):
         self.wire = Wire(server, random, take, valid_s, settings.exchange.ccxt.request_timeout_s)
         self._server = server
-        self._exchange = CcxtExchange(settings)
+        self._exchange = CcxtExchange(settings, symbols_of(settings))
         self._read_fails = self._stream_breaks = False
         self._read_hangs_s = 0.0
         self.is_dead = False

@@ -91,7 +91,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue says when margin mode or leverage is what it is to become."""
     funding_interval_s: int = 28_800
     tick_follows_price: bool = False
-    """Whether the tick is coarser at a higher price, so that the one that was read at the start may become too fine."""
+    """Whether the tick is coarser at a higher price: the one that was read at the start does not hold for ever."""
     one_way_only: bool = False
     """Whether it has no hedge mode at all."""
     candles_max: int = 500

@@ -72,14 +72,15 @@ async def recorded(sample):
     limiter = Limiter(100, 100)
     try:
         made.venue = VENUES[sample.VENUE]
-        made.line = Line(sample.VENUE, limiter, lambda: None)
+        made.line = Line(made.client, sample.VENUE, limiter, lambda: None)
         await made.line.read(made.client.load_markets, dict)
         account = AccountSettings(currency=sample.CURRENCY, margin_mode=MarginMode.CROSS)
         made.ids, made.facts = made.venue.ids("main"), OrderFacts()
-        made.reader = CcxtAccount(made.client, made.line, made.venue, made.ids, made.facts, account, lambda: NOW_NS)
+        instruments = {}
+        made.reader = CcxtAccount(made.line, made.venue, made.ids, made.facts, account, instruments, lambda: NOW_NS)
         tiers = await made.reader.margin_tiers([sample.SYMBOL])
         listed = made.client.markets[sample.SYMBOL]
-        made.reader.instruments = {sample.SYMBOL: instrument_from(listed, tiers[sample.SYMBOL], made.venue)}
+        instruments[sample.SYMBOL] = instrument_from(listed, tiers[sample.SYMBOL], made.venue)
         yield made
     finally:
         limiter.close()
