@@ -10,7 +10,6 @@ from app.domain.errors import InvalidOrder
 from app.domain.events import CancelRejected, OrderRejected, OrderUnknown
 from app.domain.instrument import Instrument
 from app.domain.margin import MarginMode
-from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.domain.order import CONDITIONAL, PRICED, TERMINAL, Order, Side, check_order
 from app.exchanges.ccxt.account import CcxtAccount, door_of
@@ -24,7 +23,7 @@ from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.orders import NotHeldThere, Request, answer_to, request_from, venue_params
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.session import Session
-from app.lifecycle.wall_time import utc_ns
+from app.lifecycle.deadlines import now_s
 from app.ports.connection import ExchangeUnavailable
 
 MARKET_CAP_RATIO = Decimal("0.05")
@@ -69,21 +68,22 @@ class OrderSender:
     def submit(self, order: Order) -> None:
         """Send an order. What cannot be sent as it is, is refused here: nothing is rounded on its way."""
         self._feed.sent(order)
+        late_s = now_s() + self._session.valid_s
         if self._needs_cap(order) and order.trigger_price is None and self._streams.fresh_quote(order.symbol) is None:
-            self._session.spawn(self._ask_price(order), f"price for {order.client_order_id}")
+            self._session.spawn(self._ask_price(order, late_s), f"price for {order.client_order_id}")
         else:
-            self._submit(order)
+            self._submit(order, late_s)
 
-    async def _ask_price(self, order: Order) -> None:
+    async def _ask_price(self, order: Order, late_s: float) -> None:
         """Ask what the market trades at before an order that is bound by it: an exit never waits for a stream."""
         try:
             await self._streams.ask_quote(order.symbol, _urgency(order))
         except (ExchangeUnavailable, VenueRefused) as error:
             self._reject(order, f"not sent: what it trades at is not known: {error}")
             return
-        self._submit(order)
+        self._submit(order, late_s)
 
-    def _submit(self, order: Order) -> None:
+    def _submit(self, order: Order, late_s: float) -> None:
         try:
             request = self._request(order)
         except (InvalidOrder, NotHeldThere, ValueError, ccxt.BaseError) as error:
@@ -92,7 +92,7 @@ class OrderSender:
         if not order.reduce_only and (why := self._no_growth()):
             self._reject(order, why)
             return
-        self._session.spawn(self._send(order, request), f"send {order.client_order_id}")
+        self._session.spawn(self._send(order, request, late_s), f"send {order.client_order_id}")
 
     def cancel(self, order: Order) -> None:
         """Ask for what is left of an order to be canceled."""
@@ -176,9 +176,9 @@ class OrderSender:
         cap = best * (1 + order.side.sign * MARKET_CAP_RATIO)
         return Decimal(self._client.price_to_precision(order.symbol, plain(cap)))
 
-    async def _send(self, order: Order, request: Request) -> None:
+    async def _send(self, order: Order, request: Request, late_s: float) -> None:
         async def create() -> Any:  # noqa: ANN401 - ccxt has no types
-            if utc_ns() - order.created_ns > self._session.valid_s * SECOND_NS:
+            if now_s() > late_s:
                 # Whoever asks for it may have concluded that it is not there: from now on it must not be.
                 raise NotSent("it waited too long for its turn")
             return await self._client.create_order(

@@ -6,7 +6,6 @@ import json
 import time
 from decimal import Decimal
 
-import msgspec
 import pytest
 from loguru import logger
 
@@ -453,11 +452,11 @@ async def test_what_the_account_trades_elsewhere_is_not_told_and_warned_of_once(
     assert len([line for line in warned if "not configured" in line]) == 1
 
 
-async def test_an_order_that_waited_too_long_for_its_turn_is_refused_unsent(bench):
+async def test_an_order_that_waited_too_long_for_its_turn_is_refused_unsent(bench, monkeypatch):
     """Whoever asked for it may have concluded that it is not there: valid for 5 s, it is sent after 6 s by nobody."""
-    wanted = order(bench)
-    late = msgspec.structs.replace(wanted, created_ns=wanted.created_ns - 6 * 10**9)
-    bench.exchange.submit(late)
+    asked_s = iter((100.0, 106.0))
+    monkeypatch.setattr("app.exchanges.ccxt.sender.now_s", lambda: next(asked_s))
+    bench.exchange.submit(order(bench))
     assert "not sent: it waited too long" in (await bench.until(OrderRejected, FIRST)).reason
     assert bench.arrived(FIRST) == 0
 
