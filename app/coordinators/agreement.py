@@ -73,7 +73,7 @@ class Agreement:
     def leave_out(self, left_out: EventLeftOut) -> None:
         """Doubt the books for what was told and could not be booked: it may be true all the same."""
         if left_out.symbol is not None:
-            self._reconciler.note_left_out(left_out.symbol, left_out.client_order_id)
+            self._reconciler.note_left_out(left_out.symbol, left_out.client_order_id, left_out.trade_id)
         self.doubt(StreamReset(left_out.time_ns, left_out.flaw))
 
     def hear(self, seen: AccountSeen) -> None:

@@ -32,6 +32,7 @@ class Bookkeeper:
         risk: Risk,
         overheard: Overheard,
         record: Callable[..., None],
+        is_explained: Callable[[str], bool],
         on_left_out: Callable[[EventLeftOut], None],
     ) -> None:
         """Begin with the books as they are.
@@ -42,6 +43,7 @@ class Bookkeeper:
             risk: Counts fees, losses and funding.
             overheard: Told of what is booked, for comparison with what the exchange tells unasked.
             record: Puts records into the journal.
+            is_explained: Whether what the fill of a trade id has done is in the books, though it could not be booked.
             on_left_out: Called with what cannot be booked; once, however often the exchange tells it.
         """
         self._books = books
@@ -49,6 +51,7 @@ class Bookkeeper:
         self._risk = risk
         self._overheard = overheard
         self._record = record
+        self._is_explained = is_explained
         self._on_left_out = on_left_out
         self._publish = context.facts.publish
         self._trading_state = context.trading_state
@@ -64,8 +67,11 @@ class Bookkeeper:
             fill: As it was told.
             tracked: Its order; None for a stranger's, or one that ended long ago.
         """
-        order = None if tracked is None else tracked.order
-        if flaw := flaw_of_fill(fill, self._books.instruments, order):
+        books = self._books
+        flaw = flaw_of_fill(fill, books.instruments, None if tracked is None else tracked.order, books.clock.now_ns)
+        if not flaw and self._is_explained(fill.trade_id):
+            flaw = f"fill {fill.trade_id} of {fill.symbol} is told anew: books and exchange have agreed without it"
+        if flaw:
             self._leave_out_fill(flaw, fill)
             return False
         portfolio, symbol = self._portfolio, fill.symbol
@@ -90,7 +96,7 @@ class Bookkeeper:
 
     def funding(self, paid: FundingPaid) -> bool:
         """Book funding; return False where there is nothing to book, as with fills."""
-        if flaw := flaw_of_funding(paid, self._books.instruments, self._portfolio.currency):
+        if flaw := flaw_of_funding(paid, self._books.instruments, self._portfolio.currency, self._books.clock.now_ns):
             self._leave_out(EventLeftOut(paid.time_ns, flaw))
             return False
         entry = self._portfolio.apply_funding(paid)
@@ -104,7 +110,7 @@ class Bookkeeper:
 
     def _leave_out_fill(self, flaw: str, fill: Fill) -> None:
         symbol = fill.symbol if fill.symbol in self._books.instruments else None
-        self._leave_out(EventLeftOut(fill.time_ns, flaw, symbol, fill.client_order_id))
+        self._leave_out(EventLeftOut(fill.time_ns, flaw, symbol, fill.client_order_id, fill.trade_id))
 
     def _leave_out(self, left_out: EventLeftOut) -> None:
         if self._left_out.find(left_out.flaw) is None:

@@ -155,7 +155,13 @@ class ExecutionCoordinator(BaseCoordinator):
         self._reconciler = Reconciler(context, self.books, self.apply, self._record)
         self.agreement = Agreement(context, self.books, self._reconciler, overheard, self._record, self._close_foreign)
         self._bookkeeper = Bookkeeper(
-            context, self.books, self._risk, overheard, self._record, self.agreement.leave_out
+            context,
+            self.books,
+            self._risk,
+            overheard,
+            self._record,
+            self._reconciler.is_explained,
+            self.agreement.leave_out,
         )
         self._recover(context)
         for symbol in context.instruments:

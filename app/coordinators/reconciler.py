@@ -13,7 +13,6 @@ from app.domain.events import Severity, StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.domain.order import OrderStatus
-from app.domain.position import Position
 from app.domain.records import Mismatch, PositionChanged, StateSaved
 from app.execution import (
     AccountBooks,
@@ -55,13 +54,29 @@ def words_of(found: list[Mismatch]) -> str:
     return "; ".join(f"{m.kind} {m.symbol}: ours {m.ours or 'none'}, theirs {m.theirs}" for m in found)
 
 
+FLAWED_KEPT_MAX = 200
+"""Fills that could not be booked and are remembered: a venue that tells more of them needs its operator."""
+
+
+class _Flawed(msgspec.Struct):
+    """A fill that could not be booked as it was told."""
+
+    symbol: str
+    is_explained: bool = False
+    """Whether exchange and books have agreed since: what it did is in the books, adopted or as nothing."""
+
+
 class _Memory(msgspec.Struct):
-    """From when on the exchange is asked for what was missed."""
+    """What outlives a restart."""
 
     seen_ns: int
     """Up to here nothing can have been missed."""
     opened_ns: int = 0
     """What was filled before is part of the opening balance: an account may be older than its books."""
+    left_out: dict[str, str | None] = {}
+    """Symbols of which a fill could not be booked since the last agreement, with its client order id."""
+    flawed: dict[str, _Flawed] = {}
+    """Those fills, and the latest before them, by trade id."""
 
 
 class Reconciler:
@@ -85,8 +100,8 @@ class Reconciler:
         """What was taken over, and is to be closed."""
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
-        self._left_out: dict[str, str | None] = {}
-        """Symbols of which a fill could not be booked since the last agreement, with its client order id."""
+        self._noted: set[str] = set()
+        """Symbols of which a fill could not be booked since the comparison that is under way began."""
         self.difference = ""
         """What the last comparison found apart, in words; nothing when it found agreement."""
         self._absent: dict[str, int] = {}
@@ -100,9 +115,21 @@ class Reconciler:
             else msgspec.json.decode(saved, type=_Memory)
         )
 
-    def note_left_out(self, symbol: str, client_order_id: str | None) -> None:
+    def note_left_out(self, symbol: str, client_order_id: str | None, trade_id: str | None) -> None:
         """Remember that a fill could not be booked: what is held of ``symbol`` the exchange alone can say."""
-        self._left_out[symbol] = client_order_id
+        self._noted.add(symbol)
+        self._memory.left_out[symbol] = client_order_id
+        if trade_id is not None and not self.is_explained(trade_id):
+            flawed = self._memory.flawed
+            flawed[trade_id] = _Flawed(symbol)
+            if len(flawed) > FLAWED_KEPT_MAX:
+                del flawed[next(iter(flawed))]
+        self._save()
+
+    def is_explained(self, trade_id: str) -> bool:
+        """Whether a fill could once not be booked, and what it did is in the books all the same."""
+        flawed = self._memory.flawed.get(trade_id)
+        return flawed is not None and flawed.is_explained
 
     def request(self) -> None:
         """Have the next comparison come at once."""
@@ -146,47 +173,48 @@ class Reconciler:
         found = await self._recount(found)
         if found:
             self._report(found)
+            found = await self._take_left_out(found)
+        if found:
             found = await self._take_over()
         if found:
             raise ReconciliationFailed(found)
-        self._save()
+        self._noted.clear()
+        self._agree()
 
     async def compare(self) -> bool:
         """Compare during a run; return whether exchange and books agree.
 
         What is still on its way to us looks like a difference, so only what differs twice in a row counts.
         """
-        left_out, self._left_out = self._left_out, {}
-        agree = False
-        try:
-            agree = await self._compare(left_out)
-        finally:
-            if not agree:
-                # Agreement explains what was left out before: a stranger's position in that symbol is one again.
-                self._left_out = left_out | self._left_out
-        return agree
+        self._noted.clear()
+        found = await self._lasting_differences()
+        if found:
+            self._report(found)
+            self.takeover.take_orders(await self._account.open_orders())
+            found = await self._take_left_out(found)
+        self.difference = words_of(found)
+        if not found:
+            self._agree()
+        return not found
 
-    async def _compare(self, left_out: dict[str, str | None]) -> bool:
+    async def _lasting_differences(self) -> list[Mismatch]:
         await self._catch_up()
         first = await self._differences()
         if not first:
-            self.difference = ""
-            self._save()
-            return True
+            return []
         await asyncio.sleep(SETTLING_S)
         await self._catch_up()
         seen = {(mismatch.kind, mismatch.symbol, mismatch.ours, mismatch.theirs) for mismatch in first}
         found = [m for m in await self._differences() if (m.kind, m.symbol, m.ours, m.theirs) in seen]
-        found = await self._recount(found)
-        if found:
-            self._report(found)
-            self.takeover.take_orders(await self._account.open_orders())
-            self._take_left_out(await self._account.positions(), left_out | self._left_out)
-            found = await self._differences()
-        self.difference = words_of(found)
-        if not found:
-            self._save()
-        return not found
+        return await self._recount(found)
+
+    def _agree(self) -> None:
+        """Forget what agreement has explained: a stranger's position in that symbol is one again."""
+        memory = self._memory
+        memory.left_out = {symbol: cid for symbol, cid in memory.left_out.items() if symbol in self._noted}
+        for flawed in memory.flawed.values():
+            flawed.is_explained = flawed.is_explained or flawed.symbol not in memory.left_out
+        self._save()
 
     async def resolve_unknown(self) -> None:
         """Ask for every order of unknown outcome, for those that were not there, and for those never answered."""
@@ -265,15 +293,34 @@ class Reconciler:
             takeover.take_balance(await account.balance())
         return await self._differences()
 
-    def _take_left_out(self, theirs: tuple[Position, ...], left_out: dict[str, str | None]) -> None:
-        """Adopt what a fill that could not be booked has made of a position, when nothing else explains it."""
-        for symbol in self.takeover.take_left_out(theirs, left_out):
-            held = plain(self._portfolio.position(symbol).contracts)
+    async def _take_left_out(self, found: list[Mismatch]) -> list[Mismatch]:
+        """Adopt what fills that could not be booked have made of the account, as nothing else explains it.
+
+        Args:
+            found: What differs, and has differed for a while.
+
+        Returns:
+            What differs now.
+        """
+        if not self._memory.left_out:
+            return await self._differences()
+        takeover, account = self.takeover, self._account
+        taken = [
+            f"the position of {plain(self._portfolio.position(symbol).contracts)} {symbol}"
+            for symbol in takeover.take_left_out(await account.positions(), self._memory.left_out)
+        ]
+        lasting = [mismatch.theirs for mismatch in found if mismatch.kind == "balance"]
+        balance = await account.balance()
+        if lasting == [plain(balance)] and takeover.take_balance(balance):
+            # Its fee, and what it realized, only the exchange knows.
+            taken.append(f"the balance of {plain(balance)}")
+        if taken:
             detail = (
-                f"a fill of {symbol} could not be booked as it was told, so the position of {held} was taken from the "
-                "exchange: compare fees and profit with its own list, and resume"
+                f"a fill could not be booked as it was told, so {' and '.join(taken)} was taken from the exchange: "
+                "compare with its own list of fills, and resume"
             )
             self._context.trading_state.raise_reason(OWNER, ADOPTED, Severity.REDUCE_ONLY, detail, latched=True)
+        return await self._differences()
 
     def _report(self, found: list[Mismatch]) -> None:
         self._tell(found, self.takeover.action)

@@ -108,9 +108,10 @@ class Takeover:
         symbols, self._closing_symbols = self._closing_symbols, []
         return orders, symbols
 
-    def take_balance(self, theirs: Decimal) -> None:
-        """Bring our balance to theirs, by a deposit (or a withdrawal) that nobody has told."""
+    def take_balance(self, theirs: Decimal) -> bool:
+        """Bring our balance to theirs, by a deposit (or a withdrawal) that nobody told; return whether it differed."""
         difference = theirs - self._portfolio.balance
         if difference:
             now_ns = self._context.clock.now_ns
             self._record(self._portfolio.deposit(f"adopted balance {now_ns}", difference, now_ns))
+        return bool(difference)

@@ -112,6 +112,8 @@ class EventLeftOut(msgspec.Struct, frozen=True):
     """Of which the exchange alone can say what is held; None where nothing was to be held of it."""
     client_order_id: str | None = None
     """That a fill said it was of."""
+    trade_id: str | None = None
+    """Of a fill."""
 
 
 class HealthChanged(msgspec.Struct, frozen=True):

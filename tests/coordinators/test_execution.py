@@ -303,8 +303,8 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
 ):
     """0.5 are bought, and told without a price for ever. The exchange holds them, so the books do, too.
 
-    They get their stop, may be left, and nothing more is bought until the operator has looked. The fee that only the
-    exchange knows keeps the balances apart, and is told.
+    They get their stop, may be left, and nothing more is bought until the operator has looked. What the fee was the
+    exchange alone knows: the balance is taken from it, too.
     """
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     ready.execution.pursue([target(LONG, stop=Decimal(90))])
@@ -321,15 +321,19 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
     assert ready.execution.books.tracker.find(entry.client_order_id).status is OrderStatus.FILLED
     adopted = next(reason for reason in context.trading_state.current.reasons if reason.code == "position_adopted")
     assert (adopted.severity, adopted.latched) == (Severity.REDUCE_ONLY, True)
-    assert "the position of 0.5 was taken from the exchange" in adopted.detail
-    assert why(context, "differs") == "the exchange differs: balance USDT: ours 10000, theirs 9999.9"
+    assert f"the position of 0.5 {BTC} and the balance of 9999.9 was taken from the exchange" in adopted.detail
+    assert context.portfolio.balance == Decimal("9999.9")
+    codes = {reason.code for reason in context.trading_state.current.reasons}
+    assert codes.isdisjoint({"differs", "reconciling"})
     ready.execution.pursue([target(2 * LONG, sequence=2)])
     assert [order.purpose for order in exchange.submitted].count(Purpose.ENTRY) == 1
 
-    # It is told with its price at last: once more the exchange says what is held.
+    # It is told with its price at last: what it did is in the books.
     exchange.filled = (filled_of(entry, "t1"),)
+    exchange.tell(*exchange.filled)
     exchange.working = tuple(order_record(order, OrderStatus.OPEN) for order in exchange.submitted[1:])
-    assert not await ready.execution.agreement.compare()
+    await settle(60)
+    assert await ready.execution.agreement.compare()
     assert context.portfolio.position(BTC).contracts == LONG
     ready.execution.pursue([target(0, sequence=3)])
     assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.EXIT, LONG)

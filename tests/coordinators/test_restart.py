@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from dependency_injector import providers
 
+from app.coordinators.reconciler import FLAWED_KEPT_MAX
 from app.domain.denial import Denial
 from app.domain.events import (
     CancelRejected,
@@ -19,7 +20,7 @@ from app.domain.events import (
 )
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
-from app.domain.records import Mismatch, OrderIntended, StateSaved
+from app.domain.records import EventLeftOut, Mismatch, OrderIntended, StateSaved
 from app.domain.target import Entry
 from app.domain.trading_state import TradingLevel
 from app.execution import Pursuit
@@ -679,3 +680,81 @@ async def test_a_fill_whose_fee_is_in_another_currency_is_no_reason_not_to_start
     assert lives.trading.holds("execution", "foreign_fee")
     assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
     await lives.end()
+
+
+# -- fills that could not be booked --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def nonsense(lives, exchange, mocker):
+    """0.5 BTC were bought for a fee of 0.1, and told without a price; returns the entry."""
+    mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    [entry] = exchange.submitted
+    executed(exchange, entry, "t1", held=LONG)
+    exchange.money = Decimal("9999.9")
+    exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal("NaN")),)
+    return entry
+
+
+def stops_rest(exchange):
+    """Let the exchange list every stop that was sent."""
+    stops = [sent for sent in exchange.submitted if sent.purpose is Purpose.STOP_LOSS]
+    exchange.working = tuple(order_record(stop, OrderStatus.OPEN, venue_order_id="V2") for stop in stops)
+    exchange.known |= {record.order.client_order_id: record for record in exchange.working}
+
+
+@pytest.mark.parametrize("told", ["NaN", "100"])
+async def test_what_was_adopted_for_a_fill_is_what_the_next_start_finds(lives, exchange, nonsense, told):
+    """Told as before, or with its price at last: held, protected, and no growth before the operator has looked."""
+    await lives.tell(*exchange.filled)
+    await settle(60)
+    assert lives.portfolio.position(BTC).contracts == LONG
+    stops_rest(exchange)
+    await lives.crash()
+
+    exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(told)),)
+    await lives.begin()
+    await settle(60)
+    assert (lives.portfolio.position(BTC).contracts, lives.portfolio.balance) == (LONG, Decimal("9999.9"))
+    assert lives.trading.holds("reconciler", "position_adopted")
+    assert not lives.trading.holds("execution", "differs")
+    assert len(exchange.working) == 1
+    assert await lives.execution.agreement.compare()
+
+
+async def test_what_a_kill_left_of_a_fill_that_could_not_be_booked_is_adopted_and_protected(lives, exchange, nonsense):
+    """It was told, and the process killed before anything was compared."""
+    exchange.down = True
+    await lives.tell(*exchange.filled)
+    assert lives.portfolio.position(BTC).is_flat
+    await lives.crash()
+
+    exchange.down = False
+    await lives.begin()
+    assert (lives.portfolio.position(BTC).contracts, lives.portfolio.balance) == (LONG, Decimal("9999.9"))
+    assert lives.trading.holds("reconciler", "position_adopted")
+    stop = exchange.submitted[-1]
+    assert (stop.purpose, stop.contracts, stop.trigger_price) == (Purpose.STOP_LOSS, LONG, STOP)
+
+
+async def test_a_fill_that_is_told_right_before_anything_was_adopted_is_booked(lives, exchange, nonsense):
+    exchange.down = True
+    await lives.tell(*exchange.filled)
+    exchange.down = False
+    exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(100), fee=Decimal("0.1")),)
+    await lives.tell(*exchange.filled)
+    assert await lives.execution.agreement.compare()
+    assert (lives.portfolio.position(BTC).contracts, lives.portfolio.balance) == (LONG, Decimal("9999.9"))
+    assert not lives.trading.holds("reconciler", "position_adopted")
+
+
+async def test_no_more_flawed_fills_are_remembered_than_an_operator_could_look_at(lives, nonsense):
+    reconciler = lives.execution.agreement
+    for number in range(FLAWED_KEPT_MAX + 1):
+        reconciler.leave_out(EventLeftOut(START_NS, f"flaw {number}", BTC, None, f"x{number}"))
+    saved = [state for state in lives.journal.of(StateSaved) if state.owner == "reconciler"][-1]
+    flawed = msgspec.json.decode(saved.payload)["flawed"]
+    assert len(flawed) == FLAWED_KEPT_MAX
+    assert "x0" not in flawed
