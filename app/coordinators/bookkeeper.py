@@ -97,7 +97,7 @@ class Bookkeeper:
     def funding(self, paid: FundingPaid) -> bool:
         """Book funding; return False where there is nothing to book, as with fills."""
         if flaw := flaw_of_funding(paid, self._books.instruments, self._portfolio.currency, self._books.clock.now_ns):
-            self._leave_out(EventLeftOut(paid.time_ns, flaw))
+            self._leave_out(EventLeftOut(self._books.clock.now_ns, flaw))
             return False
         entry = self._portfolio.apply_funding(paid)
         if entry is None:
@@ -110,7 +110,7 @@ class Bookkeeper:
 
     def _leave_out_fill(self, flaw: str, fill: Fill) -> None:
         symbol = fill.symbol if fill.symbol in self._books.instruments else None
-        self._leave_out(EventLeftOut(fill.time_ns, flaw, symbol, fill.client_order_id, fill.trade_id))
+        self._leave_out(EventLeftOut(self._books.clock.now_ns, flaw, symbol, fill.client_order_id, fill.trade_id))
 
     def _leave_out(self, left_out: EventLeftOut) -> None:
         if self._left_out.find(left_out.flaw) is None:

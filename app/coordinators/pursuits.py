@@ -22,6 +22,8 @@ UNPROTECTED = "unprotected:"
 """With the symbol behind it."""
 RETRY_S_MAX = 30
 """Market time between attempts at a protective order that the exchange refuses again and again."""
+DOUBT_NS = SECOND_NS
+"""How long a stop must rest, after others were dropped, before its position counts as protected."""
 _ENTRY, _STOP_LOSS = Purpose.ENTRY, Purpose.STOP_LOSS
 _DROPPED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
@@ -33,6 +35,8 @@ class _Refusals(msgspec.Struct):
     count: int = 0
     due_ns: int = 0
     """Market time before which it is not sent again."""
+    trusted_ns: int = 0
+    """Market time from which on one that rests is believed to stay."""
 
 
 class Pursuits:
@@ -104,8 +108,17 @@ class Pursuits:
         return pursuit.target.stop is not None or pursuit.target.trailing is not None
 
     def bare(self) -> list[str]:
-        """Return the symbols whose position has no stop-loss at work, although a strategy wants one."""
-        return [symbol for symbol in self._pursuits if self.wants_stop(symbol) and not self._stops(symbol)]
+        """Return the symbols whose position has no stop-loss that stays, although a strategy wants one."""
+        return [
+            symbol
+            for symbol in self._pursuits
+            if self.wants_stop(symbol) and (not self._stops(symbol) or self._may_drop(symbol))
+        ]
+
+    def _may_drop(self, symbol: str) -> bool:
+        """Whether the exchange has dropped stops again and again, and this one has not rested for long."""
+        refused = self._refused.get((symbol, _STOP_LOSS))
+        return refused is not None and refused.count > 1 and self._books.clock.now_ns < refused.trusted_ns
 
     def _stops(self, symbol: str) -> list[TrackedOrder]:
         working = self._tracker.working(symbol)
@@ -208,7 +221,9 @@ class Pursuits:
 
     def _clear_protected(self, symbol: str) -> None:
         """Take back that a position is bare once its stop rests, or none is wanted any more."""
-        if not self.wants_stop(symbol) or any(item.status in _RESTING for item in self._stops(symbol)):
+        if self._may_drop(symbol):
+            self.unfinished.add(symbol)
+        elif not self.wants_stop(symbol) or any(item.status in _RESTING for item in self._stops(symbol)):
             self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
 
     def _is_late(self, target: Target, held: Decimal) -> bool:
@@ -253,6 +268,9 @@ class Pursuits:
 
     def after_rest(self, order: Order) -> None:
         """Go on after a protective order is known to rest: one that it takes the place of has done its part."""
+        refused = self._refused.get((order.symbol, order.purpose))
+        if refused is not None:
+            refused.trusted_ns = self._books.clock.now_ns + DOUBT_NS
         alike = [item for item in self._tracker.working(order.symbol) if item.order.purpose is order.purpose]
         if len(alike) > 1 or self._trading_state.current.reasons:
             self.work(order.symbol)

@@ -106,6 +106,7 @@ class EventLeftOut(msgspec.Struct, frozen=True):
     """The exchange told something that cannot be true, and nothing of it was booked."""
 
     time_ns: int
+    """When it was told, by the bot's clock."""
     flaw: str
     """In words for people."""
     symbol: str | None = None

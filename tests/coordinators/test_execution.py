@@ -261,6 +261,17 @@ async def test_a_fill_of_the_wrong_side_is_left_out(ready, exchange, container, 
     assert context.trading_state.current.level is TradingLevel.ACTIVE
 
 
+async def test_a_time_that_cannot_be_reaches_neither_journal_nor_books(ready, exchange, container, journal):
+    """Microseconds, taken for nanoseconds: no store could take them."""
+    await open_long(ready, exchange)
+    exchange.held = container.registry.context.portfolio.positions
+    ready.execution.apply(fill("t8", Side.BUY, LONG, "100", client_order_id=None, time_ns=START_NS * 1000))
+    await settle(60)
+    assert container.registry.context.portfolio.position(BTC).contracts == LONG
+    [reset] = journal.of(StreamReset)
+    assert reset.time_ns < 2 * START_NS
+
+
 async def test_what_agreement_has_explained_adopts_no_stranger_s_position_later(ready, exchange, container, mocker):
     """A nonsensical fill had moved nothing. What somebody buys by hand in that symbol afterwards is a stranger's."""
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)

@@ -95,6 +95,19 @@ async def test_a_stop_that_is_taken_and_dropped_at_once_is_no_reason_to_flood_th
     assert account.trading.holds("execution", BARE)
 
 
+async def test_a_stop_is_believed_to_stay_only_after_a_second_where_others_were_dropped(account):
+    for second in (0, 1):
+        await account.accept(account.stops[-1])
+        await account.drop(account.stops[-1])
+        await account.tell(mark("100", second))
+    await account.accept(account.stops[-1])
+    await account.tell(mark("100", 1.5))
+    assert account.trading.holds("execution", BARE)
+    assert (await account.bot.execution.health_check()).state is HealthState.DEGRADED
+    await account.tell(mark("100", 2.5))
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
 async def test_a_new_target_has_its_stop_tried_at_once(account):
     for second in range(3):
         await account.refuse(account.stops[-1])
