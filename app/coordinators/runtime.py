@@ -20,8 +20,6 @@ BREATH_S = 0.01
 """Seconds of the loop after which the pump lets the event loop run: signals, the live view, deadlines."""
 EVENTS_BETWEEN_LOOKS = 64
 """Reading the wall clock at every event would cost more than most events do."""
-INBOX_MAX = 10_000
-"""Control events waiting for the pump. More than a handful means that the pump is stuck."""
 
 
 class RuntimeCoordinator(BaseCoordinator):
@@ -50,7 +48,8 @@ class RuntimeCoordinator(BaseCoordinator):
         self._market_data = market_data
         self._account = account
         self._on_stream_end = on_stream_end
-        self._inbox: deque[StreamEvent] = deque(maxlen=INBOX_MAX)
+        # Without a bound: a halt that is dropped is none. A pump that stands still is told by its own health.
+        self._inbox: deque[StreamEvent] = deque()
         self._events = 0
         self._posted = self._heard = 0
         self._heard_s: float | None = None

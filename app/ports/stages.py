@@ -43,7 +43,10 @@ class DecisionStage(Protocol):
 
     @property
     def asks(self) -> Mapping[type, Callable[[Any], Sequence[Target]]]:
-        """What returns the targets that an event of a kind changed; empty for most events."""
+        """What returns the targets that an event of a kind changed; empty for most events.
+
+        The pump holds on to it: to be asked no more, a stage empties it, and puts no other in its place.
+        """
 
     def settle(self, targets: Sequence[Target]) -> Sequence[Target]:
         """Put on record what is wanted, and return what of it is to be pursued."""
