@@ -5,11 +5,10 @@ from hashlib import sha256
 
 import msgspec
 
-LENGTH_MAX = 36
-"""The shortest limit among the venues (binance, bybit: 36 of letters, digits and hyphen)."""
 EPOCH_MAX = 999_999
 SEQUENCE_DIGITS = 6
-"""Digits that a sequence is padded to; it may outgrow them: 36 characters hold ten billion ids a start."""
+"""Digits that a sequence is padded to; it may outgrow them: the 36 characters that binance and bybit take hold ten
+billion ids a start."""
 INSTANCE_DIGITS = 6
 """Hexadecimal ones: two journals of an account make the same ids once in 16 million."""
 ACCOUNT_LENGTH_MAX = 11

@@ -28,11 +28,6 @@ class Side(Term):
         """+1 for a buy, -1 for a sell."""
         return 1 if self is _BUY else -1
 
-    @property
-    def opposite(self) -> "Side":
-        """The other side."""
-        return Side.SELL if self is _BUY else _BUY
-
 
 _BUY = Side.BUY
 
@@ -149,8 +144,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     oco_group: str | None = None
     """Orders of one group: when one fills in full, the others are canceled."""
-    parent_id: str | None = None
-    """The entry this order protects."""
     target_sequence: int = 0
     instrument_version: int = 1
     schema_version: int = SCHEMA_VERSION

@@ -13,8 +13,6 @@ class Capabilities(msgspec.Struct, frozen=True):
     name: str
     is_virtual: bool
     """Whether its time is the stream's (simulation) and not the wall's."""
-    holds_conditional_orders: bool
-    """Whether stops and take-profits rest at the venue."""
     refuses_late_orders: bool
     """Whether it refuses an order that arrives when its request is not valid any more: only then is absence a proof."""
     holds_trailing_stops: bool

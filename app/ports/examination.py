@@ -1,7 +1,5 @@
 """What an examination before a run finds, and the port of an exchange that can be examined."""
 
-from typing import Protocol
-
 import msgspec
 
 from app.domain.term import Term
@@ -25,10 +23,3 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
     advice: str = ""
     """What to do about it; empty when nothing is."""
-
-
-class Examinable(Protocol):
-    """An exchange that can tell whether it may be traded at. Examining changes nothing there."""
-
-    async def examine(self) -> tuple[Finding, ...]:
-        """Return what was found, once connected."""

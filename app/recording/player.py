@@ -252,7 +252,6 @@ class Player(PlayedAccount):
         return Capabilities(
             name="replay",
             is_virtual=self.is_virtual,
-            holds_conditional_orders=True,
             refuses_late_orders=self._refuses_late_orders,
             holds_trailing_stops=self._holds_trailing_stops,
         )

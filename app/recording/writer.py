@@ -33,11 +33,6 @@ class TapeWriter:
         self._thread = threading.Thread(target=self._run, name="tape-writer", daemon=True)
         self._thread.start()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether lines are still taken."""
-        return self.cut_because is None
-
     def put(self, line: Line) -> None:
         """Take a line. Never waits, never raises: a record must not disturb what it records."""
         if self.cut_because is not None:

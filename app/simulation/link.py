@@ -114,7 +114,6 @@ class VenueLink:
             name="simulation",
             refuses_late_orders=True,
             is_virtual=False,
-            holds_conditional_orders=True,
             holds_trailing_stops=self._venue.holds_trailing_stops,
         )
 

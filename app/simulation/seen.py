@@ -40,10 +40,6 @@ class Seen:
         """Return the bot's working orders, by the venue's word."""
         return [record for record in self.venue.open_orders() if record.order.account_id != STRANGER]
 
-    def store_was_sound(self, seconds: float) -> bool:
-        """Whether the store has neither been slow nor refused anything for so long."""
-        return self.store.failure is None and self.now_s() - self.store.healthy_since_s > seconds
-
 
 def working_orders(life: Life) -> tuple[OrderRecord, ...]:
     """Return the orders that the bot believes to work; none before it knows of any."""

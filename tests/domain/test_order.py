@@ -92,9 +92,8 @@ def test_the_refusal_names_the_order():
         check_order(limit("o7", time_in_force=TimeInForce.IOC, post_only=True), instrument())
 
 
-def test_a_side_has_a_sign_and_an_opposite():
+def test_a_side_has_a_sign():
     assert (Side.BUY.sign, Side.SELL.sign) == (1, -1)
-    assert (Side.BUY.opposite, Side.SELL.opposite) == (Side.SELL, Side.BUY)
     assert (order(side=Side.BUY).signed_contracts, order(side=Side.SELL).signed_contracts) == (Decimal(1), Decimal(-1))
 
 

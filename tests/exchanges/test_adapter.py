@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from loguru import logger
 
 from app.domain.events import Fill, OrderAccepted
 from app.domain.market import MarkPrice
@@ -94,7 +95,20 @@ async def test_marks_of_a_file_are_used(candles, tmp_path):
     frame(volume=None).write_parquet(marks)
     exchange = await opened(candles=candles, mark=marks)
     assert isinstance(exchange.next_event(), MarkPrice)
-    assert exchange.reports[BTC].without_mark == 0
+
+
+async def test_what_was_noticed_in_a_file_is_told(tmp_path):
+    """Minutes 0 and 2 of three, and marks of 0 and 1 alone."""
+    rows, path, marks = frame(), tmp_path / "candles.parquet", tmp_path / "mark.parquet"
+    rows[[0, 2]].write_parquet(path)
+    frame(volume=None)[:2].write_parquet(marks)
+    told = []
+    sink = logger.add(lambda message: told.append(message.record), level="INFO")
+    await opened(candles=path, mark=marks)
+    logger.remove(sink)
+    assert [(line["level"].name, line["message"]) for line in told] == [
+        ("WARNING", "recorded data: 2 rows, 1 gaps, 1 bars without a mark price")
+    ]
 
 
 @pytest.mark.parametrize("source", ["generated", "recorded"])

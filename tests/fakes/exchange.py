@@ -50,7 +50,6 @@ class FakeExchange:
         return Capabilities(
             name="fake",
             is_virtual=self.is_virtual,
-            holds_conditional_orders=True,
             refuses_late_orders=self.refuses_late_orders,
             holds_trailing_stops=self.holds_trailing_stops,
         )

@@ -54,7 +54,6 @@ class RemoteExchange:
         return Capabilities(
             name="remote",
             is_virtual=False,
-            holds_conditional_orders=True,
             holds_trailing_stops=True,
             refuses_late_orders=True,
         )

@@ -22,7 +22,7 @@ def test_a_record_that_is_full_is_cut_and_says_so(tmp_path):
     writer = TapeWriter(path, 1)
     for _ in range(20):
         writer.put(Memory("risk", b"x" * 60_000))
-    assert not writer.is_open
+    assert writer.cut_because
     writer.close()
     assert path.stat().st_size < 1_100_000
     assert "record_mb_max" in path.read_text(encoding="utf-8").splitlines()[-1]

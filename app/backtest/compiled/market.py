@@ -23,7 +23,6 @@ DOUBT = 1 - 1e-6
 """The guard sums the squares in another order: what is nearer to its limit than this counts as beyond it."""
 EXACT_MAX = 2**53
 """Up to it an integer is a float64."""
-RATE_DIGITS_MAX = 10
 
 
 class CompiledMarket(msgspec.Struct, frozen=True):

@@ -53,7 +53,6 @@ class CcxtMarket:
         return Capabilities(
             name=self.venue.name,
             is_virtual=False,
-            holds_conditional_orders=self.venue.holds_conditional,
             # A venue's own is not used, where it has one: ADR 0015 says why.
             holds_trailing_stops=False,
             refuses_late_orders=self.venue.refuses_late_orders,

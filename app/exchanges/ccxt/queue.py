@@ -19,16 +19,12 @@ class EventQueue:
         self._newest: dict[tuple[type, str], Quote | MarkPrice | FundingRate] = {}
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
-        self.replaced = 0
-        """Market events that nobody saw, because a newer one came before they were taken."""
 
     def put(self, event: StreamEvent) -> None:
         """Take an event in."""
         if isinstance(event, NEWEST_WINS):
             key = (type(event), event.symbol)
-            if key in self._newest:
-                self.replaced += 1
-            else:
+            if key not in self._newest:
                 self._events.append(key)
             self._newest[key] = event
         else:

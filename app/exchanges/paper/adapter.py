@@ -65,7 +65,6 @@ class PaperExchange:
         return Capabilities(
             name="paper",
             is_virtual=False,
-            holds_conditional_orders=True,
             holds_trailing_stops=True,
             refuses_late_orders=True,
         )

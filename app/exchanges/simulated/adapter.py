@@ -8,6 +8,7 @@ from random import Random
 from time import perf_counter
 
 import msgspec
+from loguru import logger
 
 from app.domain.events import Fill, FundingPaid, StreamEvent
 from app.domain.instrument import Instrument
@@ -21,7 +22,7 @@ from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.exchanges.simulated.errors import OtherMarket
 from app.exchanges.simulated.generator import Generator
 from app.exchanges.simulated.merged import MergedMarket
-from app.exchanges.simulated.recorded import DataReport, open_recorded
+from app.exchanges.simulated.recorded import open_recorded
 from app.exchanges.simulated.source import MarketSource
 from app.exchanges.simulated.translate import instrument_from
 from app.ports.connection import Capabilities
@@ -78,8 +79,6 @@ class SimulatedExchange:
         """Whether somebody waits for the next request: while events flow, nobody does."""
         self.data_ends_ns: int | None = None
         """When recorded data is over; None before it is opened, and for a generated market."""
-        self.reports: dict[str, DataReport] = {}
-        """What was noticed in the files of each symbol."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -89,7 +88,6 @@ class SimulatedExchange:
         return Capabilities(
             name="simulated",
             is_virtual=True,
-            holds_conditional_orders=True,
             holds_trailing_stops=True,
             refuses_late_orders=True,
         )
@@ -247,7 +245,10 @@ class SimulatedExchange:
             listed = [(self._instruments[i.symbol], i.price_start, i.volatility_ratio) for i in settings.instruments]
             return Generator(listed, settings.seed, parse_iso(settings.start), settings.step_s)
         markets = [open_recorded(settings, data) for data in settings.data]
-        self.reports = {market.symbol: market.report for market in markets}
+        for market in markets:
+            report = market.report
+            level = "WARNING" if report.gaps or report.without_mark else "INFO"
+            logger.bind(symbol=market.symbol).log(level, f"recorded data: {report}")
         self.data_ends_ns = max(market.extent[1] for market in markets)
         return markets[0] if len(markets) == 1 else MergedMarket(markets)
 

@@ -44,6 +44,14 @@ class DataReport(msgspec.Struct):
     without_mark: int = 0
     """Bars that the mark file has no price for."""
 
+    def __str__(self) -> str:
+        noticed = [
+            (self.gaps, "gaps"),
+            (self.rounded_to_tick, "prices rounded to the tick"),
+            (self.without_mark, "bars without a mark price"),
+        ]
+        return ", ".join([f"{self.rows} rows", *(f"{count} {what}" for count, what in noticed if count)])
+
 
 class _Position(msgspec.Struct):
     row: int

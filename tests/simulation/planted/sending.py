@@ -9,13 +9,15 @@ from app.coordinators.execution import ExecutionCoordinator
 from app.coordinators.pursuits import Pursuits
 from app.domain.denial import Denial
 from app.domain.events import OrderUnknown, Severity
-from app.domain.order import OrderStatus, Purpose
+from app.domain.order import OrderStatus, Purpose, Side
 from app.domain.records import OrderIntended
 from app.domain.trading_state import TradingLevel, TradingState
 from app.execution import AccountBooks, SendPoint
 from app.risk import RiskEngine
 from app.timing import SequentialIds
 from tests.simulation.planted.bug import Bug, Veiled, around
+
+OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 
 class Durable:
@@ -210,7 +212,7 @@ def exits_go_the_wrong_way(patch):
     plan_changed(
         patch,
         lambda draft, held: [
-            msgspec.structs.replace(draft, side=draft.side.opposite) if draft.purpose is Purpose.EXIT else draft
+            msgspec.structs.replace(draft, side=OTHER[draft.side]) if draft.purpose is Purpose.EXIT else draft
         ],
     )
 
