@@ -1,12 +1,13 @@
 """Turns an error into one sentence on stderr and its exit code."""
 
 import errno
+import select
 import sys
 import traceback
 
 from app.ports.exit_codes import ExitCode
 
-UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO})
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 BY_NAME = {
     # By name, so that --help does not import what defines them.
     "SettingsRefused": ExitCode.SETTINGS_REFUSED,
@@ -39,6 +40,10 @@ class NotDone(Exception):
 
 def report_failure(error: BaseException) -> int:
     """Print what went wrong; return the exit code. What nobody foresaw is a bug, and says so."""
+    if is_closed_pipe(error):
+        # Nothing is left to be flushed at the end, into a pipe that nobody reads.
+        sys.stdout = None
+        return ExitCode.OUTPUT_CLOSED
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         # What was to be printed is not the only trace of a run. Nothing is left to be flushed at the end.
         sys.stdout = None
@@ -52,3 +57,17 @@ def report_failure(error: BaseException) -> int:
     traceback.print_exception(error, file=sys.stderr)
     print(f"this is a bug in perps-bot: {type(error).__name__}: {error}", file=sys.stderr)
     return ExitCode.BUG
+
+
+def is_closed_pipe(error: BaseException) -> bool:
+    """Whether who reads the output has left, as `head` does. Rich and Click make a SystemExit of it."""
+    if isinstance(error, SystemExit):
+        return isinstance(error.__context__, BrokenPipeError)
+    return isinstance(error, BrokenPipeError) and _nobody_reads()
+
+
+def _nobody_reads() -> bool:
+    """Whether it is stdout that is closed: a pipe to something else that broke is not passed over in silence."""
+    watch = select.poll()
+    watch.register(sys.__stdout__ or 1, 0)
+    return bool(watch.poll(0))

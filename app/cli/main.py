@@ -7,13 +7,14 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 
-from app.cli.failures import report_failure
+from app.cli.failures import is_closed_pipe, report_failure
 
 app = typer.Typer(
     name="perps-bot",
     help="A perpetual-futures trading bot. Without a command it runs.",
     epilog="Exit codes: 0 clean, 1 a bug, 2 usage, 3 settings refused, 4 start failed, "
-    "5 a critical part failed, 6 stopped but not cleanly, or a command not fully done, 130 aborted by a second signal.",
+    "5 a critical part failed, 6 stopped but not cleanly, or a command not fully done, 130 aborted by a second signal, "
+    "141 nobody reads the output any more.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -419,4 +420,9 @@ def _exit(command: Callable[[], int]) -> NoReturn:
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except SystemExit as ended:
+        if is_closed_pipe(ended):
+            sys.exit(report_failure(ended))
+        raise

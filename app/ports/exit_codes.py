@@ -14,3 +14,5 @@ class ExitCode(IntEnum):
     CRITICAL_FAILURE = 5
     UNCLEAN_STOP = 6
     ABORTED = 130
+    OUTPUT_CLOSED = 141
+    """128 + SIGPIPE, as Unix tools end."""

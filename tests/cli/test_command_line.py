@@ -406,6 +406,26 @@ def test_a_module_that_ends_the_process_while_it_is_imported_is_refused(tmp_path
     assert "SystemExit" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [("--help",), ("settings", "schema"), ("data", "list", "--folder", "none"), ("graph",)], ids=" ".join
+)
+def test_a_reader_that_leaves_ends_a_command_in_silence(tmp_path, words):
+    """As `python -m app settings show | head` does: no words, and the exit code that Unix tools have."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [sys.executable, "-m", "app", *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
 def test_an_output_that_cannot_be_written_is_no_bug(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path)}
