@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.container import ccxt_adapters, journal_place, state_folder
+from app.domain.confirmation import words_of
 from app.domain.errors import DomainError
+from app.domain.trading_state import TradingState
 from app.ports.examination import Finding, Verdict
 from app.settings import LoadedSettings, Settings
 from app.settings.load import ENV_FILE, SECRETS_VARIABLE
@@ -29,7 +31,7 @@ def examine_here(loaded: LoadedSettings) -> Iterator[Finding]:
         yield Finding("state", Verdict.OK, "kept in memory only")
         return
     yield from _folder(settings, folder)
-    yield _journal(settings, folder)
+    yield from _journal(settings, folder)
 
 
 def _keys(loaded: LoadedSettings) -> Iterator[Finding]:
@@ -92,11 +94,15 @@ def _folder(settings: Settings, folder: Path) -> Iterator[Finding]:
         yield Finding("lock", Verdict.FAILED, str(error), "stop the other bot first")
 
 
-def _journal(settings: Settings, folder: Path) -> Finding:
+def _journal(settings: Settings, folder: Path) -> Iterator[Finding]:
     try:
         summary = read_summary(journal_place(settings, folder), settings.account.id)
     except JournalMissing:
-        return Finding("journal", Verdict.OK, "none yet: a first start")
+        yield Finding("journal", Verdict.OK, "none yet: a first start")
+        return
     except (StorageError, DomainError) as error:
-        return Finding("journal", Verdict.FAILED, str(error))
-    return Finding("journal", Verdict.OK, f"readable; {summary.epoch} starts of account {summary.account_id}")
+        yield Finding("journal", Verdict.FAILED, str(error))
+        return
+    yield Finding("journal", Verdict.OK, f"readable; {summary.epoch} starts of account {summary.account_id}")
+    for reason in TradingState(summary.reasons).latched:
+        yield Finding("held_back", Verdict.WARNING, words_of(reason), "python -m app resume lifts it")

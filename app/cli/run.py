@@ -4,8 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from loguru import logger
 from rich.console import Console
@@ -15,15 +14,13 @@ from app.cli.build import build_container
 from app.cli.doctor import REAL_KINDS, refuse_if_unfit
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
+from app.cli.greeting import LOOK_AGAIN_S, greet, warn_of_what_stayed
 from app.cli.loop import run_loop
-from app.container import Container, check_before_start, journal_place
+from app.container import Container, check_before_start
 from app.lifecycle import RunResult, Transition
 from app.telemetry import RunSummary, configure_logs
 
 LOG_FILE = "bot.log"
-
-if TYPE_CHECKING:
-    from app.settings import Settings
 
 
 def run_bot(
@@ -77,25 +74,13 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
     loop = asyncio.get_running_loop()
 
     def on_ready() -> None:
-        _greet(container.settings(), container.folder())
+        trading = bot.runtime.context.trading_state
+        greet(container.settings(), container.folder(), trading.current)
+        loop.call_later(LOOK_AGAIN_S, lambda: warn_of_what_stayed(trading.current))
         if wall_s is not None:
             loop.call_later(wall_s, bot.stop, f"--for {wall_s:g} s is over")
 
     return await bot.run(on_ready, abort=_abort)
-
-
-def _greet(settings: "Settings", folder: Path | None) -> None:
-    running = ", ".join(
-        f"{name if item.strategy == name else f'{name} ({item.strategy})'} on {' '.join(item.symbols)}"
-        for name, item in settings.strategies.items()
-    )
-    if folder is None or not settings.storage.keeps_state:
-        state = "state is kept in memory only"
-    else:
-        state = f"state lies in {journal_place(settings, folder)}"
-    logger.info(f"READY: {running or 'no strategy'}; exchange {settings.exchange.adapter}, profile {settings.profile}")
-    logger.info(f"{state}")
-    logger.info("Ctrl-C stops cleanly; try next: python -m app status, python -m app strategy new my_idea")
 
 
 def _log_transition(transition: Transition) -> None:

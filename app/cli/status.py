@@ -16,6 +16,8 @@ from app.settings import load_settings
 from app.storage import Place, Summary, is_held, read_holder, read_summary
 from app.telemetry.health_file import FILE_NAME
 
+STOPPING = ("lifecycle", "stopping")
+"""Owner and code of the reason that a run ends with."""
 PERIODS_MAX = 5
 """Periods of the health file without which a bot does not answer: on a busy machine some are late."""
 
@@ -59,7 +61,8 @@ def _document(
         "lease_holder": None if summary.writer is None else str(summary.writer),
         "account": summary.account_id,
         "starts": summary.epoch,
-        "last_record": None if summary.last_time_ns is None else iso(summary.last_time_ns),
+        "last_record": _time(summary.last_time_ns),
+        "stopped_in_order": _stopped_in_order(summary, held=held),
         "ledger": {
             currency: {account: plain(amount if account == "wallet" else -amount) for account, amount in totals.items()}
             for currency, totals in summary.ledger_totals.items()
@@ -84,7 +87,7 @@ def _document(
                 "code": r.code,
                 "severity": r.severity,
                 "detail": r.detail,
-                "since": iso(r.time_ns),
+                "since": _time(r.time_ns),
                 "latched": r.latched,
             }
             for r in summary.reasons
@@ -94,10 +97,29 @@ def _document(
     }
 
 
+def _time(time_ns: int | None) -> str | None:
+    """Return a time as text. What is put on record before the first event of a market has none."""
+    return iso(time_ns) if time_ns else None
+
+
+def _stopped_in_order(summary: Summary, *, held: bool) -> bool | None:
+    """Return whether the last run came to its end; None when none has been, or one runs."""
+    if held or summary.writer is not None or not summary.epoch:
+        return None
+    return TradingState(summary.reasons).holds(*STOPPING)
+
+
 def _trading(summary: Summary, health: dict[str, Any] | None) -> str:
-    """Return the more severe of what the journal and the bot say: either may be a moment behind the other."""
-    told = {TradingState(summary.reasons).level, TradingLevel(health["trading"] if health else TradingLevel.ACTIVE)}
-    return str(max(told, key=list(TradingLevel).index))
+    """Return the more severe of what the journal and the bot say: either may be a moment behind the other.
+
+    What a bot said that does not answer any more is no word on what it does now.
+    """
+    recorded = TradingState(summary.reasons).level
+    if health is None:
+        return str(recorded)
+    if not health["answers"]:
+        return "unknown" if recorded is TradingLevel.ACTIVE else str(recorded)
+    return str(max(recorded, TradingLevel(health["trading"]), key=list(TradingLevel).index))
 
 
 def _unrecorded(document: dict[str, Any]) -> Iterator[str]:
@@ -108,26 +130,51 @@ def _unrecorded(document: dict[str, Any]) -> Iterator[str]:
             yield f"trading restricted, not on record: {reason}"
 
 
+def _on_bot(health: dict[str, Any], trading: str) -> Iterator[str]:
+    """Yield what a bot says of itself; what it said when it still answered is called so."""
+    yield f"a bot runs with pid {health['pid']}, {_word_on(health)}"
+    stale = "" if health["answers"] else f"{health['age_s']} s ago: "
+    for part in health["health"]["components"]:
+        yield f"  {stale}{part['component']:<15} {part['state']}{'  ' + part['error'] if part['error'] else ''}"
+    if health["answers"]:
+        yield f"equity {health['equity']} {health['currency']}, trading {trading}"
+        return
+    yield f"  {stale}equity {health['equity']} {health['currency']}, trading {health['trading']}"
+    yield f"trading now: {trading}; python -m app halt says whether it can be reached; its journal says:"
+
+
 def _word_on(health: dict[str, Any]) -> str:
     if not health["answers"]:
         return f"not answering, last seen {health['age_s']} s ago"
     return f"{'ready' if health['ready'] else 'not ready'}, seen {health['age_s']} s ago"
 
 
+def _on_runs(document: dict[str, Any]) -> Iterator[str]:
+    last = document["last_record"]
+    if not document["starts"]:
+        yield f"account {document['account']}, never started"
+        return
+    yield f"account {document['account']}, started {document['starts']} times, last record {last or 'none'}"
+    if document["stopped_in_order"]:
+        yield "stopped in order"
+    elif document["stopped_in_order"] is False:
+        yield (
+            "ended without a stop: it was killed, or its start failed; the next start asks the exchange what became of "
+            "its orders before anything grows"
+        )
+
+
 def _lines(document: dict[str, Any]) -> Iterator[str]:
     health = document["health"]
     if health is not None:
-        yield f"a bot runs with pid {health['pid']}, {_word_on(health)}"
-        for part in health["health"]["components"]:
-            yield f"  {part['component']:<15} {part['state']}{'  ' + part['error'] if part['error'] else ''}"
-        yield f"equity {health['equity']} {health['currency']}, trading {document['trading']}"
+        yield from _on_bot(health, document["trading"])
     elif document["running_here"]:
         yield f"a bot starts or stops here and has not said how it is; its journal in {document['journal']} says:"
     else:
         holder = document["lease_holder"]
         who = "no bot runs" if holder is None else f"no bot runs here, but {holder}"
         yield f"{who}; its journal in {document['journal']} says:"
-    yield f"account {document['account']}, started {document['starts']} times, last record {document['last_record']}"
+    yield from _on_runs(document)
     for currency, totals in document["ledger"].items():
         yield f"{currency}: " + ", ".join(f"{name} {amount}" for name, amount in totals.items())
     yield "positions: " + (", ".join(f"{s} {c}" for s, c in document["positions"].items()) or "none")
@@ -135,6 +182,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         what = f"{order['side']} {order['contracts']} {order['symbol']} {order['type']}"
         yield f"order {order['id']}: {what} ({order['status']})"
     for reason in document["reasons"]:
+        if document["stopped_in_order"] and (reason["owner"], reason["code"]) == STOPPING:
+            continue
         yield f"trading {reason['severity']}: {reason['owner']}:{reason['code']}, {reason['detail']}"
         if reason["latched"]:
             yield "  until python -m app resume"

@@ -12,6 +12,8 @@ from app.ports.books import Books
 from app.risk.guards import Breach
 from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
 
+UNSEEN = "no trusted mark of"
+"""What the staleness of a mark is told with that has not come yet since the start."""
 YEAR_NS = 365 * 86_400 * SECOND_NS
 
 
@@ -46,7 +48,7 @@ class MarkStaleness(_WithoutMemory):
             at = books.mark_ns(position.symbol)
             if at is None:
                 self._age_ns, self.due_ns = None, NOT_CALM
-                return Breach(Severity.REDUCE_ONLY, f"no trusted mark of {position.symbol}", f"{self._age_s_max} s")
+                return Breach(Severity.REDUCE_ONLY, f"{UNSEEN} {position.symbol}", f"{self._age_s_max} s")
             if at < oldest:  # noqa: PLR1730 - min() would cost more than all the rest
                 oldest = at
         self._age_ns = age_ns = now_ns - oldest

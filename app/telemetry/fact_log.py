@@ -31,6 +31,7 @@ from app.domain.records import (
 )
 from app.domain.target import Target
 from app.domain.times import iso
+from app.risk import UNSEEN
 
 
 class FactLog:
@@ -74,7 +75,8 @@ class FactLog:
 
 def _reason_raised(fact: ReasonRaised) -> None:
     level = "ERROR" if fact.severity is Severity.HALTED else "WARNING"
-    if fact.owner == "lifecycle" or fact.code == "reconciling":
+    if fact.owner == "lifecycle" or fact.code == "reconciling" or fact.detail.startswith(UNSEEN):
+        # It belongs to every start, and is gone in a moment; what is not is warned of by whoever runs the bot.
         level = "INFO"
     logger.bind(at=iso(fact.time_ns), owner=fact.owner, code=fact.code, detail=fact.detail).log(
         level, f"trading restricted to {fact.severity}"

@@ -192,8 +192,9 @@ def test_flatten_closes_positions_of_a_halted_bot(call, start, told, status):
     bot.end()
 
 
-def test_a_killed_bot_leaves_a_socket_that_stands_in_nobodys_way(start, told, tmp_path):
+def test_a_killed_bot_leaves_a_socket_that_stands_in_nobodys_way(start, told, status, tmp_path):
     start().end(signal.SIGKILL)
+    assert status()["stopped_in_order"] is False
     assert (tmp_path / "state" / "perps-bot" / "simulated" / "control.sock").is_socket()
 
     assert "no bot runs: the next start" in told(operator.halt, "after the kill", "2s")[1]
@@ -222,7 +223,11 @@ def test_without_a_bot_a_halt_holds_its_next_start(call, start, told, status):
 
     bot = start()
     assert status()["trading"] == "halted"
+    bot.said("READY, but halted: operator:halt (before the first start")
     assert bot.end() == 0
+    assert "stopped in order\n" in call("status").stdout
+    found = call("doctor").stdout
+    assert "warning  held_back      halted by operator:halt (before the first start" in found
 
     code, shown = told(operator.resume, None)
     assert (code, shown.splitlines()[0]) == (ExitCode.UNCLEAN_STOP, "no bot runs")

@@ -33,7 +33,7 @@ def told(capsys):
     return run
 
 
-def write_health(folder, age_s):
+def write_health(folder, age_s, trading="halted"):
     """Leave what a bot with the number of this process, which is alive, has written."""
     document = {
         "pid": os.getpid(),
@@ -41,7 +41,7 @@ def write_health(folder, age_s):
         "health": {"components": []},
         "equity": "1",
         "currency": "USDT",
-        "trading": "halted",
+        "trading": trading,
         "reasons": [],
         "written_at": (datetime.now(UTC) - timedelta(seconds=age_s)).isoformat(),
     }
@@ -72,7 +72,26 @@ def test_a_bot_that_has_not_written_for_periods_does_not_answer(folder, told, ag
         text, document = told()
     assert f"a bot runs with pid {os.getpid()}, not answering, last seen" in text
     assert " ready" not in text
+    assert f"  {document['health']['age_s']} s ago: equity 1 USDT, trading halted" in text
     assert (document["running"], document["health"]["answers"]) == (True, False)
+
+
+def test_what_a_bot_last_said_is_no_word_on_what_it_does_now(folder, told):
+    """It was active ten seconds ago; what is on record holds, and else nobody knows."""
+    with StateFolderLock(folder):
+        write_health(folder, age_s=11, trading="active")
+        text, document = told()
+    assert "trading now: halted" in text
+    assert document["trading"] == "halted"
+
+
+def test_a_bot_that_was_never_started_has_no_time(folder, told):
+    """A halt on record is the only record, from before any market."""
+    text, document = told()
+    assert "account main, never started" in text
+    assert "1970" not in text
+    assert (document["last_record"], document["stopped_in_order"]) == (None, None)
+    assert [reason["since"] for reason in document["reasons"]] == [None]
 
 
 def test_a_bot_that_has_written_nothing_yet_runs(folder, told):

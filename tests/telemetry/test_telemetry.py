@@ -4,6 +4,7 @@ import io
 import json
 from decimal import Decimal
 
+import msgspec
 import pytest
 from loguru import logger
 from rich.console import Console
@@ -33,6 +34,7 @@ from app.domain.records import (
 )
 from app.lifecycle import RunResult
 from app.ports.exit_codes import ExitCode
+from app.risk import UNSEEN
 from app.telemetry import (
     FactBus,
     FactLog,
@@ -104,6 +106,19 @@ def test_a_fact_is_a_line(lines, fact, level, words):
     [line] = lines()
     assert f"{level: <7}" in line
     assert words in line
+
+
+def test_a_mark_that_has_not_come_yet_is_no_warning(lines):
+    """It belongs to every start with a position; one that has come and is old is a warning."""
+    log = FactLog(orders=True)
+    stale = ReasonRaised(
+        time_ns=AT, owner="risk", code="mark_stale", severity=Severity.REDUCE_ONLY, detail=f"{UNSEEN} {BTC}, limit 9 s"
+    )
+    log(stale)
+    log(msgspec.structs.replace(stale, detail="a mark is 10.0 s old, limit 9 s"))
+    first, second = lines()
+    assert "INFO" in first
+    assert "WARNING" in second
 
 
 def test_orders_can_be_left_out_and_what_needs_attention_never_is(lines):
