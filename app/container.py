@@ -1,6 +1,6 @@
 """The parts list: everything that is wired, in the order in which it starts. The only place where things are wired."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
@@ -45,7 +45,7 @@ from app.ports.journal import Journal
 from app.ports.market_data import MarketData
 from app.recording import Edges, Recorder, TapeWriter, final_of
 from app.risk import RiskEngine
-from app.settings import LoadedSettings, Settings, SettingsRefused
+from app.settings import ExtraMissing, LoadedSettings, Settings, SettingsRefused
 from app.settings.load import verdict_on
 from app.storage import MemoryJournal, Place, ServerPlace, StateFolderLock, open_journal, schema_of
 from app.strategies import Strategy, create
@@ -79,12 +79,13 @@ class NothingRecorded(SettingsRefused):
         super().__init__(f"a {kind} needs data: give it with --set exchange.simulated.candles=FILE")
 
 
-class MissingExtra(SettingsRefused):
-    """The settings name an adapter whose library is not installed."""
+class SymbolNotListed(SettingsRefused):
+    """A strategy trades what the embedded exchange does not list."""
 
-    def __init__(self, adapter: str, module: str) -> None:
+    def __init__(self, strategy_id: str, symbol: str, listed: Sequence[str]) -> None:
         super().__init__(
-            f"exchange.adapter = {adapter} needs {module}: install it with `pip install 'perps-bot[live]'`"
+            f"strategies.{strategy_id} names {symbol}, which the exchange does not list: use {', '.join(listed)}, "
+            f"or list it in exchange.simulated.instruments"
         )
 
 
@@ -186,7 +187,7 @@ def ccxt_exchange(settings: Settings) -> Any:  # noqa: ANN401 - an adapter imple
     """Return an exchange that trades at a real venue.
 
     Raises:
-        MissingExtra: ccxt is not installed.
+        ExtraMissing: ccxt is not installed.
     """
     return ccxt_adapters(settings).CcxtExchange(settings, symbols_of(settings))
 
@@ -195,13 +196,10 @@ def paper_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN401
     """Return an exchange with the market of a real venue, and an account of its own.
 
     Raises:
-        MissingExtra: ccxt is not installed.
+        ExtraMissing: ccxt is not installed.
     """
-    market = ccxt_adapters(settings).CcxtMarket(
-        settings.exchange.ccxt, symbols_of(settings), valid_s=settings.execution.request_valid_s
-    )
     return PaperExchange(
-        market,
+        paper_market(settings),
         settings.exchange.simulated,
         settings.account,
         journal,
@@ -209,16 +207,27 @@ def paper_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN401
     )
 
 
+def paper_market(settings: Settings) -> Any:  # noqa: ANN401 - ccxt's adapters are imported when they are needed
+    """Return the market of a real venue, without keys.
+
+    Raises:
+        ExtraMissing: ccxt is not installed.
+    """
+    return ccxt_adapters(settings).CcxtMarket(
+        settings.exchange.ccxt, symbols_of(settings), valid_s=settings.execution.request_valid_s
+    )
+
+
 def ccxt_adapters(settings: Settings) -> ModuleType:
     """Return the module of the adapters that need ccxt. It is imported here: it costs 0.6 s and 100 MB.
 
     Raises:
-        MissingExtra: It is not installed.
+        ExtraMissing: It is not installed.
     """
     try:
         from app.exchanges import ccxt  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise MissingExtra(settings.exchange.adapter, error.name or "ccxt") from error
+        raise ExtraMissing(f"exchange.adapter = {settings.exchange.adapter}", error.name or "ccxt", "live") from error
     return ccxt
 
 
@@ -247,7 +256,8 @@ def check_before_start(settings: Settings) -> None:
     """Refuse what the settings name and cannot be had, before anything is touched.
 
     Raises:
-        SettingsRefused: The exchange adapter does not import, or its library is not installed; a replay has no data.
+        SettingsRefused: The exchange adapter does not import, or its library is not installed; a replay has no data;
+            a strategy trades what the embedded exchange does not list. What a venue lists, only the venue can tell.
         StrategyRefused: A strategy does not import, or its parameters are wrong.
     """
     strategies_of(settings)
@@ -256,8 +266,18 @@ def check_before_start(settings: Settings) -> None:
         raise NothingRecorded(settings.kind)
     if adapter_kind(settings) == "custom":
         adapter_class(settings)
-    elif settings.exchange.adapter != "simulated":
+    elif exchange.adapter == "simulated":
+        _check_listed(settings)
+    else:
         ccxt_adapters(settings)
+
+
+def _check_listed(settings: Settings) -> None:
+    listed = [instrument.symbol for instrument in settings.exchange.simulated.instruments]
+    for name, item in settings.strategies.items():
+        for symbol in item.symbols:
+            if symbol not in listed:
+                raise SymbolNotListed(name, symbol, listed)
 
 
 def chosen(exchange: Any) -> Any:  # noqa: ANN401 - as above

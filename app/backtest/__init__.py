@@ -1,4 +1,4 @@
-from app.backtest.extras import NeedsExtra, require, require_cluster, require_compiled
+from app.backtest.extras import require, require_cluster, require_compiled
 from app.backtest.origin import code_digest, data_files, origin_of
 from app.backtest.page import figure, plotting, write_page
 from app.backtest.recorder import BacktestFigures
@@ -10,7 +10,6 @@ from app.backtest.whole_file import whole_file
 __all__ = [
     "Backtest",
     "BacktestFigures",
-    "NeedsExtra",
     "Statistics",
     "code_digest",
     "daily_returns",

@@ -2,12 +2,7 @@
 
 from importlib.util import find_spec
 
-
-class NeedsExtra(Exception):
-    """An optional dependency is missing."""
-
-    def __init__(self, what: str, package: str, extra: str = "research") -> None:
-        super().__init__(f"{what} needs {package}: pip install '.[{extra}]'")
+from app.settings import ExtraMissing
 
 
 def require(what: str, package: str, *modules: str, extra: str = "research") -> None:
@@ -20,17 +15,17 @@ def require(what: str, package: str, *modules: str, extra: str = "research") -> 
         extra: What to install.
 
     Raises:
-        NeedsExtra: One of them is not installed.
+        ExtraMissing: One of them is not installed.
     """
     if any(find_spec(module) is None for module in modules):
-        raise NeedsExtra(what, package, extra)
+        raise ExtraMissing(what, package, extra)
 
 
 def require_cluster() -> None:
     """Refuse to ask a cluster without what speaks to it.
 
     Raises:
-        NeedsExtra: It is not installed.
+        ExtraMissing: It is not installed.
     """
     require("--scheduler", "distributed", "distributed", extra="cluster")
 
@@ -39,6 +34,6 @@ def require_compiled() -> None:
     """Refuse to import the compiled path without what it is compiled by.
 
     Raises:
-        NeedsExtra: It is not installed.
+        ExtraMissing: It is not installed.
     """
     require("the compiled engine", "numba", "numpy", "numba")

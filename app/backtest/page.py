@@ -13,7 +13,7 @@ def plotting() -> Any:  # noqa: ANN401 - plotly has no types
     """Return plotly's graph objects.
 
     Raises:
-        NeedsExtra: plotly is not installed.
+        ExtraMissing: plotly is not installed.
     """
     require("a report", "plotly", "plotly")
     from plotly import graph_objects  # noqa: PLC0415 - an optional dependency, and a slow one

@@ -26,7 +26,7 @@ def write_report(path: Path, title: str, figures: BacktestFigures, table: Mappin
         table: Names and values, as they are to be shown.
 
     Raises:
-        NeedsExtra: plotly is not installed.
+        ExtraMissing: plotly is not installed.
         OSError: The file cannot be written.
     """
     graph_objects = plotting()

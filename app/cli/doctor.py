@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from app.cli.doctor_local import examine_here
-from app.container import ccxt_exchange, check_before_start
+from app.cli.failures import UsageRefused
+from app.container import ccxt_exchange, check_before_start, paper_market
 from app.domain.instrument import Instrument
 from app.domain.money import plain
-from app.ports.connection import ExchangeUnavailable
-from app.ports.examination import Finding, Verdict
+from app.ports.connection import Connection, ExchangeUnavailable
+from app.ports.examination import ACCEPTABLE, Finding, Verdict
 from app.ports.exit_codes import ExitCode
+from app.ports.market_data import MarketData
 from app.settings import LoadedSettings, Settings, load_settings
 from app.strategies import sizing_from
 
@@ -31,6 +33,9 @@ class NotFit(Exception):
 
 def doctor(profile: str | None, overrides: list[str], accept: list[str], *, as_json: bool) -> int:
     """Examine, and print what was found; return the exit code."""
+    strange = sorted(set(accept) - ACCEPTABLE)
+    if strange:
+        raise UsageRefused(f"there is no finding {strange[0]} to accept: use {', '.join(sorted(ACCEPTABLE))}")
     loaded = load_settings(profile, overrides)
     findings = examine_all(loaded, accept)
     if as_json:
@@ -61,7 +66,11 @@ def examine_all(loaded: LoadedSettings, accept: Sequence[str]) -> list[Finding]:
     found = [Finding("settings", Verdict.OK, f"profile {settings.profile}, kind {settings.kind}")]
     found += examine_here(loaded)
     if settings.exchange.adapter == "ccxt":
-        found += asyncio.run(_examine_venue(settings))
+        if not any(item.name == "keys" and item.verdict is Verdict.FAILED for item in found):
+            # Without keys there is nobody to ask as, and they are a line already.
+            found += asyncio.run(_examine_account(settings))
+    elif settings.exchange.adapter == "paper":
+        found += asyncio.run(_examine_market(settings))
     accepted = {*accept, *settings.exchange.ccxt.accept_unknown}
     return [
         Finding(item.name, Verdict.WARNING, f"{item.detail} (accepted)", item.advice)
@@ -71,16 +80,12 @@ def examine_all(loaded: LoadedSettings, accept: Sequence[str]) -> list[Finding]:
     ]
 
 
-async def _examine_venue(settings: Settings) -> list[Finding]:
-    exchange = ccxt_exchange(settings)
+async def _examined(connection: Connection, looks: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+    """Return what was found at a venue, or why nothing was."""
     try:
         async with asyncio.timeout(DEADLINE_S):
-            await exchange.connect()
-            found = list(await exchange.examine())
-            equity = await exchange.balance()
-            for instrument in await exchange.instruments():
-                bars = await exchange.history(instrument.symbol, 60, 1)
-                found += _sizes(settings, instrument, bars[-1].close if bars else None, equity)
+            await connection.connect()
+            return await looks()
     except TimeoutError:
         return [Finding("connection", Verdict.FAILED, f"no end within {DEADLINE_S:g} s", "try again later")]
     except ExchangeUnavailable as error:
@@ -88,7 +93,35 @@ async def _examine_venue(settings: Settings) -> list[Finding]:
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer of a doctor is a line
         return [Finding("connection", Verdict.FAILED, str(error) or type(error).__name__)]
     finally:
-        await exchange.close()
+        await connection.close()
+
+
+async def _examine_account(settings: Settings) -> list[Finding]:
+    exchange = ccxt_exchange(settings)
+
+    async def look() -> list[Finding]:
+        found = list(await exchange.examine())
+        return found + await _all_sizes(settings, exchange, await exchange.balance())
+
+    return await _examined(exchange, look)
+
+
+async def _examine_market(settings: Settings) -> list[Finding]:
+    """Look at the market that paper trades in: whether it answers, and lists what is traded."""
+    market = paper_market(settings)
+
+    async def look() -> list[Finding]:
+        found = [Finding("connection", Verdict.OK, f"{settings.exchange.ccxt.venue} answers, and lists all symbols")]
+        return found + await _all_sizes(settings, market, settings.exchange.simulated.deposit)
+
+    return await _examined(market, look)
+
+
+async def _all_sizes(settings: Settings, market: MarketData, equity: Decimal) -> list[Finding]:
+    found: list[Finding] = []
+    for instrument in await market.instruments():
+        bars = await market.history(instrument.symbol, 60, 1)
+        found += _sizes(settings, instrument, bars[-1].close if bars else None, equity)
     return found
 
 

@@ -44,7 +44,8 @@ def _keys(loaded: LoadedSettings) -> Iterator[Finding]:
             "keys",
             Verdict.FAILED,
             f"no exchange.ccxt.{', exchange.ccxt.'.join(missing)}",
-            f"give APP__EXCHANGE__CCXT__{missing[0].upper()} by the environment or a secrets folder",
+            f"give {', '.join(f'APP__EXCHANGE__CCXT__{name.upper()}' for name in missing)} "
+            "by the environment or a secrets folder; then the account is examined, too",
         )
         return
     for name in KEYS:

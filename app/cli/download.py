@@ -12,7 +12,6 @@ import msgspec
 from loguru import logger
 from rich.console import Console
 
-from app.backtest import NeedsExtra
 from app.cli.data import check_names, place_of, words_of
 from app.cli.failures import NotDone, UsageRefused
 from app.cli.loop import run_loop
@@ -22,7 +21,7 @@ from app.ports.connection import ExchangeUnavailable
 from app.ports.exit_codes import ExitCode
 from app.research.data_folder import Contents, DataFolder
 from app.research.kinds import DOWNLOADED
-from app.settings import load_settings
+from app.settings import ExtraMissing, load_settings
 from app.settings.models import Settings
 from app.telemetry import configure_logs
 
@@ -143,7 +142,7 @@ def _past(settings: Settings, symbol: str) -> "Past":
     try:
         from app.exchanges.ccxt import Past  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise NeedsExtra("a download", error.name or "ccxt", "live") from error
+        raise ExtraMissing("a download", error.name or "ccxt", "live") from error
     return Past(settings, symbol)
 
 

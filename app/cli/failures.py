@@ -13,7 +13,6 @@ BY_NAME = {
     "SettingsRefused": ExitCode.SETTINGS_REFUSED,
     "StrategyRefused": ExitCode.SETTINGS_REFUSED,
     "UsageRefused": ExitCode.USAGE,
-    "NeedsExtra": ExitCode.USAGE,
     "NotCompilable": ExitCode.USAGE,
     "ResearchRefused": ExitCode.USAGE,
     "BadDataFile": ExitCode.START_FAILED,

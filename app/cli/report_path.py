@@ -11,7 +11,7 @@ def check_report(path: Path | None) -> None:
     """Refuse a report that could not be made.
 
     Raises:
-        NeedsExtra: plotly is not installed.
+        ExtraMissing: plotly is not installed.
         UsageRefused: Nothing can be written there.
     """
     if path is None:

@@ -14,6 +14,10 @@ class Verdict(Term):
     FAILED = "failed"
 
 
+ACCEPTABLE = frozenset({"position_mode", "stops", "withdrawals"})
+"""Names of what a venue may not be able to tell."""
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
 

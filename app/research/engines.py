@@ -4,10 +4,10 @@ from typing import Literal
 
 import msgspec
 
-from app.backtest import NeedsExtra, require_compiled
+from app.backtest import require_compiled
 from app.research.event_path import EventPath
 from app.research.trial import Movable, Window
-from app.settings import LoadedSettings
+from app.settings import ExtraMissing, LoadedSettings
 
 EngineName = Literal["auto", "event", "compiled"]
 
@@ -30,7 +30,7 @@ def choose_engine(name: EngineName, loaded: LoadedSettings, strategy_id: str, wi
         window: All of the data.
 
     Raises:
-        NeedsExtra: The compiled engine is wanted, and numba is not installed.
+        ExtraMissing: The compiled engine is wanted, and numba is not installed.
         NotCompilable: The compiled engine is wanted, and it does not model what the settings ask for.
     """
     events = EventPath(loaded, strategy_id)
@@ -38,7 +38,7 @@ def choose_engine(name: EngineName, loaded: LoadedSettings, strategy_id: str, wi
         return Chosen(events)
     try:
         require_compiled()
-    except NeedsExtra as missing:
+    except ExtraMissing as missing:
         if name == "compiled":
             raise
         return Chosen(events, str(missing))

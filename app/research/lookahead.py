@@ -11,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from app.backtest import NeedsExtra, require_compiled
+from app.backtest import require_compiled
 from app.domain.money import plain
 from app.domain.target import Target
 from app.domain.times import iso
 from app.exchanges.simulated.columns import read_columns, write_before
 from app.research.decisions import decisions_of
 from app.research.kinds import PLAYED
-from app.settings import LoadedSettings
+from app.settings import ExtraMissing, LoadedSettings
 from app.strategies import strategy_class
 
 
@@ -95,11 +95,11 @@ def _arrays(loaded: LoadedSettings) -> list[list[int]] | None:
     """Return what the strategy says for all bars at once; None when it does not say it so, or nothing would ask.
 
     Raises:
-        NeedsExtra: It does, and numba is not installed.
+        ExtraMissing: It does, and numba is not installed.
     """
     try:
         require_compiled()
-    except NeedsExtra:
+    except ExtraMissing:
         named = loaded.settings.strategies.items()
         if any(hasattr(strategy_class(name, item.strategy), "compiled_signals") for name, item in named):
             # Where nobody looked, nothing may be called clean.

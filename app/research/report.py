@@ -32,7 +32,7 @@ def write_search_report(
         objective: What the scores are.
 
     Raises:
-        NeedsExtra: plotly is not installed.
+        ExtraMissing: plotly is not installed.
         OSError: The file cannot be written.
     """
     plot = plotting()

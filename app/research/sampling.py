@@ -32,7 +32,7 @@ def sampling_of(space: Space, sampler: SamplerName, seed: int) -> Sampling:
     """Return a search that begins.
 
     Raises:
-        NeedsExtra: Optuna, or SciPy, is not installed.
+        ExtraMissing: Optuna, or SciPy, is not installed.
     """
     return SobolPoints(space, seed) if sampler == "qmc" else OptunaStudy(space, sampler, seed)
 
@@ -49,7 +49,7 @@ class SobolPoints:
         """Begin.
 
         Raises:
-            NeedsExtra: SciPy is not installed.
+            ExtraMissing: SciPy is not installed.
         """
         require("the qmc sampler", "SciPy", "numpy", "scipy")
         from scipy.stats.qmc import Sobol  # noqa: PLC0415 - an extra, and slow to import
@@ -76,7 +76,7 @@ class OptunaStudy:
         """Begin.
 
         Raises:
-            NeedsExtra: Optuna is not installed.
+            ExtraMissing: Optuna is not installed.
         """
         require("optimize", "Optuna", "optuna")
         import optuna  # noqa: PLC0415 - an extra, and slow to import

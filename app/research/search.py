@@ -84,7 +84,7 @@ def search(space: Space, goal: Goal, window: Window, results: Results, on_done: 
         on_done: Called for each trial that is over.
 
     Raises:
-        NeedsExtra: Optuna, or SciPy, is not installed.
+        ExtraMissing: Optuna, or SciPy, is not installed.
         TrialFailed: The bot did not run through.
     """
     sampling = sampling_of(space, goal.sampler, goal.seed)

@@ -1,4 +1,12 @@
-"""Why settings are refused. One sentence each; the exit code is 3."""
+"""Why settings are refused. One sentence each; the exit code is 3.
+
+SettingsRefused
+├── UnknownSetting    a key that no section has
+├── UnknownProfile    a profile that is not there
+├── MalformedFile     a file that cannot be read
+├── WrongValue        a value of the wrong type or out of range
+└── ExtraMissing      what is wanted needs a package that is not installed
+"""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -46,6 +54,14 @@ class WrongValue(SettingsRefused):
         self.source = source
         shown = f" = {value!r}" if isinstance(value, str | int | float | Decimal) else ""
         super().__init__(f"setting {key}{shown} from {source} is refused: {why}")
+
+
+class ExtraMissing(SettingsRefused):
+    """What is wanted, by a setting or an option, needs a package that is not installed."""
+
+    def __init__(self, what: str, package: str, extra: str = "research") -> None:
+        self.package = package
+        super().__init__(f"{what} needs {package}: pip install '.[{extra}]'")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -8,7 +8,8 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -33,6 +34,8 @@ SECRETS_VARIABLE = "APP_SECRETS_DIR"
 ENV_FILE = Path(".env")
 SECRET_KEYS = frozenset({"url", "api_key", "secret", "password", "private_key"})
 """Keys whose values are never printed, not even in a refusal."""
+
+TEXTS = frozenset({str, SecretStr, Path})
 
 Layer = dict[str, Any]
 
@@ -88,6 +91,9 @@ def _origin(key: str, layers: Sequence[tuple[str, Layer]]) -> str:
     for source, layer in reversed(layers):
         found: Any = layer
         for part in key.split("."):
+            if isinstance(found, list | tuple):
+                # A list comes from one layer, as a whole.
+                return source
             if not isinstance(found, Mapping) or part not in found:
                 break
             found = found[part]
@@ -175,11 +181,39 @@ def _from_command_line(overrides: Sequence[str]) -> Layer:
         key, found, text = override.partition("=")
         if not found or not key:
             raise WrongValue(override, "the command line", override, "write SECTION.KEY=VALUE")
-        nested: Any = _literal(text)
-        for part in reversed(key.strip().split(".")):
+        path = key.strip().split(".")
+        nested: Any = _value(text, _annotation(Settings, path))
+        for part in reversed(path):
             nested = {part: nested}
         layer = _merge(layer, nested)
     return layer
+
+
+def _value(text: str, annotation: object) -> object:
+    """Return what was meant: text as it is where text is wanted, and a list of it where several are."""
+    value = _literal(text)
+    if not isinstance(value, str) and _is_text(annotation):
+        # A hex address is a number to TOML, and a profile may be called true.
+        return text
+    if get_origin(annotation) is tuple and isinstance(value, str) and _is_text(get_args(annotation)[0]):
+        return [part.strip() for part in text.split(",")]
+    return value
+
+
+def _is_text(annotation: object) -> bool:
+    if get_origin(annotation) in {Union, UnionType, Annotated}:
+        return any(_is_text(each) for each in get_args(annotation))
+    return annotation in TEXTS
+
+
+def _annotation(model: type[BaseModel], path: Sequence[str]) -> object:
+    """Return the type of the setting at a path; None where there is none, or it is a strategy's own."""
+    field = model.model_fields.get(path[0])
+    if field is None or len(path) == 1:
+        return None if field is None else field.annotation
+    section, keyed = _section(field.annotation)
+    rest = path[2:] if keyed else path[1:]
+    return None if section is None or not rest else _annotation(section, rest)
 
 
 def _literal(text: str) -> object:
@@ -256,6 +290,8 @@ def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]]) -> Set
     why = first["msg"].removeprefix("Value error, ")
     if why[1:2].islower():
         why = why[0].lower() + why[1:]
+    if first["type"] == "tuple_type":
+        why = 'it is a list: write ["…", "…"]'
     key = ".".join(str(part) for part in first["loc"])
     if not key:
         return SettingsRefused(f"the settings are refused: {why}")

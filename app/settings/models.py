@@ -1,5 +1,6 @@
 """The settings, one frozen model a section. Units stand last in the names; every limit has a default that binds."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +27,16 @@ def _is_time(text: str) -> str:
 
 IsoTime = Annotated[str, AfterValidator(_is_time)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+:[A-Z0-9]+$")]
+SYMBOL_PATTERN = r"^[A-Z0-9]+/[A-Z0-9]+:[A-Z0-9]+$"
+
+
+def _is_symbol(text: str) -> str:
+    if not re.match(SYMBOL_PATTERN, text):
+        raise ValueError("a symbol is written base/quote:settle, as in BTC/USDT:USDT")
+    return text
+
+
+Symbol = Annotated[str, AfterValidator(_is_symbol), Field(json_schema_extra={"pattern": SYMBOL_PATTERN})]
 """Base/quote:settle, as in BTC/USDT:USDT."""
 
 
@@ -206,6 +216,22 @@ def _moved(section: Files, paths: Mapping[Path, Path]) -> Files:
     return section.model_copy(update=named)
 
 
+def _is_address(text: str) -> str:
+    if not re.fullmatch("0x[0-9a-fA-F]{40}", text):
+        raise ValueError("it is 0x and 40 hexadecimal digits")
+    return text
+
+
+def _is_private_key(key: SecretStr) -> SecretStr:
+    if not re.fullmatch("(0x)?[0-9a-fA-F]{64}", key.get_secret_value()):
+        raise ValueError("it is 64 hexadecimal digits, with 0x before them or without")
+    return key
+
+
+WalletAddress = Annotated[str, AfterValidator(_is_address)]
+PrivateKey = Annotated[SecretStr, AfterValidator(_is_private_key)]
+
+
 class CcxtSettings(Section):
     """A real venue, spoken to by ccxt. Its keys belong into the environment or a secrets folder, never into a file."""
 
@@ -218,8 +244,8 @@ class CcxtSettings(Section):
     api_key: SecretStr | None = None
     secret: SecretStr | None = None
     password: SecretStr | None = Field(None, description="okx calls it the passphrase.")
-    wallet_address: str | None = Field(None, description="hyperliquid: the account that is traded.")
-    private_key: SecretStr | None = Field(None, description="hyperliquid: of an agent wallet, which cannot withdraw.")
+    wallet_address: WalletAddress | None = Field(None, description="hyperliquid: the account that is traded.")
+    private_key: PrivateKey | None = Field(None, description="hyperliquid: of an agent wallet, which cannot withdraw.")
     accept_unknown: tuple[str, ...] = Field(
         (), description="Findings of doctor that cannot be told, and that you have seen to yourself: withdrawals."
     )

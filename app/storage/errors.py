@@ -146,8 +146,7 @@ class DriverMissing(StorageError):
         self.why = why
         super().__init__(
             place,
-            f"storage.backend = postgres needs a driver that is not installed ({why}): "
-            "run pip install 'perps-bot[postgres]', or pip install '.[postgres]' in a clone",
+            f"storage.backend = postgres needs a driver that is not installed ({why}): pip install '.[postgres]'",
         )
 
 

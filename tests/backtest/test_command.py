@@ -154,4 +154,4 @@ def test_whatever_of_the_extra_is_missing_is_one_sentence(candles, tmp_path, mis
         [sys.executable, "-c", code, *words],
         env=os.environ | {"XDG_STATE_HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (2, "error: the compiled engine needs numba: pip install '.[research]'\n")
+    assert (done.returncode, done.stderr) == (3, "error: the compiled engine needs numba: pip install '.[research]'\n")

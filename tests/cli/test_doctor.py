@@ -120,9 +120,7 @@ def test_a_missing_library_gets_one_sentence_with_its_command():
     block = "import sys; sys.modules['ccxt'] = None; sys.argv = ['perps-bot', 'run', '--profile', 'paper', '--plain']\n"
     done = python(block + "from app.cli import main; main()")
     assert done.returncode == 3
-    assert done.stderr.strip() == (
-        "error: exchange.adapter = paper needs ccxt: install it with `pip install 'perps-bot[live]'`"
-    )
+    assert done.stderr.strip() == "error: exchange.adapter = paper needs ccxt: pip install '.[live]'"
 
 
 @pytest.fixture
@@ -146,3 +144,17 @@ async def test_hyperliquid_is_traded_at_by_an_agent_of_the_account(hyperliquid, 
     ended, said = await command(environment, "doctor", "--profile", str(profile))
     assert (ended, line in said, key in said) == (code, True, False), said
     assert hyperliquid.writes == []
+
+
+async def test_paper_is_examined_at_its_venue(venue, tmp_path):
+    """It needs no keys, and a network: without one, the run would not start."""
+    profile = tmp_path / "venue.toml"
+    environment = write_profile(profile, venue, tmp_path / "state", adapter="paper", kind="paper")
+    code, said = await command(environment, "doctor", "--profile", str(profile))
+    assert (code, "connection     binanceusdm answers, and lists all symbols" in said) == (0, True), said
+    symbols = ("--set", "strategies.fickle.symbols=DOGE/USDT:USDT")
+    code, said = await command(environment, "doctor", "--profile", str(profile), *symbols)
+    assert (code, "DOGE/USDT:USDT" in said) == (4, True), said
+    await venue.stop()
+    code, said = await command(environment, "doctor", "--profile", str(profile))
+    assert (code, "failed   connection" in said) == (4, True), said

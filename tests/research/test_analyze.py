@@ -83,7 +83,7 @@ def test_without_candles_it_says_what_it_needs(what):
     assert "--candles FILE" in result.output
 
 
-@pytest.mark.parametrize(("strategy", "code"), [("tests.research.peeping.Shifted", 2), ("trend", 0)])
+@pytest.mark.parametrize(("strategy", "code"), [("tests.research.peeping.Shifted", 3), ("trend", 0)])
 def test_arrays_that_nobody_can_look_at_are_not_called_clean(files, monkeypatch, strategy, code):
     monkeypatch.setitem(sys.modules, "numba", None)
     for name in [name for name in sys.modules if name.startswith("app.backtest.compiled")]:

@@ -123,7 +123,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     sentence = "error: --scheduler needs distributed: pip install '.[cluster]'\n"
-    assert (done.returncode, done.stderr) == (2, sentence)
+    assert (done.returncode, done.stderr) == (3, sentence)
 
 
 def test_workers_with_other_code_are_refused(running):

@@ -9,7 +9,7 @@ pytest.importorskip("numba", reason="the compiler is not installed: pip install 
 import msgspec
 import numpy as np
 
-from app.backtest import NeedsExtra, daily_returns
+from app.backtest import daily_returns
 from app.backtest.compiled import CompiledBacktest, HandedOn, NotCompilable, curve_of, figures_of, statistics_of_trace
 from app.backtest.compiled.summary import amounts
 from app.cli.backtest import backtest_settings
@@ -26,6 +26,7 @@ from app.research import (
 )
 from app.research.compiled_path import CompiledPath
 from app.research.trial import InProcess, Refused
+from app.settings import ExtraMissing
 from app.strategies import strategy_class
 from tests.backtest.both_paths import loaded_for
 from tests.research.test_optimize_command import candles
@@ -148,5 +149,5 @@ def test_without_the_compiler_the_bot_runs_all_trials_and_says_what_installs_it(
     chosen = choose_engine("auto", loaded, "trend", whole_of(loaded))
     sentence = "the compiled engine needs numba: pip install '.[research]'"
     assert (type(chosen.factory), chosen.not_compiled) == (EventPath, sentence)
-    with pytest.raises(NeedsExtra, match="needs numba"):
+    with pytest.raises(ExtraMissing, match="needs numba"):
         choose_engine("compiled", loaded, "trend", whole_of(loaded))

@@ -189,4 +189,4 @@ def test_without_the_extra_it_says_what_to_install(tmp_path):
         [sys.executable, "-c", code, *words], cwd=ROOT, env=os.environ | {"XDG_DATA_HOME": str(tmp_path)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (2, "error: a download needs ccxt: pip install '.[live]'\n")
+    assert (done.returncode, done.stderr) == (3, "error: a download needs ccxt: pip install '.[live]'\n")

@@ -5,7 +5,8 @@ import pickle
 from app.research.event_path import EventPath
 from app.settings import load_settings
 
-SENTINEL = "sentinel-3b9d"
+SENTINEL = "5e17" * 16
+"""Of the form of a private key."""
 
 
 def test_what_goes_to_a_cluster_holds_no_secret(monkeypatch):
