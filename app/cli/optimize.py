@@ -85,6 +85,7 @@ class _Search(msgspec.Struct, frozen=True):
     founds: tuple[Found, ...]
     steps: tuple[Step, ...]
     resumed: int
+    reused: int
     seconds: float
 
 
@@ -127,7 +128,7 @@ def optimize(wish: Wish) -> int:
     best = done.founds[-1].ranked
     document = _document(wish, done, origin, sum(rows))
     document["not_compiled"] = chosen.not_compiled
-    document["backtest"] = None if not best else _backtest_words(wish, strategy_id, best[0])
+    document["backtest"] = None if not best else _backtest_words(wish, strategy_id, best[0], done.founds[-1])
     if wish.as_json:
         print(json.dumps(document))
     else:
@@ -202,7 +203,7 @@ def _run(
                 steps, founds = [], (search(space, goal, whole, results, advance),)
         finally:
             results.close()
-    return _Search(founds, tuple(steps), results.resumed, perf_counter() - began)
+    return _Search(founds, tuple(steps), results.resumed, results.reused, perf_counter() - began)
 
 
 def _evaluating(wish: Wish, chosen: Chosen, loaded: LoadedSettings) -> AbstractContextManager[Evaluate]:
@@ -226,7 +227,8 @@ def _document(wish: Wish, done: _Search, origin: dict[str, Any], rows: int) -> d
         "given_up": sum(one.outcome is None for one in tried),
         "engines": dict(Counter(one.engine for one in figures)),
         "handed_on": dict(Counter(one.handed_on for one in figures if one.handed_on is not None)),
-        "known_before": done.resumed,
+        "in_study": done.resumed,
+        "known_before": done.reused,
         "seconds": round(done.seconds, 3),
         "objective": wish.objective,
         "window": [iso(last.window.from_ns), iso(last.window.to_ns)],
@@ -261,14 +263,16 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _backtest_words(wish: Wish, strategy_id: str, best: Tried) -> str:
+def _backtest_words(wish: Wish, strategy_id: str, best: Tried, found: Found) -> str:
+    """Return the command that gives the figures of the best: on its own stretch, where there were several."""
+    period = wish.period if wish.walk is None else (iso(found.window.from_ns), iso(found.window.to_ns))
     words = ["python", "-m", "app", "backtest"]
     for kind, files in wish.files.items():
         for file in files:
             words += [f"--{kind}", file]
     for name, value in (("strategy", wish.strategy), ("profile", wish.profile)):
         words += [] if value is None else [f"--{name}", value]
-    for name, moment in zip(("--from", "--to"), wish.period, strict=True):
+    for name, moment in zip(("--from", "--to"), period, strict=True):
         words += [] if moment is None else [name, moment]
     settings = [*wish.overrides, *(f"strategies.{strategy_id}.params.{key}={v}" for key, v in best.params.items())]
     for setting in settings:
@@ -289,7 +293,7 @@ def _print(document: dict[str, Any]) -> None:
     engines = ", ".join(f"{count} on the {name} path" for name, count in document["engines"].items())
     console.print(
         f"{document['trials']} trials in {document['seconds']:.1f} s: {engines or 'none ran through'}; "
-        f"{document['given_up']} given up, {document['known_before']} known before"
+        f"{document['given_up']} given up{_reused(document)}"
     )
     if document["never_closed"]:
         console.print(f"{document['never_closed']} never closed a round trip: they have no score and cannot win")
@@ -298,6 +302,11 @@ def _print(document: dict[str, Any]) -> None:
     console.print(_verdict(document))
     if document["backtest"]:
         console.print(f"see the best: {document['backtest']}", soft_wrap=True)
+
+
+def _reused(document: dict[str, Any]) -> str:
+    held = document["in_study"]
+    return f"; {document['known_before']} were not run again, of {held} in the study" if held else ""
 
 
 def _best_table(document: dict[str, Any]) -> Table:

@@ -40,8 +40,14 @@ class Results:
                 self._file = self._open(path, origin)
             except OSError as error:
                 raise ResearchRefused(f"study {path}: {error.strerror}") from error
+        self._unused = set(self._known)
         self.resumed = len(self._known)
         """Trials that were known from the file."""
+
+    @property
+    def reused(self) -> int:
+        """Trials of the file that were asked for, and did not have to run: those of another window are not."""
+        return self.resumed - len(self._unused)
 
     def of(self, trials: Sequence[Trial], on_done: Callable[[], None] = lambda: None) -> list[Outcome]:
         """Return what came of each, having run those that are not known.
@@ -51,6 +57,7 @@ class Results:
             on_done: Called for each of them.
         """
         keys = [trial.key for trial in trials]
+        self._unused.difference_update(keys)
         missing = {key: trial for key, trial in zip(keys, trials, strict=True) if key not in self._known}
         for _ in range(len(keys) - len(missing)):
             on_done()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def test_a_search_that_was_ended_goes_on_and_ends_as_one_that_was_not(candles, t
     assert code == 0
     first, second = json.loads(undisturbed), json.loads(resumed)
     assert second.pop("known_before") > first.pop("known_before") == 0
+    assert second.pop("in_study") >= first.pop("in_study") == 0
     assert (first.pop("seconds") > 0, second.pop("seconds") > 0) == (True, True)
     assert first == second
 
@@ -96,6 +98,23 @@ def test_a_page_says_what_it_follows_from(candles, tmp_path):
         assert digest in page
     assert document["engines"] == {"event": 24}
     assert len(document["walk_forward"]) == 2
+
+
+def test_the_best_of_a_walk_is_seen_again_on_its_own_window(candles, tmp_path):
+    """The command that it names gives its figures; and results of windows are not called reused by a search of all."""
+    words = (*WORDS, "--candles", str(candles), "--study", "study", "--json")
+    code, out, err = told_by(*words, "--walk-forward", "2d:1d", folder=tmp_path)
+    assert code == 0, err
+    walked = json.loads(out)
+    again = shlex.split(walked["backtest"])
+    assert [again[again.index("--from") + 1], again[again.index("--to") + 1]] == walked["window"]
+    done = subprocess.run(
+        [sys.executable, *again[1:], "--json"],
+        capture_output=True, text=True, check=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert json.loads(done.stdout)["statistics"] == walked["best"][0]["statistics"]
+    whole = json.loads(told_by(*words, folder=tmp_path)[1])
+    assert (whole["in_study"], whole["known_before"]) == (walked["trials"] + len(walked["walk_forward"]), 0)
 
 
 def test_the_result_says_which_engine_ran_and_why(candles, tmp_path):

@@ -116,9 +116,7 @@ def test_the_driver_is_an_extra(place, mocker):
     mocker.patch.dict(sys.modules, {"psycopg": None})
     mocker.patch.dict(sys.modules)
     sys.modules.pop("app.storage.server_session", None)
-    with pytest.raises(
-        DriverMissing, match=r"needs a driver that is not installed.*pip install '.\[postgres\]'"
-    ):
+    with pytest.raises(DriverMissing, match=r"needs a driver that is not installed.*pip install '.\[postgres\]'"):
         open_at(place)
 
 
