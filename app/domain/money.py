@@ -38,6 +38,15 @@ def plain(amount: Decimal) -> str:
     return "0" if text in {"-0", ""} else text
 
 
+def brief(amount: Decimal) -> str:
+    """Return ``amount`` for a glance: in two places, or in four digits where it is less than one.
+
+    >>> brief(Decimal("-21.17904135")), brief(Decimal("0.00123456")), brief(Decimal("0"))
+    ('-21.18', '0.001235', '0.00')
+    """
+    return plain(Decimal(f"{amount:.4g}")) if 0 < abs(amount) < 1 else f"{amount:.2f}"
+
+
 class Money(msgspec.Struct, frozen=True, gc=False):
     """An amount of one currency.
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from app.domain.events import Fill, FundingPaid, Severity
 from app.domain.ledger import Account, LedgerEntry
 from app.domain.market import SECOND_NS
-from app.domain.money import ZERO, plain
+from app.domain.money import ZERO, brief, plain
 from app.domain.records import DayClosed
 from app.ports.books import Books
 from app.risk.guards import DAY_NS, Breach
@@ -63,7 +63,8 @@ class DailyLoss:
     def figure(self) -> str:
         """Today's change of equity, and the limit."""
         change = self._equity - self._start
-        return f"{'+' if change > 0 else ''}{plain(change)} today, {self._limit_text()}"
+        limit = "no limit" if self._floor is None else f"limit {brief(self._start - self._floor)}"
+        return f"{'+' if change > 0 else ''}{brief(change)} today, {limit}"
 
     def snapshot(self) -> dict[str, str]:
         """The day, the equity that it began with, and the latest: where the next day begins."""
@@ -134,8 +135,8 @@ class Drawdown:
     def figure(self) -> str:
         """Distance from the peak, and the limit."""
         below = ZERO if self._peak is None else self._peak - self._equity
-        limit = "none" if self._peak is None or self._floor is None else plain(self._peak - self._floor)
-        return f"{plain(below)} below the peak, limit {limit}"
+        limit = "none" if self._peak is None or self._floor is None else brief(self._peak - self._floor)
+        return f"{brief(below)} below the peak, limit {limit}"
 
     def snapshot(self) -> dict[str, str]:
         """The peak."""
@@ -254,7 +255,7 @@ class FundingCost:
 
     def figure(self) -> str:
         """Paid today, and the limit."""
-        return f"{plain(self._paid)} paid today, limit {'none' if self._ratio_max is None else self._ratio_max}"
+        return f"{brief(self._paid)} paid today, limit {'none' if self._ratio_max is None else self._ratio_max}"
 
     def snapshot(self) -> dict[str, str]:
         """The day and what it cost."""

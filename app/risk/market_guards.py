@@ -185,7 +185,9 @@ class LiquidationBuffer(_WithoutMemory):
     def figure(self) -> str:
         """Distance of the nearest, and the limit."""
         distances = [] if self._books is None else _liquidation_distances(self._books)
-        nearest = f"{min(distances):.4f} of the mark" if distances else "no position"
+        # With little leverage there is no price at which a position would be liquidated.
+        none = "unreachable" if self._books is not None and self._books.portfolio.positions else "no position"
+        nearest = f"{min(distances):.4f} of the mark" if distances else none
         return f"{nearest}, limit {self._ratio_min or 'none'}"
 
 

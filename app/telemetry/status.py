@@ -9,6 +9,7 @@ import msgspec
 
 from app.domain.instrument import Instrument
 from app.domain.money import plain
+from app.domain.order import Order
 from app.domain.times import iso
 from app.lifecycle import CoordinatorContext, HealthReport
 from app.telemetry.run_figures import RunFigures
@@ -28,7 +29,8 @@ class PositionStatus(msgspec.Struct, frozen=True):
 class OrderLine(msgspec.Struct, frozen=True):
     """An order that was meant to be sent, and what is known to have become of it, as text."""
 
-    time: str
+    time: str | None
+    """When it was meant to be sent; None before this start."""
     symbol: str
     side: str
     contracts: str
@@ -79,7 +81,7 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True):
     denied: int
     fills: int
     last_orders: tuple[OrderLine, ...]
-    """The latest first."""
+    """The latest first, then those of before this start that still work."""
     last_fills: tuple[FillLine, ...]
     """The latest first."""
     metrics: dict[str, float]
@@ -142,18 +144,23 @@ def _positions(context: CoordinatorContext, instruments: Mapping[str, Instrument
 
 
 def _orders(context: CoordinatorContext, figures: RunFigures) -> tuple[OrderLine, ...]:
-    return tuple(
-        OrderLine(
-            iso(intended.time_ns),
-            intended.order.symbol,
-            intended.order.side,
-            plain(intended.order.contracts),
-            intended.order.type,
-            intended.order.purpose,
-            context.execution.status_of(intended.order.client_order_id) or "ended",
-        )
-        for intended in reversed(figures.latest_orders)
-    )
+    latest = {intended.order.client_order_id: intended for intended in reversed(figures.latest_orders)}
+    lines = [
+        _order_line(intended.order, iso(intended.time_ns), context.execution.status_of(order_id) or "ended")
+        for order_id, intended in latest.items()
+    ]
+    if len(figures.latest_orders) == figures.orders:
+        # Else it may be of this run, and no more among the latest.
+        lines += [
+            _order_line(record.order, None, record.status)
+            for record in context.execution.orders()
+            if record.order.client_order_id not in latest
+        ]
+    return tuple(lines)
+
+
+def _order_line(order: Order, time: str | None, status: str) -> OrderLine:
+    return OrderLine(time, order.symbol, order.side, plain(order.contracts), order.type, order.purpose, status)
 
 
 def _fills(figures: RunFigures) -> tuple[FillLine, ...]:

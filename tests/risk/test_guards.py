@@ -51,7 +51,7 @@ class TestDailyLoss:
         guard = DailyLoss(TENTH)
         assert equity_path(guard, (0, 1000), (DAY_S - 1, 890)) is not None
         assert equity_path(guard, (DAY_S, 885)) is None
-        assert guard.figure() == "-5 today, limit 89"
+        assert guard.figure() == "-5.00 today, limit 89.00"
 
     def test_a_gain_of_the_same_day_is_not_the_base(self):
         guard = DailyLoss(TENTH)
@@ -87,7 +87,7 @@ class TestDailyLoss:
     def test_without_a_limit_it_only_keeps_count(self):
         guard = DailyLoss(None)
         assert equity_path(guard, (0, 1000), (1, 1)) is None
-        assert guard.figure() == "-999 today, no limit"
+        assert guard.figure() == "-999.00 today, no limit"
 
     def test_a_fresh_one_has_nothing_to_remember(self):
         guard = DailyLoss(TENTH)
@@ -106,7 +106,7 @@ class TestDrawdown:
             "121 below the peak of 1200",
             "120",
         )
-        assert guard.figure() == "121 below the peak, limit 120"
+        assert guard.figure() == "121.00 below the peak, limit 120.00"
 
     def test_it_is_latched(self):
         assert equity_path(Drawdown(TENTH), (0, 1000), (1, 899)).latched
@@ -119,9 +119,9 @@ class TestDrawdown:
 
     def test_without_a_limit_it_only_keeps_count(self):
         guard = Drawdown(None)
-        assert guard.figure() == "0 below the peak, limit none"
+        assert guard.figure() == "0.00 below the peak, limit none"
         assert equity_path(guard, (0, 1000), (1, 1)) is None
-        assert guard.figure() == "999 below the peak, limit none"
+        assert guard.figure() == "999.00 below the peak, limit none"
 
     def test_a_fresh_one_has_nothing_to_remember(self):
         guard = Drawdown(TENTH)
@@ -244,14 +244,14 @@ class TestFundingCost:
         account.clock.pass_s(DAY_S)
         assert look(guard, account) is None
         guard.on_funding(account.fund("-5"), account.books)
-        assert guard.figure() == "5 paid today, limit 0.001"
+        assert guard.figure() == "5.00 paid today, limit 0.001"
 
     def test_the_first_settlement_of_a_day_begins_it(self, account):
         """Told before any look at that day."""
         guard = FundingCost(Decimal("0.001"))
         guard.on_funding(funding_paid("-50", at(0)), account.books)
         guard.on_funding(funding_paid("-5", at(DAY_S)), account.books)
-        assert guard.figure() == "5 paid today, limit 0.001"
+        assert guard.figure() == "5.00 paid today, limit 0.001"
 
     def test_a_settlement_of_yesterday_that_is_told_late_changes_nothing(self, account):
         guard = FundingCost(Decimal("0.001"))
@@ -270,7 +270,7 @@ class TestFundingCost:
         guard.restore(guard.snapshot())
         guard.on_funding(account.fund("-50"), account.books)
         assert look(guard, account) is None
-        assert guard.figure() == "50 paid today, limit none"
+        assert guard.figure() == "50.00 paid today, limit none"
 
 
 class TestMarkStaleness:
@@ -396,7 +396,7 @@ class TestLiquidationBuffer:
         guard = LiquidationBuffer(Decimal("0.9"))
         account.fill("1")
         assert look(guard, account) is None
-        assert guard.figure() == "no position, limit 0.9"
+        assert guard.figure() == "unreachable, limit 0.9"
 
     def test_without_a_limit_it_does_not_look(self):
         account = Account(mode=MarginMode.ISOLATED)

@@ -46,7 +46,7 @@ from app.telemetry import (
     RunSummary,
     configure_logs,
 )
-from app.telemetry.live_view import picture
+from app.telemetry.pictures import picture
 from app.telemetry.status import bot_status
 from tests.builders import BTC, START_NS, bar, fill, funding_paid, limit, mark, target
 from tests.conftest import settle
@@ -254,8 +254,8 @@ async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchan
     view.open()
     view.show(context, report)
     view.close()
-    plain = Console(file=io.StringIO(), width=150)
-    plain.print(picture(bot_status(context, report, figures), ("a log line",)))
+    plain = Console(file=io.StringIO(), width=150, height=48)
+    plain.print(picture(plain, bot_status(context, report, figures), ("a log line",)))
     text = plain.file.getvalue()
     for words in (
         "halted",
@@ -277,23 +277,50 @@ async def test_a_small_terminal_gets_whole_numbers(bot, container, exchange):
     figures = RunFigures()
     for fact in (fill(), OrderIntended(limit(), AT)):
         figures.on_fact(fact)
-    view = LiveView(console, 0.1, figures, LogTail())
+    log = LogTail()
+    log.write("a log line")
+    view = LiveView(console, 0.1, figures, log)
     view.open()
     view.show(*await shown(bot, container, exchange))
     view.close()
     text = console.file.getvalue()
-    for words in ("10,004.00", "BTC/USDT:USDT", "PnL 5", "system_monitor", "ended", "fee", "from 132 columns on"):
+    for words in (
+        "10,004.00",
+        "BTC/USDT:USDT",
+        "PnL 5.00",
+        "average ",
+        "mark ",
+        "✓ system_monitor",
+        "ended",
+        "fee",
+        "Ctrl-C",
+        "a log line",
+    ):
         assert words in text
     assert "\u2026" not in text
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (132, 20), (132, 43), (200, 60)], ids=str)
+async def test_no_terminal_loses_its_end_or_a_part_of_a_number(bot, container, exchange, size):
+    """Ctrl-C is at the top; whatever is left of the rows goes to the log, its latest line last."""
+    context, report = await shown(bot, container, exchange)
+    console = Console(file=io.StringIO(), width=size[0], height=size[1])
+    lines = tuple(f"2026-01-01T00:00:{second:02}.000Z INFO    line {second} at=then" for second in range(40))
+    console.print(picture(console, bot_status(context, report, RunFigures()), lines))
+    drawn = console.file.getvalue().splitlines()
+    assert len(drawn) <= size[1]
+    assert any("Ctrl-C stops" in line for line in drawn[:5])
+    assert "00:00:39 line 39 " in drawn[-2]
+    assert not any("\u2026" in line for line in drawn)
+
+
 def test_the_log_tail_keeps_the_last_lines():
     tail = LogTail()
-    for number in range(20):
+    for number in range(100):
         tail.write(f"line {number}\n")
     tail.flush()
-    assert tail.lines[-1] == "line 19"
-    assert len(tail.lines) < 20
+    assert tail.lines[-1] == "line 99"
+    assert len(tail.lines) < 100
 
 
 # -- summary ----------------------------------------------------------------------------------------------------
