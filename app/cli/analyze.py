@@ -97,7 +97,17 @@ def warm_up(
         console = Console(highlight=False)
         for start in starts:
             console.print(start.words, soft_wrap=True)
+        console.print(_warm_up_verdict([start.is_settled for start in starts]), soft_wrap=True)
     return ExitCode.CLEAN if all(start.is_settled for start in starts) else ExitCode.BUG
+
+
+def _warm_up_verdict(settled: list[bool]) -> str:
+    if all(settled):
+        return f"settled: all {len(settled)} runs that began later came to want the same"
+    return (
+        f"NOT settled: {settled.count(False)} of {len(settled)} runs that began later never came to want the same: "
+        "what it decides depends on when it was started"
+    )
 
 
 def _on_candles(profile: str | None, overrides: list[str], files: DataWords, strategy: str | None) -> LoadedSettings:

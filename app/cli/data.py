@@ -53,9 +53,7 @@ def list_files(folder: Path | None, *, as_json: bool) -> int:
         return ExitCode.CLEAN
     console = Console(highlight=False)
     if not found:
-        console.print(
-            f"there is no data in {place}: python -m app data import FILE --symbol BTC/USDT:USDT", soft_wrap=True
-        )
+        _say_nothing_is_there(console, place)
         return ExitCode.CLEAN
     table = Table("symbol", "kind", "rows", "from", "to", "every", "gaps")
     for item in found:
@@ -67,17 +65,24 @@ def list_files(folder: Path | None, *, as_json: bool) -> int:
     return ExitCode.CLEAN
 
 
+def _say_nothing_is_there(console: Console, place: Path) -> None:
+    console.print(f"there is no data in {place}: python -m app data import FILE --symbol BTC/USDT:USDT", soft_wrap=True)
+
+
 def _day(time_ns: int) -> str:
     return iso(time_ns)[:10]
 
 
 def check_files(folder: Path | None, *, as_json: bool) -> int:
     """Say of every file whether it can be used, and where its gaps are; return the exit code."""
-    examined = list(DataFolder(place_of(folder)).examined())
+    place = place_of(folder)
+    examined = list(DataFolder(place).examined())
     if as_json:
         print(json.dumps([msgspec.to_builtins(item, enc_hook=str) for item in examined]))
     else:
         console = Console(highlight=False)
+        if not examined:
+            _say_nothing_is_there(console, place)
         for item in examined:
             console.print(item.wrong if item.contents is None else words_of(item.contents), soft_wrap=True)
             for from_ns, to_ns in item.gaps[:GAPS_SHOWN]:

@@ -118,7 +118,9 @@ def download(
         logger.warning(f"interrupted: {work.added} rows are kept, and the same command goes on")
         return ExitCode.UNCLEAN_STOP
     except ExchangeUnavailable as error:
-        raise NotDone(f"{error}: {work.added} rows are kept, and the same command goes on") from error
+        raise NotDone(
+            f"{error}; is the network up? {work.added} rows are kept, and the same command goes on"
+        ) from error
     _tell(work, as_json=as_json)
     return ExitCode.CLEAN
 

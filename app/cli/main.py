@@ -419,7 +419,10 @@ def _exit(command: Callable[[], int]) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. A strategy in the current folder is found, whichever way it was started."""
+    if not {"", str(Path.cwd())} & set(sys.path):
+        # An installed script's first place is its own folder. Last: nothing here takes the place of a package.
+        sys.path.append(str(Path.cwd()))
     try:
         app()
     except SystemExit as ended:

@@ -92,7 +92,10 @@ def _state_of(profile: str | None, overrides: list[str]) -> tuple[Settings, Path
 
 
 def _wait_s(text: str) -> float:
-    return min(parse_duration(text), WAIT_S_MAX)
+    wait_s = parse_duration(text)
+    if wait_s > WAIT_S_MAX:
+        raise UsageRefused(f"--wait {text} is too long: at most {WAIT_S_MAX / 60:g}m; the bot goes on by itself")
+    return wait_s
 
 
 def _tell(reply: Reply) -> int:

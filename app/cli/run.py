@@ -6,6 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
+import msgspec
 from loguru import logger
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from app.cli.failures import UsageRefused
 from app.cli.greeting import LOOK_AGAIN_S, greet, warn_of_what_stayed
 from app.cli.loop import run_loop
 from app.container import Container, check_before_start
+from app.coordinators.runtime import STREAM_ENDED
 from app.lifecycle import RunResult, Transition
 from app.telemetry import RunSummary, configure_logs
 
@@ -49,6 +51,9 @@ def run_bot(
     _open_log(container, live=live)
     container.observe(_log_transition)
     result, abandoned = run_loop(_run(container, wall_s))
+    if for_virtual is not None and result.reason == STREAM_ENDED and not settings.exchange.simulated.data:
+        # A generated market ends for no other reason.
+        result = msgspec.structs.replace(result, reason=f"--for-virtual {for_virtual} is over")
     if live:
         configure_logs(settings.telemetry.log_level, as_json=settings.telemetry.log_json)
     code = _report(result, container.summary(), as_json=as_json)

@@ -20,6 +20,8 @@ BREATH_S = 0.01
 """Seconds of the loop after which the pump lets the event loop run: signals, the live view, deadlines."""
 EVENTS_BETWEEN_LOOKS = 64
 """Reading the wall clock at every event would cost more than most events do."""
+STREAM_ENDED = "stream ended"
+"""Why a bot stops whose exchange has no more to tell."""
 
 
 class RuntimeCoordinator(BaseCoordinator):
@@ -190,7 +192,7 @@ class RuntimeCoordinator(BaseCoordinator):
         """Wait for the next event; tell of the stream's end, once."""
         if self._connection.ended and not self._told_end:
             self._told_end = True
-            self._on_stream_end("stream ended")
+            self._on_stream_end(STREAM_ENDED)
         self._listen(at_s)
         # Nothing can have been posted since the inbox was looked into: nobody else has run.
         await self._connection.wait()

@@ -69,6 +69,7 @@ def test_the_default_run_trades_remembers_and_goes_on(call):
     assert "READY: trend on BTC/USDT:USDT" in first.stderr
     assert "state lies in" in first.stderr
     assert "Ctrl-C stops cleanly" in first.stderr
+    assert "stopped: --for-virtual 2m is over (exit code 0)" in first.stderr
     second = call("run", "--json", "--for-virtual", "2m", *fast)
     told = json.loads(second.stdout)
     assert told["time_first"] >= "2026-01-01T00:02:00Z"
@@ -121,6 +122,7 @@ REFUSED = [
     (("doctor", "--accept", "nonsense"), 2, "there is no finding nonsense to accept: use position_mode, stops, "),
     (("run", "--set", 'strategies.trend.symbols=["ETH/USDT:USDT"]'), 3, "ETH/USDT:USDT belongs to two strategies"),
     (("run", "--set", "kind=live"), 3, "a profile of kind live needs exchange.adapter, and not the simulated one"),
+    (("halt", "--wait", "10m"), 2, "--wait 10m is too long: at most 5m"),
     (("run", "--for", "soon"), 2, "'soon' is no duration: write 30s, 10m, 2h or 1d"),
     (("run", "--colour"), 2, "No such option"),
     (("status",), 4, "there is no journal"),
@@ -406,6 +408,25 @@ def test_a_module_that_ends_the_process_while_it_is_imported_is_refused(tmp_path
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "SystemExit" in done.stderr
+
+
+def test_an_empty_folder_of_data_is_told(call, tmp_path):
+    done = call("data", "check", "--folder", str(tmp_path / "none"))
+    assert (done.returncode, "there is no data in" in done.stdout) == (0, True)
+
+
+def test_the_installed_command_finds_a_strategy_of_the_current_folder(tmp_path):
+    """As `python -m app` does: an installed script has its own folder first, and not the current one."""
+    (tmp_path / "mine.py").write_text("from app.strategies.trend import Trend\n\n\nclass Mine(Trend):\n    pass\n")
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "perps-bot"
+    script.write_text("from app.cli import main\nmain()\n")
+    words = ("settings", "check", "--set", "strategies.trend.strategy=mine.Mine")
+    done = subprocess.run(
+        [sys.executable, str(script), *words],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

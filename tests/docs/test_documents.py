@@ -1,6 +1,7 @@
 """What the documents say is true."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,22 @@ def test_adrs_have_numbers_of_their_own():
     assert len(set(numbers)) == len(numbers)
     for path, number in zip(paths, numbers, strict=True):
         assert path.read_text(encoding="utf-8").startswith(f"# {number}. ")
+
+
+def test_the_layers_are_those_that_are_enforced():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    enforced = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    document = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    block = document.partition("## Who may import whom")[2].split("```")[1]
+    told = [" ".join(layer.strip(" ()").split()) for layer in block.replace("\n", " ").split(">")]
+    assert told == enforced
+
+
+def test_the_diagram_of_the_pump_names_what_the_pump_calls():
+    pump = (ROOT / "app" / "coordinators" / "runtime.py").read_text(encoding="utf-8").partition("def _pump")[2]
+    diagram = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("```")[1]
+    called = re.findall(r"──▶ (\w+\.\w+)", diagram)
+    assert len(called) == 5
+    assert [name for name in called if f"context.{name}" not in pump] == []

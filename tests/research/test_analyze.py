@@ -74,6 +74,8 @@ def test_a_strategy_that_counts_bars_depends_on_its_beginning(files):
     code, document = told("warmup", files, "tests.research.peeping.Counter")
     assert code == 1
     assert not all(start["is_settled"] for start in document["starts"])
+    words = ["analyze", "warmup", "--candles", str(files[0]), "--strategy", "tests.research.peeping.Counter"]
+    assert "NOT settled: " in CliRunner().invoke(app, words).output
 
 
 @pytest.mark.parametrize("what", ["lookahead", "warmup"])
