@@ -25,8 +25,14 @@ def figure(plot: Any, title: str, *traces: Any, height: int = 380) -> Any:  # no
     """Return a chart in the style of all of them."""
     drawn = plot.Figure(traces)
     drawn.update_layout(
-        title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 40}
+        title=title,
+        template="plotly_white",
+        height=height,
+        # The same place for every plot, so that those over time lie one below the other.
+        margin={"l": 64, "r": 20, "t": 60, "b": 40},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
     )
+    drawn.update_yaxes(automargin=False)
     return drawn
 
 
@@ -45,7 +51,8 @@ def write_page(path: Path, title: str, table: Mapping[str, str], charts: Sequenc
     from plotly import offline  # noqa: PLC0415 - as above; whoever has charts has it
 
     script = f"<script>{offline.get_plotlyjs()}</script>"
-    parts = [chart.to_html(full_html=False, include_plotlyjs=False) for chart in charts]
+    shown = {"full_html": False, "include_plotlyjs": False, "config": {"responsive": True, "displaylogo": False}}
+    parts = [chart.to_html(**shown) for chart in charts]
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in table.items())
     page = PAGE.format(title=escape(title), script=script, rows=rows, charts="\n".join(parts))
     with whole_file(path) as draft:
@@ -53,11 +60,13 @@ def write_page(path: Path, title: str, table: Mapping[str, str], charts: Sequenc
 
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>{script}
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>{script}
 <style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; color: #1c2024; }}
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 1100px; color: #1c2024; }}
 table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 500; padding: 2px 24px 2px 0; }}
-td {{ text-align: right; font-variant-numeric: tabular-nums; padding: 2px 48px 2px 0; }}
+th, td {{ vertical-align: top; }}
+td {{ font-variant-numeric: tabular-nums; padding: 2px 0; overflow-wrap: anywhere; }}
 </style></head>
 <body><h1>{title}</h1><table>{rows}</table>
 {charts}

@@ -14,6 +14,10 @@ from app.domain.order import Side
 POINTS_MAX = 4000
 """Points of a line: more than a screen has columns."""
 CANDLES_MAX = 1500
+FILLS_MAX = 400
+"""Of a side: more of them would hide the prices."""
+LARGE_FILLS_MAX = 60
+"""Of a side that are drawn large enough to be found one by one."""
 
 
 def write_report(path: Path, title: str, figures: BacktestFigures, table: Mapping[str, str]) -> None:
@@ -30,10 +34,15 @@ def write_report(path: Path, title: str, figures: BacktestFigures, table: Mappin
         OSError: The file cannot be written.
     """
     graph_objects = plotting()
-    charts = [
+    over_time = [
         _equity(graph_objects, figures),
         _drawdown(graph_objects, figures),
         _prices(graph_objects, figures),
+    ]
+    for chart in over_time:
+        chart.update_xaxes(range=_moments([figures.times_ns[0], figures.times_ns[-1]]))
+    charts = [
+        *over_time,
         _months(graph_objects, figures),
         _trips(graph_objects, figures.trips.closed),
         _costs(graph_objects, figures),
@@ -82,14 +91,14 @@ def _prices(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as ab
     fills = [fill for fill in figures.all_fills if fill.symbol == symbol]
     marks = [
         plot.Scatter(
-            x=_moments([fill.time_ns for fill in _thin(of_side)]),
-            y=[float(fill.price) for fill in _thin(of_side)],
+            x=_moments([fill.time_ns for fill in shown]),
+            y=[float(fill.price) for fill in shown],
             mode="markers",
-            marker={"symbol": shape, "size": 8, "color": color},
-            name=side.value,
+            marker={"symbol": shape, "size": 8 if len(shown) <= LARGE_FILLS_MAX else 4, "color": color},
+            name=side.value if len(shown) == len(of_side) else f"{side.value}: {len(shown)} of {len(of_side)}",
         )
-        for side, shape, color in ((Side.BUY, "triangle-up", "#1a7f37"), (Side.SELL, "triangle-down", "#b42318"))
-        if (of_side := [fill for fill in fills if fill.side is side])
+        for side, shape, color in ((Side.BUY, "triangle-up", "#1f6feb"), (Side.SELL, "triangle-down", "#9a3ea8"))
+        if (of_side := [fill for fill in fills if fill.side is side]) and (shown := _thin(of_side, FILLS_MAX))
     ]
     drawn = figure(plot, f"{symbol}, with fills", candles, *marks, height=460)
     drawn.update_layout(xaxis_rangeslider_visible=False)

@@ -16,6 +16,7 @@ from app.backtest import Backtest, BacktestFigures, Statistics, origin_of, requi
 from app.cli.data_words import DataWords, settings_of_files
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
+from app.cli.origin_rows import origin_rows
 from app.cli.progress import covering
 from app.cli.report_path import check_report
 from app.container import check_before_start
@@ -87,8 +88,9 @@ def backtest(
         _print(document, statistics)
     if report is not None and statistics is not None:
         name = " ".join(item.strategy for item in loaded.settings.strategies.values())
-        write_report(report, f"Backtest: {name}", figures, dict(_rows(document, statistics)))
-        logger.info(f"report in {report}")
+        rows = {**dict(_given(loaded, document)), **dict(_rows(document, statistics)), **dict(origin_rows(origin))}
+        write_report(report, f"Backtest: {name}", figures, rows)
+        print(f"report in {report.absolute()}", file=sys.stderr)
     return exit_code
 
 
@@ -167,6 +169,15 @@ def backtest_settings(profile: str | None, overrides: list[str], strategy: str |
                     f"give the other with --candles {symbol}=FILE"
                 )
     return loaded
+
+
+def _given(loaded: LoadedSettings, document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what was run, for the page."""
+    yield "period", f"{document['time_first']} to {document['time_last']}"
+    for name, item in loaded.settings.strategies.items():
+        params = "".join(f", {key} {value}" for key, value in item.params.items())
+        yield f"strategy {name}", f"{item.strategy} on {' '.join(item.symbols)}{params}"
+    yield "engine", document["engine"]
 
 
 def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from app.cli.backtest import backtest_settings, words_for
 from app.cli.data_words import DataWords
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused
+from app.cli.origin_rows import origin_rows
 from app.cli.progress import counting
 from app.cli.report_path import check_report
 from app.container import check_before_start
@@ -137,6 +138,7 @@ def optimize(wish: Wish) -> int:
         rows_of_page = dict(_page_rows(document, strategy_id))
         title = f"Optimisation: {given.strategy}"
         write_search_report(wish.report, title, rows_of_page, done.founds[-1].tried, done.steps, wish.objective)
+        print(f"report in {wish.report.absolute()}", file=sys.stderr)
     return ExitCode.CLEAN
 
 
@@ -366,8 +368,7 @@ def _page_rows(document: dict[str, Any], strategy_id: str) -> Iterator[tuple[str
         ),
     )
     yield "engines", ", ".join(f"{name}: {count}" for name, count in document["engines"].items())
-    for name, value in document["reproduce"].items():
-        yield name, "; ".join(f"{key} {text}" for key, text in value.items()) if isinstance(value, dict) else str(value)
+    yield from origin_rows(document["reproduce"])
 
 
 def _words(params: dict[str, float]) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -67,10 +68,14 @@ def test_parameters_and_times_are_set_from_the_command_line(candles, tmp_path):
 
 def test_a_report_is_one_page_that_needs_no_network(candles, tmp_path):
     pytest.importorskip("plotly", reason="the drawing library is not installed: pip install '.[research]'")
-    told = app("backtest", "--candles", str(candles), "--strategy", "trend", "--report", "page.html", folder=tmp_path)
+    words = ("--candles", str(candles), "--strategy", "trend", "--report", "page.html")
+    told = app("backtest", *words, "--set", "strategies.trend.params.fast=3", folder=tmp_path)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert told.returncode == 0
+    assert told.stderr.endswith(f"report in {tmp_path / 'page.html'}\n")
     assert "Drawdown, % of the peak" in page
+    assert "trend on BTC/USDT:USDT, fast 3" in page
+    assert f"{candles} {sha256(candles.read_bytes()).hexdigest()}" in page
     assert '<script src="http' not in page
 
 

@@ -36,7 +36,7 @@ class Calls(ast.NodeVisitor):
         self.generic_visit(node)
         self.names = outer
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - ast names it
 
     def visit_Call(self, node):
         self.generic_visit(node)

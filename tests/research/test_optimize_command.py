@@ -90,7 +90,7 @@ def test_a_page_says_what_it_follows_from(candles, tmp_path):
     words = (*WORDS, "--candles", str(candles), "--walk-forward", "2d:1d", "--report", "page.html")
     code, out, err = told_by(*words, folder=tmp_path)
     page, document = (tmp_path / "page.html").read_text(encoding="utf-8"), json.loads(out)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"report in {tmp_path / 'page.html'}\n")
     assert "Mean sharpe by fast and slow" in page
     assert "Walk-forward" in page
     assert '<script src="http' not in page
