@@ -125,9 +125,11 @@ def _trading(summary: Summary, health: dict[str, Any] | None) -> str:
 def _unrecorded(document: dict[str, Any]) -> Iterator[str]:
     """Yield what the bot says holds trading back and the journal does not: its store may have failed."""
     known = [f"{reason['owner']}:{reason['code']} " for reason in document["reasons"]]
-    for reason in document["health"]["reasons"] if document["health"] else ():
+    health = document["health"] or {"reasons": (), "answers": True}
+    stale = "" if health["answers"] else f"{health['age_s']} s ago: "
+    for reason in health["reasons"]:
         if not reason.startswith(tuple(known)):
-            yield f"trading restricted, not on record: {reason}"
+            yield f"{stale}trading restricted, not on record: {reason}"
 
 
 def _on_bot(health: dict[str, Any], trading: str) -> Iterator[str]:
@@ -140,7 +142,7 @@ def _on_bot(health: dict[str, Any], trading: str) -> Iterator[str]:
         yield f"equity {health['equity']} {health['currency']}, trading {trading}"
         return
     yield f"  {stale}equity {health['equity']} {health['currency']}, trading {health['trading']}"
-    yield f"trading now: {trading}; python -m app halt says whether it can be reached; its journal says:"
+    yield f"trading now: {trading}; its journal says:"
 
 
 def _word_on(health: dict[str, Any]) -> str:

@@ -85,6 +85,18 @@ def test_what_a_bot_last_said_is_no_word_on_what_it_does_now(folder, told):
     assert document["trading"] == "halted"
 
 
+def test_without_a_reason_on_record_nobody_knows(folder, told, capsys):
+    """It was halted ten seconds ago, by a reason that is on no record: neither that nor active is known."""
+    capsys.readouterr()
+    operator.resume(None, [], None)
+    operator.resume(None, [], capsys.readouterr().out.split()[-1])
+    with StateFolderLock(folder):
+        write_health(folder, age_s=11)
+        text, document = told()
+    assert "trading now: unknown" in text
+    assert document["trading"] == "unknown"
+
+
 def test_a_bot_that_was_never_started_has_no_time(folder, told):
     """A halt on record is the only record, from before any market."""
     text, document = told()
