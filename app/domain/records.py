@@ -117,6 +117,15 @@ class EventLeftOut(msgspec.Struct, frozen=True):
     """Of a fill."""
 
 
+class MemoryLost(msgspec.Struct, frozen=True):
+    """What an earlier run remembered could not be taken over: a part goes on without it."""
+
+    time_ns: int
+    what: str
+    """Whose memory of what, in words for people."""
+    error: str
+
+
 class HealthChanged(msgspec.Struct, frozen=True):
     """The set of unhealthy parts changed."""
 

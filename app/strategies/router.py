@@ -11,6 +11,7 @@ from app.domain.target import Target
 from app.ports.strategy_view import StrategyView
 from app.strategies.bar_feed import BarFeed
 from app.strategies.strategy import Feed, Strategy
+from app.strategies.vetting import vetted
 
 NOTHING: tuple[Target, ...] = ()
 OURS = Path(__file__).parents[1]
@@ -136,10 +137,8 @@ class StrategyRouter:
             if failed and strategy in failed:
                 return None
             try:
-                target = call(event, view)
-                if target is not None and not isinstance(target, Target):
-                    raise TypeError(f"it returned {target!r}, not a Target or None")  # noqa: TRY301 - set aside like any other failure
-                return target  # noqa: TRY300 - reads in order
+                returned = call(event, view)
+                return None if returned is None else vetted(returned, strategy, view, event.time_ns)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - somebody else's code: not even its sys.exit() ends the bot

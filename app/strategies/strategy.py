@@ -143,9 +143,9 @@ class Strategy:
             time_ns: Time of the event it decides on.
             price: Price that the size is computed at, quote currency.
             entry: How to open.
-            stop: Price of the stop-loss, cut to the tick.
-            take_profit: Price at which to take the profit, cut to the tick.
-            trailing: Distance of a trailing stop.
+            stop: Price of the stop-loss; it is rounded to the tick.
+            take_profit: Price at which to take the profit; it is rounded to the tick.
+            trailing: Distance of a trailing stop, below the price for a long; it is rounded to the tick.
             reason: Why, for the trace of decisions.
         """
         if side == self._wanted or self._warming or self._bars_seen < self.warmup_bars:
@@ -169,12 +169,11 @@ class Strategy:
             sequence=self._sequence,
             time_ns=time_ns,
             entry=entry,
-            stop=None if stop is None else instrument.round_price(stop),
-            take_profit=None if take_profit is None else instrument.round_price(take_profit),
-            # Less than a tick would be no distance at all.
-            trailing=None if trailing is None else max(instrument.tick_size, instrument.round_price(trailing)),
+            stop=stop,
+            take_profit=take_profit,
+            trailing=trailing,
             reason=reason,
-        )
+        ).on_tick(instrument)
 
     def forget(self) -> None:
         """Want nothing in particular: the next ``target`` counts as new, whatever its side."""

@@ -24,6 +24,7 @@ from app.domain.records import (
     DayClosed,
     EventLeftOut,
     HealthChanged,
+    MemoryLost,
     Mismatch,
     OrderDenied,
     OrderIntended,
@@ -46,6 +47,7 @@ class FactLog:
             Mismatch: _mismatch,
             StreamReset: _stream_reset,
             EventLeftOut: _left_out,
+            MemoryLost: _memory_lost,
             HaltCommand: _halt,
             ResumeCommand: _resume,
             FlattenCommand: _flatten,
@@ -171,6 +173,10 @@ def _stream_reset(fact: StreamReset) -> None:
 
 def _left_out(fact: EventLeftOut) -> None:
     logger.bind(at=iso(fact.time_ns), flaw=fact.flaw).warning("left out what cannot be true: comparing the books")
+
+
+def _memory_lost(fact: MemoryLost) -> None:
+    logger.bind(at=iso(fact.time_ns), error=fact.error).warning(f"{fact.what} cannot be read: going on without it")
 
 
 def _day_closed(fact: DayClosed) -> None:

@@ -94,7 +94,7 @@ def test_what_is_missing_is_one_sentence(candles, tmp_path, words, code, sentenc
     ("body", "why"),
     [
         ("return self.averge", "'Idea' object has no attribute 'averge' (idea.py, line 4)"),
-        ("return 1", "TypeError: it returned 1, not a Target or None"),
+        ("return 1", "TargetRefused: idea.Idea returned 1, not a Target or None"),
     ],
 )
 def test_a_strategy_that_fails_fails_the_backtest(candles, tmp_path, body, why):

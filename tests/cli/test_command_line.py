@@ -309,7 +309,7 @@ BREAKS = [
     (("exchange.adapter=broken.CloseHangs", "lifecycle.stop_unit_s=0.2"), 6, "ignored its cancellation"),
     (("exchange.adapter=broken.ConnectHangs", "lifecycle.start_unit_s=0.2"), 4, "did not end within 0.2 s"),
     (("exchange.adapter=broken.CloseRaises",), 6, "OSError: will not close (in shutdown of runtime)"),
-    (("strategies.trend.strategy=broken.Nonsense",), 0, "TypeError: it returned 'buy!', not a Target or None"),
+    (("strategies.trend.strategy=broken.Nonsense",), 0, "broken.Nonsense returned 'buy!', not a Target or None"),
     (("strategies.trend.strategy=broken.SetupRaises",), 3, "strategies.trend: setup failed: ValueError: not set up"),
 ]  # fmt: skip
 

@@ -26,6 +26,7 @@ from app.domain.records import (
     DayClosed,
     EventLeftOut,
     HealthChanged,
+    MemoryLost,
     Mismatch,
     OrderDenied,
     OrderIntended,
@@ -93,6 +94,7 @@ FACTS = [
     (EventLeftOut(AT, "a fill without a price"), "WARNING", "left out what cannot be true"),
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
     (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),
+    (MemoryLost(AT, "what was wanted of X", "no"), "WARNING", "what was wanted of X cannot be read: going on"),
     (HealthChanged(("execution",)), "ERROR", "unhealthy parts=execution"),
     (HealthChanged(()), "INFO", "all parts are healthy or degraded again"),
 ]  # fmt: skip
