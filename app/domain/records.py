@@ -126,6 +126,18 @@ class MemoryLost(msgspec.Struct, frozen=True):
     error: str
 
 
+class StrategySetAside(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy is asked no more for the rest of the run: it has raised, or wanted what cannot be worked towards."""
+
+    time_ns: int
+    strategy_id: str
+    symbol: str
+    error: str
+    """What it raised and in which line of its own, in words for people."""
+    traceback: str
+    """For whoever mends it."""
+
+
 class HealthChanged(msgspec.Struct, frozen=True):
     """The set of unhealthy parts changed."""
 

@@ -22,7 +22,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, WrongValue
+from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, UnnamedStrategy, WrongValue
 from app.settings.models import Settings, SimulatedSettings
 from app.settings.profiles import DEFAULT_PROFILE, profile_path, read_profile
 
@@ -124,7 +124,7 @@ def load_settings(profile: str | None = None, overrides: Sequence[str] = ()) -> 
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise _refusal(error, layers) from error
+        raise _refusal(error, layers, merged) from error
     return LoadedSettings(settings, layers, tuple(files))
 
 
@@ -251,12 +251,15 @@ def _section(annotation: object) -> tuple[type[BaseModel] | None, bool]:
 # -- refused values ----------------------------------------------------------------------------------------------
 
 
-def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]]) -> SettingsRefused:
+def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]], merged: Layer) -> SettingsRefused:
     first = error.errors(include_url=False)[0]
     why = first["msg"].removeprefix("Value error, ")
     if why[1:2].islower():
         why = why[0].lower() + why[1:]
     key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing" and first["loc"][0] == "strategies" and first["loc"][-1] == "strategy":
+        named = [name for name, section in merged["strategies"].items() if "strategy" in section]
+        return UnnamedStrategy(str(first["loc"][1]), named)
     if not key:
         return SettingsRefused(f"the settings are refused: {why}")
     # What is too wrong to be a secret may hold one all the same.

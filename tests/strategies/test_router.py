@@ -45,7 +45,7 @@ class Raising(Listener):
 
 def router(*strategies):
     failures = []
-    return StrategyRouter(strategies, FakeView(), lambda strategy, text: failures.append((strategy, text))), failures
+    return StrategyRouter(strategies, FakeView(), lambda strategy, text, _: failures.append((strategy, text))), failures
 
 
 def routed(routes, event):
