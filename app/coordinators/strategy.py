@@ -36,6 +36,20 @@ class _Memory(msgspec.Struct):
     state: msgspec.Raw
 
 
+def _payload_of(strategy: Strategy, now_ns: int) -> bytes:
+    """Return a strategy's memory for the journal.
+
+    Raises:
+        ValueError: It is no JSON, and could not be read back.
+    """
+    payload = msgspec.json.encode(_Memory(now_ns, msgspec.Raw(strategy.snapshot())))
+    try:
+        msgspec.json.decode(payload, type=_Memory)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"snapshot returned what is no JSON: {error}") from error
+    return payload
+
+
 class StrategyCoordinator(BaseCoordinator):
     """Owns the strategies, their warm-up, and their memory."""
 
@@ -199,9 +213,7 @@ class StrategyCoordinator(BaseCoordinator):
                 # What it remembers may be half of a thought: what was saved before stays.
                 continue
             with self._router.containing(strategy):
-                payload = msgspec.json.encode(_Memory(now_ns, msgspec.Raw(strategy.snapshot())))
-                # What is no JSON could not be read back.
-                msgspec.json.decode(payload, type=_Memory)
+                payload = _payload_of(strategy, now_ns)
                 records.append(StateSaved(self._memory_key(strategy), payload, now_ns))
         try:
             self._journal.append(*records)

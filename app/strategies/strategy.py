@@ -20,6 +20,8 @@ from app.ports.strategy_view import StrategyView
 from app.strategies.sizing import Sizing
 
 DEFAULT_ENTRY = Entry()
+WARM_UP_MAX = 600_000
+"""More than a year of minutes: a start waits for all of them."""
 
 
 class Feed(Term):
@@ -217,12 +219,12 @@ class Strategy:
         """Return ``warmup_bars``.
 
         Raises:
-            TypeError: They are no number of bars.
+            TypeError: They are no number of bars that a start could wait for.
         """
         wanted: object = self.warmup_bars
-        if isinstance(wanted, int):
+        if isinstance(wanted, int) and wanted <= WARM_UP_MAX:
             return wanted
-        raise TypeError(f"warmup_bars is {wanted!r}: it must be a whole number of bars")
+        raise TypeError(f"warmup_bars is {wanted!r}: it must be a whole number of bars, at most {WARM_UP_MAX}")
 
     @property
     def is_warm(self) -> bool:

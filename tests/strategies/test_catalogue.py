@@ -133,6 +133,8 @@ class Leaves(Strategy):
         raise SystemExit(0)
 class Counts(Strategy):
     warmup_bars = "ten"
+class Hoards(Strategy):
+    warmup_bars = 10**9
 class Waits(Strategy):
     async def on_bar(self, bar, view): ...
 class Rests(Strategy):
@@ -147,6 +149,7 @@ class Rests(Strategy):
         ("LooksBack", "LooksBack failed: ValueError: period is -1: it must be at least 1 (written_badly.py, line 8)"),
         ("Leaves", "setup of Leaves failed: SystemExit: 0 (written_badly.py, line 11)"),
         ("Counts", "setup of Counts failed: TypeError: warmup_bars is 'ten': it must be a whole number of bars"),
+        ("Hoards", "warmup_bars is 1000000000: it must be a whole number of bars, at most 600000"),
         ("Waits", "Waits.on_bar is async, and nothing awaits it: write def on_bar"),
         ("Rests", "Rests.snapshot is async, and nothing awaits it: write def snapshot"),
     ],
