@@ -129,7 +129,8 @@ class StrategyCoordinator(BaseCoordinator):
             wanting = {(target.strategy_id, target.symbol) for target in targets}
             self._save([s for s in self._strategies if (s.strategy_id, s.symbol) in wanting])
             aside = {(strategy.strategy_id, strategy.symbol) for strategy in self._router.failed}
-            targets = [target for target in targets if (target.strategy_id, target.symbol) not in aside]
+            if aside:
+                targets = [target for target in targets if (target.strategy_id, target.symbol) not in aside]
         trading = self._trading_state.current
         if trading.reasons and trading.level is TradingLevel.HALTED:
             # What they wanted meanwhile is void: they are asked anew when trading goes on.
