@@ -10,6 +10,7 @@ from app.backtest.recorder import BacktestFigures
 from app.container import Container
 from app.container_lifecycle import LifecycleContainer
 from app.lifecycle import RunResult
+from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings
 
 TELL_EVERY_S = 0.1
@@ -28,7 +29,8 @@ class Backtested(msgspec.Struct, frozen=True):
     def failures(self) -> list[str]:
         """What makes the figures worth nothing: the bot did not end well, or a strategy failed or saw no bar."""
         of_strategy = self.document.get("problems", {}).get("strategy")
-        return [*self.result.errors, *([] if of_strategy is None else [of_strategy])]
+        ended = self.result.reason if self.result.exit_code is ExitCode.CRITICAL_FAILURE else None
+        return [*self.result.errors, *(why for why in (ended, of_strategy) if why is not None)]
 
 
 class Backtest:

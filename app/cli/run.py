@@ -20,6 +20,7 @@ from app.cli.loop import run_loop
 from app.container import Container, check_before_start
 from app.coordinators.runtime import STREAM_ENDED
 from app.lifecycle import RunResult, Transition
+from app.ports.exit_codes import ExitCode
 from app.telemetry import RunSummary, configure_logs
 
 LOG_FILE = "bot.log"
@@ -56,7 +57,8 @@ def run_bot(
         result = msgspec.structs.replace(result, reason=f"--for-virtual {for_virtual} is over")
     if live:
         configure_logs(settings.telemetry.log_level, as_json=settings.telemetry.log_json)
-    code = _report(result, container.summary(), as_json=as_json)
+    summary = container.summary()
+    code = _report(_judged(result, summary, settings.kind), summary, as_json=as_json)
     if abandoned:
         # A task that ignores its cancellation would keep the interpreter from ending, for as long as it likes.
         sys.stdout.flush()
@@ -97,15 +99,30 @@ def _log_transition(transition: Transition) -> None:
         bound.bind(error=transition.error).debug(f"{transition.phase} failed")
 
 
+def _judged(result: RunResult, summary: RunSummary, kind: str) -> RunResult:
+    """Return how a run ended: a replay whose strategy failed, or saw no bar, has nothing to go on for, and fails.
+
+    A bot that trades goes on to protect what it holds, and says so: its clean stop is one.
+    """
+    failed = summary.document(result).get("problems", {}).get("strategy")
+    if kind != "replay" or failed is None or result.exit_code is not ExitCode.CLEAN:
+        return result
+    return RunResult(ExitCode.CRITICAL_FAILURE, result.reason, (*result.errors, failed))
+
+
 def _report(result: RunResult, summary: RunSummary, *, as_json: bool) -> int:
     for error in result.errors:
         logger.error(error)
-    document = summary.document(result)
+    stopped = summary.stopped(result)
+    if stopped is not None and (result.exit_code or not as_json):
+        logger.log("ERROR" if result.exit_code else "INFO", stopped)
     if as_json:
-        print(json.dumps(document))
-    else:
-        for line in summary.lines(result):
-            logger.info(line)
+        print(json.dumps(summary.document(result)))
+        return result.exit_code
+    for line in summary.lines():
+        logger.info(line)
+    for line in summary.problems():
+        logger.warning(line)
     return result.exit_code
 
 

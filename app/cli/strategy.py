@@ -59,11 +59,11 @@ def new(name: str) -> int:
     """
     if NAME.fullmatch(name) is None:
         raise UsageRefused(f"{name!r} cannot name a Python module: use small letters, digits and _, as in my_idea")
-    if keyword.iskeyword(name) or name in sys.stdlib_module_names or find_spec(name) is not None:
-        raise UsageRefused(f"{name!r} is a name of Python's or of a package's that is installed: choose another")
     path = Path(f"{name}.py")
     if path.exists():
         raise UsageRefused(f"{path} exists already: choose another name")
+    if keyword.iskeyword(name) or name in sys.stdlib_module_names or find_spec(name) is not None:
+        raise UsageRefused(f"{name!r} is a name of Python's or of a package's that is installed: choose another")
     words = name.split("_")
     cls = "".join(word.capitalize() for word in words)
     path.write_text(TEMPLATE.format(title=" ".join(words).capitalize(), cls=cls, name=name), encoding="utf-8")

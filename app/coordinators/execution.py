@@ -139,6 +139,7 @@ class ExecutionCoordinator(BaseCoordinator):
             self._send_point,
             context.trading_state,
             self._record,
+            context.facts.publish,
             keep=self._keep_state,
             trails=not context.capabilities.holds_trailing_stops,
         )

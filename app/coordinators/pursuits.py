@@ -9,9 +9,9 @@ from app.domain.denial import Denial
 from app.domain.events import Fill, Severity
 from app.domain.instrument import Instrument
 from app.domain.market import SECOND_NS
-from app.domain.money import ZERO
+from app.domain.money import ZERO, plain
 from app.domain.order import PROTECTIVE, Order, OrderStatus, Purpose, Side
-from app.domain.records import StateSaved
+from app.domain.records import MemoryLost, StateSaved
 from app.domain.target import Target
 from app.execution import AccountBooks, Plan, Pursuit, SendPoint, TrackedOrder, plan, trail_after
 from app.execution.reconciliation import NEVER_RECEIVED
@@ -19,6 +19,8 @@ from app.execution.send_point import OWNER
 from app.ports.trading_state import TradingStatePort
 
 UNPROTECTED = "unprotected:"
+"""With the symbol behind it."""
+UNREADABLE = "unreadable_target:"
 """With the symbol behind it."""
 RETRY_S_MAX = 30
 """Market time between attempts at a protective order that the exchange refuses again and again."""
@@ -48,6 +50,7 @@ class Pursuits:
         send_point: SendPoint,
         trading_state: TradingStatePort,
         record: Callable[..., None],
+        publish: Callable[[object], None],
         *,
         keep: bool,
         trails: bool,
@@ -59,6 +62,7 @@ class Pursuits:
             send_point: Where orders leave.
             trading_state: What holds growth back.
             record: Puts records into the journal.
+            publish: Tells facts.
             keep: Whether pursuits outlive the run.
             trails: Whether trailing stops are moved here, because the exchange holds none.
         """
@@ -68,6 +72,7 @@ class Pursuits:
         self._send_point = send_point
         self._trading_state = trading_state
         self._record = record
+        self._publish = publish
         self._keep = keep
         self._trails = trails
         self._pursuits: dict[str, Pursuit] = {}
@@ -165,12 +170,7 @@ class Pursuits:
         """Bring what protects a position onto the tick as it is now: off it, the exchange would take no stop."""
         pursuit = self._pursuits.get(instrument.symbol)
         if pursuit is not None:
-            target = pursuit.target
-            pursuit.target = msgspec.structs.replace(
-                target,
-                stop=None if target.stop is None else instrument.round_price(target.stop),
-                take_profit=None if target.take_profit is None else instrument.round_price(target.take_profit),
-            )
+            pursuit.target = pursuit.target.on_tick(instrument)
 
     # -- work ----------------------------------------------------------------------------------------------------
 
@@ -353,8 +353,16 @@ class Pursuits:
             self._record(StateSaved(OWNER, msgspec.json.encode(self._pursuits), self._books.clock.now_ns))
 
     def restore(self, payload: bytes) -> None:
-        """Take over what an earlier run saved."""
-        self._pursuits = msgspec.json.decode(payload, type=dict[str, Pursuit])
+        """Take over what an earlier run saved; the positions must be known by now.
+
+        What cannot be read of a symbol is dropped, and told: an exit is possible without it. Where something is held,
+        nobody knows what was wanted of it, and growth waits for the operator.
+        """
+        for symbol, saved in msgspec.json.decode(payload, type=dict[str, msgspec.Raw]).items():
+            try:
+                self._pursuits[symbol] = msgspec.json.decode(saved, type=Pursuit)
+            except msgspec.ValidationError as error:
+                self._drop(symbol, str(error))
         for instrument in self._books.instruments.values():
             # Its tick may have become coarser meanwhile.
             self.list_anew(instrument)
@@ -362,3 +370,16 @@ class Pursuits:
             # The run before was at an exchange that held no trailing stops.
             for pursuit in self._pursuits.values():
                 pursuit.trail = None
+
+    def _drop(self, symbol: str, error: str) -> None:
+        self._publish(MemoryLost(self._books.clock.now_ns, f"what was wanted of {symbol}", error))
+        held = self._portfolio.position(symbol).contracts
+        if held:
+            self._trading_state.raise_reason(
+                OWNER,
+                UNREADABLE + symbol,
+                Severity.REDUCE_ONLY,
+                f"{plain(held)} {symbol} are held, and what was wanted of them cannot be read: "
+                f"flatten --symbol {symbol}, or look after its stop yourself; then resume",
+                latched=True,
+            )

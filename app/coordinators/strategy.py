@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from traceback import format_exception
 
 import msgspec
 
 from app.domain.events import InstrumentChanged, Severity
 from app.domain.market import SECOND_NS
 from app.domain.price_sieve import is_sound
-from app.domain.records import StateSaved
+from app.domain.records import MemoryLost, StateSaved, StrategySetAside
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.journal import JournalFailed
 from app.strategies import Strategy
+from app.strategies.blame import place_of
 from app.strategies.router import NOTHING, BarSubscription, StrategyRouter, Way
 from app.strategies.view import AccountView
 
@@ -32,6 +34,20 @@ class _Memory(msgspec.Struct):
 
     time_ns: int
     state: msgspec.Raw
+
+
+def _payload_of(strategy: Strategy, now_ns: int) -> bytes:
+    """Return a strategy's memory for the journal.
+
+    Raises:
+        ValueError: It is no JSON, and could not be read back.
+    """
+    payload = msgspec.json.encode(_Memory(now_ns, msgspec.Raw(strategy.snapshot())))
+    try:
+        msgspec.json.decode(payload, type=_Memory)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"snapshot returned what is no JSON: {error}") from error
+    return payload
 
 
 class StrategyCoordinator(BaseCoordinator):
@@ -54,6 +70,7 @@ class StrategyCoordinator(BaseCoordinator):
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Restore the strategies' memory, and warm them up with the history that they have not seen."""
         self._journal, self._clock = context.journal, context.clock
+        self._publish = context.facts.publish
         self._trading_state = context.trading_state
         self._keep_state = context.settings.storage.keeps_state
         self._save_every_s = context.settings.storage.save_every_s
@@ -66,9 +83,12 @@ class StrategyCoordinator(BaseCoordinator):
         self.asks = {**self._router.ways, InstrumentChanged: self._on_instrument}
         seen = {strategy: self._restore(strategy) for strategy in self._strategies}
         for strategy in self._strategies:
-            if strategy.sequence > context.execution.pursued(strategy.symbol):
+            pursued = context.execution.pursued(strategy.symbol)
+            if strategy.sequence > pursued:
                 # The last run ended between its decision and the first step towards it: it is asked anew.
                 strategy.forget()
+            # One without its memory would count from one again, and its first targets be taken for old ones.
+            strategy.count_from(pursued)
         for subscription in self._router.bar_subscriptions:
             await self._warm_up(subscription, seen, context)
         return context.evolve(self.name, strategy=self)
@@ -96,7 +116,7 @@ class StrategyCoordinator(BaseCoordinator):
             if (coarse_s := subscription.feed.too_coarse_s) is not None
             for strategy in subscription.strategies
         ]
-        warm = sum(strategy.is_warm for strategy in self._strategies)
+        warm = sum(strategy.is_warm for strategy in self._strategies if strategy not in self._router.failed)
         return self.status(
             HealthState.DEGRADED if problems else HealthState.HEALTHY,
             details={"strategies": str(len(self._strategies)), "warm": str(warm)},
@@ -108,6 +128,9 @@ class StrategyCoordinator(BaseCoordinator):
         if self._keep_state:
             wanting = {(target.strategy_id, target.symbol) for target in targets}
             self._save([s for s in self._strategies if (s.strategy_id, s.symbol) in wanting])
+            aside = {(strategy.strategy_id, strategy.symbol) for strategy in self._router.failed}
+            if aside:
+                targets = [target for target in targets if (target.strategy_id, target.symbol) not in aside]
         trading = self._trading_state.current
         if trading.reasons and trading.level is TradingLevel.HALTED:
             # What they wanted meanwhile is void: they are asked anew when trading goes on.
@@ -138,29 +161,27 @@ class StrategyCoordinator(BaseCoordinator):
         for strategy, need in zip(subscription.strategies, needs, strict=True):
             since = seen[strategy] or 0
             fresh = [bar for bar in bars[len(bars) - need if need < len(bars) else 0 :] if bar.time_ns > since]
-            try:
+            with self._router.containing(strategy):
                 strategy.on_history(fresh, self._view)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001 - somebody else's code: not even its sys.exit() ends the bot
-                self._router.set_aside(strategy, error)
 
     def _bars_wanted(self, strategy: Strategy) -> int:
         """Return how much history a strategy wants; none of one that cannot say, which is set aside."""
-        try:
-            wanted: object = strategy.warmup_bars
-            if isinstance(wanted, int):
-                return wanted
-            raise TypeError(f"warmup_bars is {wanted!r}, and no number of bars")  # noqa: TRY301 - as any failure of its own
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - as in ``_warm_up``
-            self._router.set_aside(strategy, error)
-            return 0
+        with self._router.containing(strategy):
+            return strategy.checked_warm_up()
+        return 0
 
-    def _on_failure(self, strategy: Strategy, error: str) -> None:
+    def _on_failure(self, strategy: Strategy, why: str, error: BaseException) -> None:
+        self._publish(
+            StrategySetAside(
+                time_ns=self._clock.now_ns,
+                strategy_id=strategy.strategy_id,
+                symbol=strategy.symbol,
+                error=why,
+                traceback="".join(format_exception(error)),
+            )
+        )
         code = f"failed:{strategy.strategy_id}:{strategy.symbol}"
-        self._trading_state.raise_reason(self.name, code, Severity.REDUCE_ONLY, error)
+        self._trading_state.raise_reason(self.name, code, Severity.REDUCE_ONLY, why)
 
     def _restore(self, strategy: Strategy) -> int | None:
         """Give a strategy its memory back; return up to when it had seen the market, None when it has no memory."""
@@ -172,23 +193,29 @@ class StrategyCoordinator(BaseCoordinator):
         try:
             memory = msgspec.json.decode(payload, type=_Memory)
             strategy.restore(bytes(memory.state))
-        except msgspec.MsgspecError:
-            # The strategy was changed since: it starts anew, warmed up from history.
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - somebody else's code, as in ``StrategyRouter.containing``
+            # The strategy was changed since, as a rule: it begins anew, warmed up from history.
+            why = f"{type(error).__name__}: {error}{place_of(error)}"
+            what = f"the memory of strategy {strategy.strategy_id} of {strategy.symbol}"
+            self._publish(MemoryLost(self._clock.now_ns, what, why))
+            with self._router.containing(strategy):
+                strategy.begin_anew()
             return None
         return memory.time_ns
 
     def _save(self, strategies: Sequence[Strategy]) -> None:
         if not self._keep_state:
             return
-        now_ns = self._clock.now_ns
-        records = [
-            StateSaved(
-                self._memory_key(strategy),
-                msgspec.json.encode(_Memory(now_ns, msgspec.Raw(strategy.snapshot()))),
-                now_ns,
-            )
-            for strategy in strategies
-        ]
+        now_ns, records = self._clock.now_ns, []
+        for strategy in strategies:
+            if strategy in self._router.failed:
+                # What it remembers may be half of a thought: what was saved before stays.
+                continue
+            with self._router.containing(strategy):
+                payload = _payload_of(strategy, now_ns)
+                records.append(StateSaved(self._memory_key(strategy), payload, now_ns))
         try:
             self._journal.append(*records)
         except JournalFailed:

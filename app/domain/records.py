@@ -117,6 +117,27 @@ class EventLeftOut(msgspec.Struct, frozen=True):
     """Of a fill."""
 
 
+class MemoryLost(msgspec.Struct, frozen=True):
+    """What an earlier run remembered could not be taken over: a part goes on without it."""
+
+    time_ns: int
+    what: str
+    """Whose memory of what, in words for people."""
+    error: str
+
+
+class StrategySetAside(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy is asked no more for the rest of the run: it has raised, or wanted what cannot be worked towards."""
+
+    time_ns: int
+    strategy_id: str
+    symbol: str
+    error: str
+    """What it raised and in which line of its own, in words for people."""
+    traceback: str
+    """For whoever mends it."""
+
+
 class HealthChanged(msgspec.Struct, frozen=True):
     """The set of unhealthy parts changed."""
 

@@ -4,7 +4,13 @@ from decimal import Decimal
 
 import msgspec
 
+from app.domain.instrument import Instrument
 from app.domain.order import OrderType, TimeInForce
+
+DIGITS_MAX = 15
+"""Before and after the point of a size or price: money is exact to 28 digits, and these are multiplied."""
+VALID_S_MAX = 366 * 24 * 3600
+"""A year: the time at which an entry ends must be one that can be written down."""
 
 
 def _check_number(name: str, value: Decimal | None) -> None:
@@ -12,11 +18,16 @@ def _check_number(name: str, value: Decimal | None) -> None:
 
     Raises:
         TypeError: It is neither None nor a finite Decimal.
+        ValueError: It is a price and not positive, or so large or small that its products would not be exact.
     """
-    if value is not None and (type(value) is not Decimal or not value.is_finite()):
+    if value is None:
+        return
+    if type(value) is not Decimal or not value.is_finite():
         raise TypeError(f"{name} is {value!r}: use a finite Decimal")
-    if value is not None and value <= 0 and name != "contracts":
+    if value <= 0 and name != "contracts":
         raise ValueError(f"{name} is {value}: it must be positive")
+    if not -DIGITS_MAX <= value.adjusted() < DIGITS_MAX and value:
+        raise ValueError(f"{name} is {value}: it must lie between 1E-{DIGITS_MAX} and 1E+{DIGITS_MAX}")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -35,6 +46,8 @@ class Entry(msgspec.Struct, frozen=True):
         _check_number("trigger_price", self.trigger_price)
         if self.valid_s is not None and type(self.valid_s) is not int:
             raise TypeError(f"valid_s is {self.valid_s!r}: use whole seconds")
+        if self.valid_s is not None and not 0 < self.valid_s <= VALID_S_MAX:
+            raise ValueError(f"valid_s is {self.valid_s}: it must lie between 1 and {VALID_S_MAX}")
 
 
 class Target(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -70,3 +83,19 @@ class Target(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def is_protected(self) -> bool:
         """Whether a position shall have a stop or a take-profit."""
         return self.stop is not None or self.take_profit is not None or self.trailing is not None
+
+    def on_tick(self, instrument: Instrument) -> "Target":
+        """Return it with its protection rounded to the tick, half-even, and to one tick at least.
+
+        Off the tick, the exchange would take no stop.
+        """
+        if not self.is_protected:
+            return self
+        tick = instrument.tick_size
+
+        def rounded(price: Decimal | None) -> Decimal | None:
+            return None if price is None else max(tick, instrument.round_price(price))
+
+        return msgspec.structs.replace(
+            self, stop=rounded(self.stop), take_profit=rounded(self.take_profit), trailing=rounded(self.trailing)
+        )

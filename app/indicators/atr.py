@@ -3,6 +3,7 @@
 import msgspec
 
 from app.domain.market import Bar
+from app.indicators.period import check_period
 
 
 def true_range(high: float, low: float, last_close: float) -> float:
@@ -27,6 +28,9 @@ class Atr(msgspec.Struct):
     last_close: float | None = None
     seen: int = 0
     total: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_period(self.period)
 
     def update(self, bar: Bar) -> float | None:
         """Take the next bar in; return the average."""

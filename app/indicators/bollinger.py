@@ -6,6 +6,8 @@ from math import sqrt
 
 import msgspec
 
+from app.indicators.period import check_period
+
 
 def mean_and_deviation(window: Sequence[float]) -> tuple[float, float]:
     """Return mean and population standard deviation. Compiled, too, as it stands here.
@@ -34,6 +36,9 @@ class Bollinger(msgspec.Struct):
     middle: float | None = None
     upper: float | None = None
     lower: float | None = None
+
+    def __post_init__(self) -> None:
+        check_period(self.period)
 
     def update(self, price: Decimal | float) -> float | None:
         """Take the next price in; return the mean."""

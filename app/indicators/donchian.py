@@ -3,6 +3,7 @@
 import msgspec
 
 from app.domain.market import Bar
+from app.indicators.period import check_period
 
 
 class Donchian(msgspec.Struct):
@@ -16,6 +17,9 @@ class Donchian(msgspec.Struct):
     lows: list[float] = []
     upper: float | None = None
     lower: float | None = None
+
+    def __post_init__(self) -> None:
+        check_period(self.period)
 
     def update(self, bar: Bar) -> None:
         """Take the next bar in."""

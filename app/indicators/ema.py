@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
+from app.indicators.period import check_period
+
 
 def ema_step(value: float, latest: float, period: int) -> float:
     """Return the average after ``latest``. The compiled backtest compiles this very function."""
@@ -20,6 +22,9 @@ class Ema(msgspec.Struct):
 
     period: int
     value: float | None = None
+
+    def __post_init__(self) -> None:
+        check_period(self.period)
 
     def update(self, price: Decimal | float) -> float:
         """Take the next price in; return the average."""

@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
+from app.indicators.period import check_period
+
 
 def rsi_of(gain: float, loss: float) -> float:
     """Return the index of an average gain and an average loss. Compiled, too, as it stands here."""
@@ -24,6 +26,9 @@ class Rsi(msgspec.Struct):
     changes: int = 0
     gain: float = 0.0
     loss: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_period(self.period)
 
     def update(self, price: Decimal | float) -> float | None:
         """Take the next price in; return the index."""

@@ -5,6 +5,8 @@ from math import log, sqrt
 
 import msgspec
 
+from app.indicators.period import check_period
+
 YEAR_S = 365 * 86_400
 
 
@@ -20,6 +22,9 @@ class Volatility(msgspec.Struct):
     last: float | None = None
     squares: list[float] = []
     total: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_period(self.window, "window")
 
     def update(self, price: Decimal | float) -> float | None:
         """Take the next price in; return the volatility."""

@@ -64,6 +64,17 @@ class ExtraMissing(SettingsRefused):
         super().__init__(f"{what} needs {package}: pip install '.[{extra}]'")
 
 
+class UnnamedStrategy(SettingsRefused):
+    """A section of a strategy that does not say which: its name is that of no other section, as a rule."""
+
+    def __init__(self, section: str, known: Iterable[str]) -> None:
+        self.section = section
+        known = sorted(known)
+        near = nearest(section, known)
+        hint = f"did you mean strategies.{near}?" if near else f"those that do are {', '.join(known) or 'none'};"
+        super().__init__(f"strategies.{section} names no strategy: {hint} else set strategies.{section}.strategy")
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the most similar of the known names; None when none is similar."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, WrongValue
+from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, UnnamedStrategy, WrongValue
 from app.settings.models import Settings, SimulatedSettings
 from app.settings.profiles import DEFAULT_PROFILE, profile_path, read_profile
 
@@ -130,7 +130,7 @@ def load_settings(profile: str | None = None, overrides: Sequence[str] = ()) -> 
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise _refusal(error, layers) from error
+        raise _refusal(error, layers, merged) from error
     return LoadedSettings(settings, layers, tuple(files))
 
 
@@ -285,7 +285,7 @@ def _section(annotation: object) -> tuple[type[BaseModel] | None, bool]:
 # -- refused values ----------------------------------------------------------------------------------------------
 
 
-def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]]) -> SettingsRefused:
+def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]], merged: Layer) -> SettingsRefused:
     first = error.errors(include_url=False)[0]
     why = first["msg"].removeprefix("Value error, ")
     if why[1:2].islower():
@@ -293,6 +293,9 @@ def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]]) -> Set
     if first["type"] == "tuple_type":
         why = 'it is a list: write ["…", "…"]'
     key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing" and first["loc"][0] == "strategies" and first["loc"][-1] == "strategy":
+        named = [name for name, section in merged["strategies"].items() if "strategy" in section]
+        return UnnamedStrategy(str(first["loc"][1]), named)
     if not key:
         return SettingsRefused(f"the settings are refused: {why}")
     # What is too wrong to be a secret may hold one all the same.

@@ -1,11 +1,13 @@
 """Strategies by name, and a strategy's own by dotted path."""
 
 from importlib import import_module
+from inspect import iscoroutinefunction
 
 from pydantic import ValidationError
 
 from app.settings.errors import nearest
 from app.settings.models import StrategySettings
+from app.strategies.blame import place_of
 from app.strategies.sizing import sizing_from
 from app.strategies.strategy import Strategy
 
@@ -17,6 +19,8 @@ BUILT_IN = {
 }
 HOOKS = tuple(name for name in vars(Strategy) if name.startswith("on_"))
 """What the bot calls with events. A strategy whose method is misspelt would trade without it, and nobody would know."""
+CALLED = (*HOOKS, "setup", "subscriptions", "snapshot", "restore")
+"""What the bot calls, and does not await."""
 
 
 class StrategyRefused(Exception):
@@ -31,7 +35,7 @@ def strategy_class(strategy_id: str, name: str) -> type[Strategy]:
     """Return the class of a built-in name or of a dotted path.
 
     Raises:
-        StrategyRefused: It does not import, is not a strategy, or has a method that reads like a hook and is none.
+        StrategyRefused: It does not import, is not a strategy, or has a method that nothing would call or await.
     """
     path = BUILT_IN.get(name, name)
     module, _, attribute = path.rpartition(".")
@@ -41,14 +45,11 @@ def strategy_class(strategy_id: str, name: str) -> type[Strategy]:
     try:
         found = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:  # the author's module may raise anything while it is imported
-        raise StrategyRefused(strategy_id, f"cannot import {path}: {type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {error}{place_of(error)}"
+        raise StrategyRefused(strategy_id, f"cannot import {path}: {why}") from error
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise StrategyRefused(strategy_id, f"{path} is not a subclass of app.strategies.Strategy")
-    for hook in sorted(name for name in dir(found) if name.startswith("on_") and name not in HOOKS):
-        if callable(getattr(found, hook)):
-            near = nearest(hook, HOOKS)
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(HOOKS)}"
-            raise StrategyRefused(strategy_id, f"nothing calls {found.__name__}.{hook}: {hint}")
+    _check_methods(strategy_id, found)
     return found
 
 
@@ -69,8 +70,25 @@ def create(strategy_id: str, settings: StrategySettings) -> tuple[Strategy, ...]
             near = nearest(str(first["loc"][-1]), known)
             hint = f"did you mean {near}?" if near else f"it has {', '.join(known)}"
             raise StrategyRefused(strategy_id, f"{found.__name__} has no {where}: {hint}") from error
-        raise StrategyRefused(strategy_id, f"{where}: {first['msg']}") from error
+        raise StrategyRefused(strategy_id, f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
     try:
-        return tuple(found(strategy_id, symbol, params, sizing_from(settings.sizing)) for symbol in settings.symbols)
-    except Exception as error:  # the author's setup may raise anything
-        raise StrategyRefused(strategy_id, f"setup failed: {type(error).__name__}: {error}") from error
+        made = tuple(found(strategy_id, symbol, params, sizing_from(settings.sizing)) for symbol in settings.symbols)
+        for strategy in made:
+            strategy.checked_warm_up()
+    except (Exception, SystemExit) as error:  # the author's setup may raise anything
+        why = f"{type(error).__name__}: {error}{place_of(error)}"
+        raise StrategyRefused(strategy_id, f"setup of {found.__name__} failed: {why}") from error
+    return made
+
+
+def _check_methods(strategy_id: str, found: type[Strategy]) -> None:
+    """Refuse a method that reads like a hook and is none, and one that would have to be awaited."""
+    for hook in sorted(name for name in dir(found) if name.startswith("on_") and name not in HOOKS):
+        if callable(getattr(found, hook)):
+            near = nearest(hook, HOOKS)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(HOOKS)}"
+            raise StrategyRefused(strategy_id, f"nothing calls {found.__name__}.{hook}: {hint}")
+    for name in CALLED:
+        if iscoroutinefunction(getattr(found, name)):
+            why = f"{found.__name__}.{name} is async, and nothing awaits it: write def {name}"
+            raise StrategyRefused(strategy_id, why)

@@ -1,8 +1,7 @@
 """Brings each event to the strategies that asked for it. Pure."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from traceback import extract_tb
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from app.domain.events import Fill, StreamEvent, Timer
@@ -10,10 +9,11 @@ from app.domain.market import Bar, FundingRate, MarkPrice, Quote, Trade
 from app.domain.target import Target
 from app.ports.strategy_view import StrategyView
 from app.strategies.bar_feed import BarFeed
+from app.strategies.blame import place_of
 from app.strategies.strategy import Feed, Strategy
+from app.strategies.vetting import vetted
 
 NOTHING: tuple[Target, ...] = ()
-OURS = Path(__file__).parents[1]
 EVENT_TYPES: dict[Feed, type] = {
     Feed.QUOTES: Quote,
     Feed.TRADES: Trade,
@@ -23,6 +23,8 @@ EVENT_TYPES: dict[Feed, type] = {
 
 Ask = Callable[[StreamEvent], Target | None]
 Way = Callable[[Any], Sequence[Target]]
+OnFailure = Callable[[Strategy, str, BaseException], None]
+"""Told once of each strategy that is set aside: why, in words for people, and the error itself."""
 
 
 class BarSubscription:
@@ -37,9 +39,7 @@ class BarSubscription:
 class StrategyRouter:
     """Routes events to strategies. One strategy that raises is set aside; the others go on."""
 
-    def __init__(
-        self, strategies: Sequence[Strategy], view: StrategyView, on_failure: Callable[[Strategy, str], None]
-    ) -> None:
+    def __init__(self, strategies: Sequence[Strategy], view: StrategyView, on_failure: OnFailure) -> None:
         self._view = view
         self._on_failure = on_failure
         self._failed: dict[Strategy, str] = {}
@@ -62,8 +62,22 @@ class StrategyRouter:
 
     def set_aside(self, strategy: Strategy, error: BaseException) -> None:
         """Ask a strategy no more; its positions keep their protection."""
-        self._failed[strategy] = f"{type(error).__name__}: {error}{_place_of(error)}"
-        self._on_failure(strategy, self._failed[strategy])
+        if strategy not in self._failed:
+            self._failed[strategy] = f"{type(error).__name__}: {error}{place_of(error)}"
+            self._on_failure(strategy, self._failed[strategy], error)
+
+    @contextmanager
+    def containing(self, strategy: Strategy) -> Iterator[None]:
+        """Set a strategy aside for whatever is raised within, which is somebody else's code.
+
+        Not even its sys.exit() ends the bot. What the operator's keyboard says is not the strategy's.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - see above
+            self.set_aside(strategy, error)
 
     def _on_bar(self, bar: Bar) -> Sequence[Target]:
         targets: tuple[Target, ...] = NOTHING
@@ -136,10 +150,8 @@ class StrategyRouter:
             if failed and strategy in failed:
                 return None
             try:
-                target = call(event, view)
-                if target is not None and not isinstance(target, Target):
-                    raise TypeError(f"it returned {target!r}, not a Target or None")  # noqa: TRY301 - set aside like any other failure
-                return target  # noqa: TRY300 - reads in order
+                returned = call(event, view)
+                return None if returned is None else vetted(returned, strategy, view, event.time_ns)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - somebody else's code: not even its sys.exit() ends the bot
@@ -147,9 +159,3 @@ class StrategyRouter:
                 return None
 
         return ask
-
-
-def _place_of(error: BaseException) -> str:
-    """Return the last line of somebody else's code that an error went through, for people; nothing when none did."""
-    frames = [frame for frame in extract_tb(error.__traceback__) if OURS not in Path(frame.filename).parents]
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -20,6 +20,8 @@ from app.ports.strategy_view import StrategyView
 from app.strategies.sizing import Sizing
 
 DEFAULT_ENTRY = Entry()
+WARM_UP_MAX = 600_000
+"""More than a year of minutes: a start waits for all of them."""
 
 
 class Feed(Term):
@@ -143,9 +145,9 @@ class Strategy:
             time_ns: Time of the event it decides on.
             price: Price that the size is computed at, quote currency.
             entry: How to open.
-            stop: Price of the stop-loss, cut to the tick.
-            take_profit: Price at which to take the profit, cut to the tick.
-            trailing: Distance of a trailing stop.
+            stop: Price of the stop-loss; it is rounded to the tick.
+            take_profit: Price at which to take the profit; it is rounded to the tick.
+            trailing: Distance of a trailing stop, below the price for a long; it is rounded to the tick.
             reason: Why, for the trace of decisions.
         """
         if side == self._wanted or self._warming or self._bars_seen < self.warmup_bars:
@@ -169,12 +171,20 @@ class Strategy:
             sequence=self._sequence,
             time_ns=time_ns,
             entry=entry,
-            stop=None if stop is None else instrument.round_price(stop),
-            take_profit=None if take_profit is None else instrument.round_price(take_profit),
-            # Less than a tick would be no distance at all.
-            trailing=None if trailing is None else max(instrument.tick_size, instrument.round_price(trailing)),
+            stop=stop,
+            take_profit=take_profit,
+            trailing=trailing,
             reason=reason,
-        )
+        ).on_tick(instrument)
+
+    def begin_anew(self) -> None:
+        """Forget everything, as if it had just been made: ``setup`` is called again. The sequence goes on."""
+        self._wanted, self._bars_seen = None, 0
+        self.setup()
+
+    def count_from(self, sequence: int) -> None:
+        """Let the next target have a higher sequence than this: one that is no higher would be passed over."""
+        self._sequence = max(self._sequence, sequence)
 
     def forget(self) -> None:
         """Want nothing in particular: the next ``target`` counts as new, whatever its side."""
@@ -205,18 +215,41 @@ class Strategy:
         finally:
             self._warming = False
 
+    def checked_warm_up(self) -> int:
+        """Return ``warmup_bars``.
+
+        Raises:
+            TypeError: They are no number of bars that a start could wait for.
+        """
+        wanted: object = self.warmup_bars
+        if isinstance(wanted, int) and wanted <= WARM_UP_MAX:
+            return wanted
+        raise TypeError(f"warmup_bars is {wanted!r}: it must be a whole number of bars, at most {WARM_UP_MAX}")
+
     @property
     def is_warm(self) -> bool:
         """Whether enough bars have been seen to act."""
         return self._bars_seen >= self.warmup_bars
 
     def snapshot(self) -> bytes:
-        """Return the memory of the strategy: what ``setup`` created, what it wants, its sequence, and its sizing."""
+        """Return the memory of the strategy: what ``setup`` created, what it wants, its sequence, and its sizing.
+
+        JSON. A strategy that cannot say its memory is set aside, as one that raises elsewhere: after a restart it would
+        take the position that it has for none.
+        """
         state = {name: getattr(self, name) for name in self._remembered()}
-        return msgspec.json.encode(state | {"params": self._params_json, "sizing": self._sizing.snapshot()})
+        try:
+            return msgspec.json.encode(state | {"params": self._params_json, "sizing": self._sizing.snapshot()})
+        except TypeError:
+            for name, value in state.items():
+                _check_encodes(name, value)
+            raise
 
     def restore(self, payload: bytes) -> None:
         """Take over what ``snapshot`` returned, into attributes of the types that ``setup`` gave them.
+
+        Whatever it raises, the strategy begins anew, with a warning (``setup`` is called again, and history warms it
+        up): a memory of before the strategy was edited is no reason not to start.
 
         Raises:
             msgspec.ValidationError: The memory is of another kind than this strategy's, or of other parameters. Only
@@ -254,6 +287,13 @@ def _check_sides(side: int, entered_at: Decimal, stop: Decimal | None, take_prof
         raise ValueError(f"stop {stop} is on the wrong side of {entered_at}")
     if take_profit is not None and (take_profit - entered_at) * side <= 0:
         raise ValueError(f"take_profit {take_profit} is on the wrong side of {entered_at}")
+
+
+def _check_encodes(name: str, value: object) -> None:
+    try:
+        msgspec.json.encode(value)
+    except TypeError as error:
+        raise TypeError(f"self.{name} cannot be saved ({error}): override snapshot and restore") from error
 
 
 def _type_of(value: object) -> Any:  # noqa: ANN401 - a type expression for msgspec

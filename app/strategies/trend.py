@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.domain.market import Bar
 from app.domain.target import Target
@@ -17,6 +17,12 @@ class TrendParams(BarParams):
 
     fast: Annotated[int, Search(2, 40)] = Field(10, ge=1)
     slow: Annotated[int, Search(41, 240)] = Field(20, ge=2)
+
+    @model_validator(mode="after")
+    def _fast_is_faster(self) -> "TrendParams":
+        if self.fast >= self.slow:
+            raise ValueError(f"fast is {self.fast} and slow is {self.slow}: set slow above fast")
+        return self
 
 
 class Trend(Strategy):

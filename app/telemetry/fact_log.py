@@ -24,10 +24,12 @@ from app.domain.records import (
     DayClosed,
     EventLeftOut,
     HealthChanged,
+    MemoryLost,
     Mismatch,
     OrderDenied,
     OrderIntended,
     SettingsChanged,
+    StrategySetAside,
 )
 from app.domain.target import Target
 from app.domain.times import iso
@@ -47,6 +49,8 @@ class FactLog:
             Mismatch: _mismatch,
             StreamReset: _stream_reset,
             EventLeftOut: _left_out,
+            MemoryLost: _memory_lost,
+            StrategySetAside: _set_aside,
             HaltCommand: _halt,
             ResumeCommand: _resume,
             FlattenCommand: _flatten,
@@ -173,6 +177,19 @@ def _stream_reset(fact: StreamReset) -> None:
 
 def _left_out(fact: EventLeftOut) -> None:
     logger.bind(at=iso(fact.time_ns), flaw=fact.flaw).warning("left out what cannot be true: comparing the books")
+
+
+def _set_aside(fact: StrategySetAside) -> None:
+    line = logger.bind(at=iso(fact.time_ns))
+    line.error(
+        f"strategy {fact.strategy_id} of {fact.symbol} is set aside: {fact.error}: mend it and start again; "
+        "what it holds stays, as protected as it is, and flatten closes it"
+    )
+    line.debug(f"strategy {fact.strategy_id} was set aside for this:\n{fact.traceback}")
+
+
+def _memory_lost(fact: MemoryLost) -> None:
+    logger.bind(at=iso(fact.time_ns), error=fact.error).warning(f"{fact.what} cannot be read: going on without it")
 
 
 def _day_closed(fact: DayClosed) -> None:

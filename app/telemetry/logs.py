@@ -24,7 +24,7 @@ def configure_logs(level: str, *, as_json: bool, sink: "Writable | None" = None,
         level: Lines below it are not written.
         as_json: For machines.
         sink: Where to.
-        file: A second copy, kept within bounds.
+        file: A second copy, kept within bounds. It has lines of level DEBUG, too: where a strategy's error came from.
     """
     logger.remove()
     logger.configure(patcher=_redact)
@@ -33,7 +33,7 @@ def configure_logs(level: str, *, as_json: bool, sink: "Writable | None" = None,
     form |= {"diagnose": False, "backtrace": False, "enqueue": False}
     logger.add(sink or sys.stderr, **form)
     if file is not None:
-        logger.add(file, rotation=FILE_BYTES_MAX, retention=FILES_KEPT, **form)
+        logger.add(file, rotation=FILE_BYTES_MAX, retention=FILES_KEPT, **form | {"level": "DEBUG"})
 
 
 def _redact(record: "Record") -> None:

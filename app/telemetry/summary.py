@@ -68,14 +68,22 @@ class RunSummary:
             **self._figures,
         }
 
-    def lines(self, result: RunResult) -> list[str]:
-        """Return the run as lines for people."""
+    def stopped(self, result: RunResult) -> str | None:
+        """Return why the run ended, for people; None when it never came up, and the errors say it."""
+        if result.errors and not self._figures:
+            return None
+        return f"stopped: {result.reason} (exit code {int(result.exit_code)})"
+
+    def problems(self) -> list[str]:
+        """Return what parts had to complain of at the end, for people."""
+        return [f"{component}: {error}" for component, error in self._figures.get("problems", {}).items()]
+
+    def lines(self) -> list[str]:
+        """Return the figures as lines for people."""
         figures = self._figures
-        stopped = f"stopped: {result.reason} (exit code {int(result.exit_code)})"
         if not figures:
-            return [] if result.errors else [stopped]
+            return []
         lines = [
-            stopped,
             f"market {figures['time_first']} to {figures['time_last']}",
             f"{figures['events']} events in {figures['elapsed_s']:.1f} s",
             f"{figures['orders']} orders, {figures['orders_denied']} denied, {figures['fills']} fills",
@@ -88,7 +96,6 @@ class RunSummary:
         ]
         lines += [f"still open: {contracts} {symbol}" for symbol, contracts in figures["positions"].items()]
         lines += [f"held back: {reason}" for reason in figures["held_back"]]
-        lines += [f"{component}: {error}" for component, error in figures["problems"].items()]
         if figures["liquidations"]:
             lines.append(f"{figures['liquidations']} liquidations")
         if self._unmarked:

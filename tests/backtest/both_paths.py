@@ -197,7 +197,7 @@ def of_strategy(random, strategy):
     dotted = f"{__name__}.Scripted" if strategy == "scripted" else strategy
     said = {"strategies.it.strategy": dotted, "strategies.it.symbols": f'["{BTC}"]'}
     params = {
-        "trend": {"fast": random.randint(1, 8), "slow": random.randint(2, 30)},
+        "trend": {"fast": random.randint(1, 8), "slow": random.randint(9, 30)},
         "breakout": {"channel": random.randint(2, 20), "atr": random.randint(2, 15), "stop_ranges": 0.7},
         "mean_reversion": {"period": random.randint(2, 20), "width": 1.1, "rsi": random.randint(2, 9), "oversold": 45},
         "funding_carry": {"enter_rate": "0.0002", "leave_rate": "0.0001", "stop_ratio": "0.013"},

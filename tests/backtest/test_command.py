@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from app.backtest.run import Backtested
 from app.domain.market import SECOND_NS
+from app.lifecycle import RunResult
+from app.ports.exit_codes import ExitCode
 from tests.builders import START_NS
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +102,7 @@ def test_what_is_missing_is_one_sentence(candles, tmp_path, words, code, sentenc
     ("body", "why"),
     [
         ("return self.averge", "'Idea' object has no attribute 'averge' (idea.py, line 4)"),
-        ("return 1", "TypeError: it returned 1, not a Target or None"),
+        ("return 1", "TargetRefused: idea.Idea returned 1, not a Target or None"),
     ],
 )
 def test_a_strategy_that_fails_fails_the_backtest(candles, tmp_path, body, why):
@@ -113,6 +116,13 @@ def test_a_strategy_that_fails_fails_the_backtest(candles, tmp_path, body, why):
     assert "reduce_only: strategy:failed:Idea" in told.stdout
     analysed = app("analyze", "lookahead", "--candles", str(candles), "--strategy", "idea.Idea", folder=tmp_path)
     assert (analysed.returncode, why in analysed.stderr) == (4, True), analysed.stderr
+
+
+def test_a_backtest_whose_bot_fails_says_why():
+    """Whatever failed: no strategy was set aside, and no step of the start or stop raised."""
+    failed = RunResult(ExitCode.CRITICAL_FAILURE, "runtime.pump failed: KeyError: 'DOGE'")
+    assert Backtested(failed, {}, None).failures == ["runtime.pump failed: KeyError: 'DOGE'"]
+    assert Backtested(RunResult(ExitCode.CLEAN, "stream ended"), {}, None).failures == []
 
 
 def test_bars_that_are_longer_than_those_of_the_strategy_fail_the_backtest(candles, tmp_path):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.market import SECOND_NS
+from tests.builders import START_NS
 from tests.exchanges.test_adapter import frame_of
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +125,8 @@ REFUSED = [
     (("run", "--set", 'strategies.trend.symbols=["ETH/USDT:USDT"]'), 3, "ETH/USDT:USDT belongs to two strategies"),
     (("run", "--set", "kind=live"), 3, "a profile of kind live needs exchange.adapter, and not the simulated one"),
     (("halt", "--wait", "10m"), 2, "--wait 10m is too long: at most 5m"),
+    (("run", "--set", "strategies.my_idea.params.period=5"), 3, "strategies.my_idea names no strategy: those that do"),
+    (("run", "--set", "strategies.trnd.params.fast=5"), 3, "names no strategy: did you mean strategies.trend?"),
     (("run", "--for", "soon"), 2, "'soon' is no duration: write 30s, 10m, 2h or 1d"),
     (("run", "--colour"), 2, "No such option"),
     (("status",), 4, "there is no journal"),
@@ -235,7 +239,8 @@ def test_a_new_strategy_is_short_and_runs(call, tmp_path, candles):
     written = call("strategy", "new", "my_idea")
     assert "strategies.trend.strategy=my_idea.MyIdea" in written.stdout
     assert len((tmp_path / "my_idea.py").read_text().splitlines()) <= 40
-    assert call("strategy", "new", "my_idea").returncode == 2
+    again = call("strategy", "new", "my_idea")
+    assert (again.returncode, "my_idea.py exists already: choose another name" in again.stderr) == (2, True)
     done, told = replay(
         call,
         candles,
@@ -270,9 +275,13 @@ def test_a_failed_critical_part_ends_with_5(call, tmp_path):
         "    def next_event(self):\n"
         "        raise ArithmeticError('the feed is broken')\n"
     )
-    done = call("run", "--plain", "--set", "exchange.adapter=broken.Broken", "--set", "storage.backend=memory")
+    words = ("--set", "exchange.adapter=broken.Broken", "--set", "storage.backend=memory")
+    done = call("run", "--plain", *words, "--set", "telemetry.log_level=ERROR")
     assert done.returncode == 5, done.stderr
-    assert "runtime.pump failed: ArithmeticError: the feed is broken" in done.stderr
+    assert "ERROR   stopped: runtime.pump failed: ArithmeticError: the feed is broken (exit code 5)" in done.stderr
+    told = call("run", "--json", *words)
+    assert json.loads(told.stdout)["exit_code"] == 5
+    assert "ERROR   stopped: runtime.pump failed" in told.stderr
 
 
 BROKEN = """
@@ -307,14 +316,24 @@ class Nonsense(Strategy):
 class SetupRaises(Strategy):
     def setup(self):
         raise ValueError("not set up")
+
+class Forgetful(Strategy):
+    def snapshot(self):
+        raise ValueError("no snapshot")
+    def on_bar(self, bar, view):
+        return self.target(view, 1, bar.time_ns, bar.close)
+
+class Edited(Strategy):
+    def restore(self, payload):
+        raise KeyError("period")
 """
 
 BREAKS = [
     (("exchange.adapter=broken.CloseHangs", "lifecycle.stop_unit_s=0.2"), 6, "ignored its cancellation"),
     (("exchange.adapter=broken.ConnectHangs", "lifecycle.start_unit_s=0.2"), 4, "did not end within 0.2 s"),
     (("exchange.adapter=broken.CloseRaises",), 6, "OSError: will not close (in shutdown of runtime)"),
-    (("strategies.trend.strategy=broken.Nonsense",), 0, "TypeError: it returned 'buy!', not a Target or None"),
-    (("strategies.trend.strategy=broken.SetupRaises",), 3, "strategies.trend: setup failed: ValueError: not set up"),
+    (("strategies.trend.strategy=broken.Nonsense",), 0, "broken.Nonsense returned 'buy!', not a Target or None"),
+    (("strategies.trend.strategy=broken.SetupRaises",), 3, "SetupRaises failed: ValueError: not set up (broken.py"),
 ]  # fmt: skip
 
 
@@ -328,6 +347,53 @@ def test_a_part_that_misbehaves_is_named_and_never_keeps_the_bot_from_ending(cal
     assert done.returncode == code, done.stderr
     assert why in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_strategy_that_is_set_aside_is_told_once_and_again_at_the_end(call, tmp_path):
+    """The bot goes on to protect what it holds: its clean stop is one. A replay has nothing to go on for."""
+    (tmp_path / "broken.py").write_text(BROKEN)
+    words = ("--set", "strategies.trend.strategy=broken.Nonsense", "--set", "telemetry.log_level=WARNING")
+    at_once = ("--for-virtual", "3m", "--set", "exchange.simulated.speed=0", "--set", "storage.backend=memory")
+    done = call("run", "--plain", *words, *at_once)
+    assert done.returncode == 0, done.stderr
+    said = "strategy trend of BTC/USDT:USDT is set aside: TargetRefused: broken.Nonsense returned 'buy!'"
+    assert done.stderr.count(f"ERROR   {said}") == 1
+    assert "mend it and start again" in done.stderr
+    assert "WARNING strategy: trend BTC/USDT:USDT: TargetRefused" in last_line(done)
+
+
+def test_a_replay_of_a_strategy_that_is_set_aside_fails(call, candles, tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    words = ("--set", "strategies.trend.strategy=broken.Nonsense", "--set", "strategies.trend.params.interval_s=1")
+    done, told = replay(call, candles, *words)
+    assert (done.returncode, told["exit_code"]) == (5, 5)
+    assert "broken.Nonsense returned 'buy!'" in told["errors"][0]
+
+
+def test_a_strategy_that_cannot_save_or_restore_its_memory_keeps_no_bot_from_running(call, tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    words = ("run", "--plain", "--for-virtual", "3m", "--set", "exchange.simulated.speed=0")
+    forgetful = call(*words, "--set", "strategies.trend.strategy=broken.Forgetful")
+    assert forgetful.returncode == 0, forgetful.stderr
+    assert "is set aside: ValueError: no snapshot (broken.py, line " in forgetful.stderr
+    for _ in range(2):
+        edited = call(*words, "--set", "strategies.trend.strategy=broken.Edited")
+        assert edited.returncode == 0, edited.stderr
+    assert "WARNING the memory of strategy trend of BTC/USDT:USDT cannot be read" in edited.stderr
+    assert "KeyError: 'period' (broken.py, line " in edited.stderr
+
+
+def test_candles_of_five_minutes_are_replayed_without_being_taken_for_stale(call, tmp_path):
+    path = tmp_path / "candles.csv"
+    rows = (
+        f"{START_NS + index * 300 * SECOND_NS},{price},{price + 2},{price - 2},{price},5"
+        for index, price in enumerate(30_000 + 50 * abs(step % 40 - 20) for step in range(400))
+    )
+    path.write_text("\n".join(["time,open,high,low,close,volume", *rows]))
+    words = ("strategies.trend.params.interval_s=300", "risk.consecutive_losses_max=1000")
+    done, told = replay(call, path, *(word for each in words for word in ("--set", each)))
+    assert done.returncode == 0, done.stderr
+    assert (told["orders"] > 0, told["orders_denied"], told["held_back"]) == (True, 0, [])
 
 
 # -- a journal on a server ----------------------------------------------------------------------------------------

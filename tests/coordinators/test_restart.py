@@ -20,13 +20,14 @@ from app.domain.events import (
 )
 from app.domain.order import OrderStatus, OrderType, Purpose, Side
 from app.domain.position import Position
-from app.domain.records import EventLeftOut, Mismatch, OrderIntended, StateSaved
+from app.domain.records import EventLeftOut, MemoryLost, Mismatch, OrderIntended, StateSaved
 from app.domain.target import Entry
 from app.domain.trading_state import TradingLevel
 from app.execution import Pursuit
 from app.lifecycle import Deadlines, StartFailed
 from app.ports.connection import ExchangeUnavailable
 from app.ports.journal import JournalFailed
+from app.telemetry.fact_bus import FactBus
 from tests.builders import BTC, ETH, START_NS, at, fill, instrument, mark, order, order_record, target
 from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
@@ -110,6 +111,40 @@ async def test_a_stop_that_could_not_be_sent_holds_growth_back_until_one_rests(l
     assert lives.trading.holds("execution", f"unprotected:{BTC}")
     await lives.tell(OrderAccepted(stop.client_order_id, "V1", BTC, at(1)))
     assert lives.trading.level is TradingLevel.ACTIVE
+
+
+@pytest.mark.parametrize("damage", [{"entry": None}, {"stop": "1E+100"}, {"sequence": "9"}])
+async def test_a_target_that_cannot_be_read_refuses_no_start_and_holds_growth_back_where_something_is_held(
+    lives, exchange, mocker, damage
+):
+    """BTC is held with a stop; of ETH nothing is. What is wanted anew waits for the operator's ``resume``."""
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP), target(LONG, symbol=ETH)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    await lives.crash()
+    saved = msgspec.json.decode(lives.journal.state_of("execution"))
+    for pursuit in saved.values():
+        pursuit["target"] |= damage
+    lives.journal.append(StateSaved("execution", msgspec.json.encode(saved), START_NS))
+    lives.container.journal.override(providers.Object(lives.journal.crashed()))
+    published = mocker.spy(FactBus, "publish")
+
+    await lives.begin()
+    told = [call.args[1] for call in published.call_args_list]
+    assert [fact.what for fact in told if isinstance(fact, MemoryLost)] == [
+        f"what was wanted of {BTC}",
+        f"what was wanted of {ETH}",
+    ]
+    [reason] = lives.trading.latched
+    assert reason.code == f"unreadable_target:{BTC}"
+    assert f"0.5 {BTC} are held" in reason.detail
+    assert f"flatten --symbol {BTC}" in reason.detail
+    assert not exchange.canceled
+
+    await lives.tell(ResumeCommand(START_NS, ((reason.owner, reason.code),)))
+    assert not lives.trading.latched
+    lives.execution.flatten("by hand", [BTC])
+    assert exchange.submitted[-1].purpose is Purpose.EXIT
 
 
 def executed(exchange, order, trade_id, price="100", *, held):

@@ -9,10 +9,11 @@ from dependency_injector import providers
 
 from app.coordinators.strategy import UnknownSymbol
 from app.domain.events import Severity
-from app.domain.records import StateSaved
+from app.domain.records import MemoryLost, StateSaved, StrategySetAside
 from app.lifecycle import HealthState, StartFailed
 from app.settings.models import SizingSettings, StrategySettings
 from app.strategies import create
+from app.telemetry.fact_bus import FactBus
 from tests.builders import BTC, ETH, bar, instrument
 from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
@@ -185,6 +186,77 @@ async def test_a_memory_of_another_kind_is_forgotten(container, journal, strateg
     container.journal.override(providers.Object(journal.crashed()))
     await container.init_resources()
     assert fresh.wanted is None
+    await _stop(container)
+
+
+@pytest.mark.parametrize("raised", [KeyError("slow"), SystemExit(0), ValueError("no")])
+async def test_a_strategy_that_cannot_take_its_memory_over_begins_anew_with_a_warning(
+    container, exchange, journal, strategies, mocker, raised
+):
+    """Nothing of a half-restored state is left, and its first target is no old one: that of the run before was 1."""
+    strategies(*trend())
+    exchange.bars = bars("100", "101")
+    await container.init_resources()
+    exchange.tell(bar("102", 2))
+    await settle()
+    await _stop(container)
+
+    [again] = strategies(*trend())
+
+    def restore(strategy, payload):
+        strategy.slow.value = 1e9
+        raise raised
+
+    mocker.patch.object(type(again), "restore", restore)
+    published = mocker.spy(FactBus, "publish")
+    container.journal.override(providers.Object(journal.crashed()))
+    exchange.known.clear()
+    exchange.submitted.clear()
+    exchange.bars = bars("103", "101")
+    await container.init_resources()
+    [lost] = [call.args[1] for call in published.call_args_list if isinstance(call.args[1], MemoryLost)]
+    assert lost.what == f"the memory of strategy trend of {BTC}"
+    assert lost.error.startswith(f"{type(raised).__name__}: ")
+    assert "(test_strategy.py, line " in lost.error
+    assert again.slow.value < 104
+    exchange.tell(bar("90", 2))
+    await settle()
+    assert (again.sequence, container.bot().execution.pursued(BTC)) == (2, 2)
+    await _stop(container)
+
+
+@pytest.mark.parametrize("given", [{"side_effect": ValueError("no snapshot")}, {"return_value": b"text, no json"}])
+async def test_a_strategy_that_cannot_say_its_memory_is_set_aside_before_its_target_goes_anywhere(
+    container, exchange, journal, strategies, mocker, given
+):
+    [strategy] = strategies(*trend())
+    exchange.bars = bars("100", "101")
+    mocker.patch.object(strategy, "snapshot", **given)
+    published = mocker.spy(FactBus, "publish")
+    await container.init_resources()
+    exchange.tell(bar("102", 2))
+    await settle()
+    assert not exchange.submitted
+    assert not [record for record in journal.of(StateSaved) if record.owner.startswith("strategy:")]
+    assert container.registry.context.trading_state.current.holds("strategy", f"failed:trend:{BTC}")
+    [aside] = [call.args[1] for call in published.call_args_list if isinstance(call.args[1], StrategySetAside)]
+    assert (aside.strategy_id, aside.symbol) == ("trend", BTC)
+    assert "Traceback" in aside.traceback
+    await _stop(container)
+
+
+async def test_what_a_strategy_remembered_before_it_failed_stays(container, exchange, journal, strategies, mocker):
+    [strategy] = strategies(*trend())
+    exchange.bars = bars("100", "101")
+    await container.init_resources()
+    exchange.tell(bar("102", 2))
+    await settle()
+    saved = journal.of(StateSaved)
+    mocker.patch.object(strategy, "on_bar", side_effect=ZeroDivisionError)
+    exchange.tell(bar("103", 3))
+    await settle()
+    await container.bot().strategy.drain()
+    assert journal.of(StateSaved) == saved
     await _stop(container)
 
 

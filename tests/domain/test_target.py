@@ -5,8 +5,8 @@ from math import nan
 
 import pytest
 
-from app.domain.target import Entry, Target
-from tests.builders import BTC, target
+from app.domain.target import VALID_S_MAX, Entry, Target
+from tests.builders import BTC, instrument, target
 
 NO_NUMBERS = [1.5, 100, "100", nan, Decimal("NaN"), Decimal("Infinity")]
 
@@ -44,3 +44,29 @@ def test_a_price_is_positive(name, value):
     """The entry would go out, and its protection never."""
     with pytest.raises(ValueError, match=f"{name} is {value}: it must be positive"):
         target(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["contracts", "stop", "take_profit", "trailing"])
+@pytest.mark.parametrize("value", ["1E+500", "1E+15", "1E-500", "9E-16"])
+def test_a_number_is_one_that_money_can_be_multiplied_with(name, value):
+    """28 digits hold a size times a price."""
+    with pytest.raises(ValueError, match="it must lie between 1E-15 and 1E"):
+        target(**{name: value})
+
+
+def test_any_nothing_is_flat():
+    assert target(Decimal("0E-20")).contracts == 0
+
+
+@pytest.mark.parametrize("value", [0, -1, VALID_S_MAX + 1])
+def test_an_entry_ends_within_a_year(value):
+    with pytest.raises(ValueError, match="it must lie between 1 and 31622400"):
+        Entry(valid_s=value)
+
+
+def test_protection_is_brought_onto_the_tick_and_never_to_nothing():
+    """Half-even, on a tick of 0.1."""
+    found = target(stop="90.05", take_profit="110.16", trailing="0.04").on_tick(instrument())
+    assert (found.stop, found.take_profit, found.trailing) == (Decimal("90.0"), Decimal("110.2"), Decimal("0.1"))
+    bare = target()
+    assert bare.on_tick(instrument()) is bare

@@ -70,3 +70,11 @@ def test_volatility_is_the_root_mean_square_of_returns_a_year():
     assert [volatility.update(price) for price in (100, 101)] == [None, None]
     assert volatility.update(100) == pytest.approx(log(1.01) * sqrt(365))
     assert volatility.update(100) == pytest.approx(log(1.01) * sqrt(365 / 2))
+
+
+@pytest.mark.parametrize("kind", [Atr, Bollinger, Donchian, Ema, Rsi, lambda period: Volatility(period, 60)])
+@pytest.mark.parametrize("period", [0, -1])
+def test_a_length_that_nothing_can_be_averaged_over_is_refused(kind, period):
+    """An average over -1 would divide by zero, at some later bar."""
+    with pytest.raises(ValueError, match=f"is {period}: it must be at least 1"):
+        kind(period)

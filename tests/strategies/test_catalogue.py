@@ -61,7 +61,8 @@ def test_a_module_that_raises_while_it_is_imported_is_told(tmp_path, monkeypatch
     (tmp_path / "broken_strategy.py").write_text("1 / 0\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert refusal("broken_strategy.Mine") == (
-        "strategies.mine: cannot import broken_strategy.Mine: ZeroDivisionError: division by zero"
+        "strategies.mine: cannot import broken_strategy.Mine: ZeroDivisionError: division by zero "
+        "(broken_strategy.py, line 1)"
     )
 
 
@@ -98,6 +99,7 @@ def test_a_strategy_s_own_methods_may_have_any_other_name(monkeypatch):
         ({"fast": 0}, "params.fast: Input should be greater than or equal to 1"),
         ({"slow": "many"}, "params.slow: Input should be a valid integer, unable to parse string as an integer"),
         ({"fats": 3}, "Trend has no params.fats: did you mean fast?"),
+        ({"fast": 50, "slow": 10}, "params: fast is 50 and slow is 10: set slow above fast"),
         ({"qqq": 3}, "Trend has no params.qqq: it has interval_s, fast, slow"),
     ],
 )
@@ -115,4 +117,45 @@ def test_parameters_that_do_not_go_together_are_told(monkeypatch):
         Params = OddParams
 
     monkeypatch.setattr("app.strategies.trend.Trend", Odd)
-    assert refusal() == "strategies.mine: params: Value error, fast is not below slow"
+    assert refusal() == "strategies.mine: params: fast is not below slow"
+
+
+WRITTEN = """from app.indicators import Ema
+from app.strategies import Strategy
+class SetsNothingUp(Strategy):
+    def setup(self):
+        return self.params.perid
+class LooksBack(Strategy):
+    def setup(self):
+        self.average = Ema(-1)
+class Leaves(Strategy):
+    def setup(self):
+        raise SystemExit(0)
+class Counts(Strategy):
+    warmup_bars = "ten"
+class Hoards(Strategy):
+    warmup_bars = 10**9
+class Waits(Strategy):
+    async def on_bar(self, bar, view): ...
+class Rests(Strategy):
+    async def snapshot(self): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("SetsNothingUp", "'BarParams' object has no attribute 'perid' (written_badly.py, line 5)"),
+        ("LooksBack", "LooksBack failed: ValueError: period is -1: it must be at least 1 (written_badly.py, line 8)"),
+        ("Leaves", "setup of Leaves failed: SystemExit: 0 (written_badly.py, line 11)"),
+        ("Counts", "setup of Counts failed: TypeError: warmup_bars is 'ten': it must be a whole number of bars"),
+        ("Hoards", "warmup_bars is 1000000000: it must be a whole number of bars, at most 600000"),
+        ("Waits", "Waits.on_bar is async, and nothing awaits it: write def on_bar"),
+        ("Rests", "Rests.snapshot is async, and nothing awaits it: write def snapshot"),
+    ],
+)  # fmt: skip
+def test_a_strategy_that_cannot_be_used_is_told_in_its_own_words(tmp_path, monkeypatch, name, why):
+    """With the line to mend, where there is one."""
+    (tmp_path / "written_badly.py").write_text(WRITTEN)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert why in refusal(f"written_badly.{name}")

@@ -4,11 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from app.domain.target import Entry
 from app.strategies import Feed, Strategy, Subscription
 from app.strategies.bar_feed import BarFeed
 from app.strategies.router import StrategyRouter
 from app.strategies.view import AccountView
-from tests.builders import BTC, ETH, at, bar, fill, funding_rate, instrument, mark, quote, timer, trade
+from tests.builders import BTC, ETH, at, bar, fill, funding_rate, instrument, mark, quote, target, timer, trade
 from tests.risk.account import Account
 from tests.strategies.account import FakeView, made
 
@@ -44,7 +45,7 @@ class Raising(Listener):
 
 def router(*strategies):
     failures = []
-    return StrategyRouter(strategies, FakeView(), lambda strategy, text: failures.append((strategy, text))), failures
+    return StrategyRouter(strategies, FakeView(), lambda strategy, text, _: failures.append((strategy, text))), failures
 
 
 def routed(routes, event):
@@ -135,10 +136,18 @@ def test_a_strategy_that_raises_is_set_aside_and_the_others_go_on(listener):
     routes, failures = router(raising, listener)
     assert len(routed(routes, bar(100))) == 1
     routed(routes, bar(100, 1))
-    said = "ZeroDivisionError: my mistake (test_router.py, line 40)"
+    said = "ZeroDivisionError: my mistake (test_router.py, line 41)"
     assert routes.failed == {raising: said}
     assert failures == [(raising, said)]
     assert len(listener.seen) == 2
+
+
+def test_a_strategy_whose_target_is_nonsense_is_set_aside_and_its_target_goes_nowhere(listener, monkeypatch):
+    strange = made(Listener)
+    monkeypatch.setattr(strange, "on_bar", lambda event, view: target(entry=None, strategy_id="mine"))
+    routes, _ = router(strange, listener)
+    assert [found.entry for found in routed(routes, bar(100))] == [Entry()]
+    assert "put on record: Expected `object`, got `null` - at `$.entry`" in routes.failed[strange]
 
 
 def test_ctrl_c_is_not_the_strategys(listener, monkeypatch):

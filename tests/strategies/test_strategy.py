@@ -213,6 +213,13 @@ def test_a_memory_that_lacks_something_leaves_that_as_it_was(view):
     assert (strategy.count, strategy.words) == (4, ["a"])
 
 
+def test_what_cannot_be_saved_is_named():
+    strategy = made(Keeper)
+    strategy.model = object()
+    with pytest.raises(TypeError, match=r"self.model cannot be saved \(.*object.*\): override snapshot and restore"):
+        strategy.snapshot()
+
+
 @pytest.mark.parametrize(
     ("side", "words", "what"),
     [

@@ -27,10 +27,12 @@ from app.domain.records import (
     DayClosed,
     EventLeftOut,
     HealthChanged,
+    MemoryLost,
     Mismatch,
     OrderDenied,
     OrderIntended,
     SettingsChanged,
+    StrategySetAside,
 )
 from app.lifecycle import RunResult
 from app.ports.exit_codes import ExitCode
@@ -95,6 +97,7 @@ FACTS = [
     (EventLeftOut(AT, "a fill without a price"), "WARNING", "left out what cannot be true"),
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
     (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),
+    (MemoryLost(AT, "what was wanted of X", "no"), "WARNING", "what was wanted of X cannot be read: going on"),
     (HealthChanged(("execution",)), "ERROR", "unhealthy parts=execution"),
     (HealthChanged(()), "INFO", "all parts are healthy or degraded again"),
 ]  # fmt: skip
@@ -119,6 +122,20 @@ def test_a_mark_that_has_not_come_yet_is_no_warning(lines):
     first, second = lines()
     assert "INFO" in first
     assert "WARNING" in second
+
+
+def test_a_strategy_that_is_set_aside_is_an_error_with_advice_and_its_traceback_is_in_the_file(lines, tmp_path):
+    """Whatever level the terminal has; what is shown there is for the operator, the traceback for the author."""
+    file = tmp_path / "bot.log"
+    shown = io.StringIO()
+    configure_logs("WARNING", as_json=False, sink=shown, file=file)
+    FactLog(orders=False)(
+        StrategySetAside(time_ns=AT, strategy_id="own", symbol=BTC, error="KeyError: 'x'", traceback="File idea.py")
+    )
+    assert f"ERROR   strategy own of {BTC} is set aside: KeyError: 'x': mend it and start again" in shown.getvalue()
+    assert "flatten closes it" in shown.getvalue()
+    assert "File idea.py" not in shown.getvalue()
+    assert "File idea.py" in file.read_text()
 
 
 def test_orders_can_be_left_out_and_what_needs_attention_never_is(lines):
@@ -341,7 +358,7 @@ async def test_the_summary_tells_the_run(bot, container, exchange):
     result = RunResult(ExitCode.CLEAN, "enough")
     told = summary.document(result)
     assert (told["exit_code"], told["exit_reason"], told["equity"], told["run_funding"]) == (0, "enough", "10004", "-6")
-    text = "\n".join(summary.lines(result))
+    text = "\n".join(summary.lines())
     assert "1 funding settlements had no mark price, the last price stood in: 2026-01-01T00:00:00Z" in text
     assert "1 liquidations" in text
     # 0.5 USDT and 0.002 BNB make 0.502 of nothing.
@@ -350,7 +367,9 @@ async def test_the_summary_tells_the_run(bot, container, exchange):
 
 
 def test_a_run_that_never_came_up_has_little_to_tell():
-    assert RunSummary().lines(RunResult(ExitCode.START_FAILED, "why", ("why",))) == []
-    assert RunSummary().lines(RunResult(ExitCode.CLEAN, "SIGINT during the start")) == [
+    never = RunSummary()
+    assert (never.lines(), never.problems()) == ([], [])
+    assert never.stopped(RunResult(ExitCode.START_FAILED, "why", ("why",))) is None
+    assert never.stopped(RunResult(ExitCode.CLEAN, "SIGINT during the start")) == (
         "stopped: SIGINT during the start (exit code 0)"
-    ]
+    )
