@@ -80,6 +80,67 @@ def public_names(path):
     return []
 
 
+NAMED_ELSEWHERE = {
+    "Restless",  # by dotted path, in a profile
+    "aggressor",  # of a trade: a strategy may ask
+    "cache_ok",  # SQLAlchemy
+    "cut_ns",  # of a finding, for whoever writes a tool around it
+    "deposited",  # one of the four amounts of a ledger
+    "exit_price",  # of a round trip, beside the entry's
+    "handle_builder_fee_approval",  # ccxt
+    "handle_order",  # ccxt
+    "impl",  # SQLAlchemy
+    "initialize_client",  # ccxt
+    "model_config",  # pydantic
+    "instance_type",  # dependency-injector
+    "is_unified_enabled",  # ccxt
+    "process_result_value",  # SQLAlchemy
+    "set_ref",  # ccxt
+    "started",  # in the health file
+    "_timer_cancelled_count",  # asyncio
+}
+"""What others call, or read."""
+
+
+def test_every_name_is_used():
+    """A constant, function, class, field or method that nothing else in the application names is dead."""
+    used, defined = set(NAMED_ELSEWHERE), {}
+    for path in APP.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        used |= set(named_in(tree))
+        if "migrations" in path.parts or path.name == "models.py":
+            continue  # Alembic and pydantic read them
+        for body in (node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef)):
+            where = {name: f"{path.relative_to(ROOT)}: {name}" for name in made_by(body)}
+            defined |= {name: place for name, place in where.items() if not name.startswith("__")}
+    assert sorted(where for name, where in defined.items() if name not in used) == []
+
+
+def named_in(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            yield node.attr
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.name
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value.rpartition(".")[2]  # dotted paths and names for getattr
+
+
+def made_by(body):
+    for node in body.body:
+        if isinstance(node, ast.AnnAssign):
+            yield node.target.id
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.ClassDef) or (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and not any(isinstance(how, ast.Call) for how in node.decorator_list)  # typer's commands
+        ):
+            yield node.name
+
+
 def test_packages_offer_sorted_names_and_hold_nothing_else():
     for path in APP.rglob("__init__.py"):
         names = public_names(path)

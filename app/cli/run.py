@@ -130,4 +130,4 @@ def _abort() -> NoReturn:
     """End at once: whoever signals twice does not want to wait for whatever hangs."""
     sys.stderr.write("\x1b[?1049l\x1b[?25haborted: working orders may be left at the exchange\n")
     sys.stderr.flush()
-    os._exit(130)
+    os._exit(ExitCode.ABORTED)

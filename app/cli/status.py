@@ -9,6 +9,7 @@ from typing import Any
 from app.cli.failures import UsageRefused
 from app.container import journal_place, state_folder
 from app.domain.money import plain
+from app.domain.records import OrderRecord
 from app.domain.times import iso
 from app.domain.trading_state import TradingLevel, TradingState
 from app.ports.exit_codes import ExitCode
@@ -18,6 +19,8 @@ from app.telemetry.health_file import FILE_NAME
 
 STOPPING = ("lifecycle", "stopping")
 """Owner and code of the reason that a run ends with."""
+FILLS_MAX = 3
+"""The latest; with --json there are more."""
 PERIODS_MAX = 5
 """Periods of the health file without which a bot does not answer: on a busy machine some are late."""
 
@@ -68,17 +71,19 @@ def _document(
             for currency, totals in summary.ledger_totals.items()
         },
         "positions": {position.symbol: plain(position.contracts) for position in summary.positions},
-        "working_orders": [
+        "working_orders": [_order(record) for record in summary.working_orders],
+        "last_orders": [_order(record) for record in summary.recent_orders],
+        "last_fills": [
             {
-                "id": record.order.client_order_id,
-                "symbol": record.order.symbol,
-                "side": record.order.side,
-                "contracts": plain(record.order.contracts - record.filled),
-                "type": record.order.type,
-                "purpose": record.order.purpose,
-                "status": record.status,
+                "id": fill.client_order_id,
+                "symbol": fill.symbol,
+                "side": fill.side,
+                "contracts": plain(fill.contracts),
+                "price": plain(fill.price),
+                "fee": plain(fill.fee),
+                "at": _time(fill.time_ns),
             }
-            for record in summary.working_orders
+            for fill in summary.recent_fills
         ],
         "trading": _trading(summary, health),
         "reasons": [
@@ -94,6 +99,19 @@ def _document(
         ],
         "days": {day.day: plain(day.equity_end - day.equity_start) for day in summary.days},
         "health": health,
+    }
+
+
+def _order(record: OrderRecord) -> dict[str, Any]:
+    """Return an order with what is left of it."""
+    return {
+        "id": record.order.client_order_id,
+        "symbol": record.order.symbol,
+        "side": record.order.side,
+        "contracts": plain(record.order.contracts - record.filled),
+        "type": record.order.type,
+        "purpose": record.order.purpose,
+        "status": record.status,
     }
 
 
@@ -183,6 +201,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     for order in document["working_orders"]:
         what = f"{order['side']} {order['contracts']} {order['symbol']} {order['type']}"
         yield f"order {order['id']}: {what} ({order['status']})"
+    for fill in document["last_fills"][:FILLS_MAX]:
+        yield f"fill {fill['side']} {fill['contracts']} {fill['symbol']} at {fill['price']}, {fill['at']}"
     for reason in document["reasons"]:
         if document["stopped_in_order"] and (reason["owner"], reason["code"]) == STOPPING:
             continue

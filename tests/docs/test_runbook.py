@@ -86,6 +86,7 @@ def test_the_table_has_every_reason_and_no_other():
 def test_the_table_says_which_are_latched():
     latched = {row[0] for row in ROW.findall(RUNBOOK) if row[3] == "yes"}
     assert latched == {
+        "execution:unreadable_target:<symbol>",
         "operator:halt",
         "risk:drawdown",
         "execution:lost_orders",

@@ -98,16 +98,16 @@ async def test_marks_of_a_file_are_used(candles, tmp_path):
 
 
 async def test_what_was_noticed_in_a_file_is_told(tmp_path):
-    """Minutes 0 and 2 of three, and marks of 0 and 1 alone."""
-    rows, path, marks = frame(), tmp_path / "candles.parquet", tmp_path / "mark.parquet"
-    rows[[0, 2]].write_parquet(path)
-    frame(volume=None)[:2].write_parquet(marks)
+    """Seconds 0, 1 and 3 of four, and marks of the first two alone."""
+    path, marks = tmp_path / "candles.parquet", tmp_path / "mark.parquet"
+    frame_of(4)[[0, 1, 3]].write_parquet(path)
+    frame_of(2).drop("volume").write_parquet(marks)
     told = []
     sink = logger.add(lambda message: told.append(message.record), level="INFO")
     await opened(candles=path, mark=marks)
     logger.remove(sink)
     assert [(line["level"].name, line["message"]) for line in told] == [
-        ("WARNING", "recorded data: 2 rows, 1 gaps, 1 bars without a mark price")
+        ("WARNING", "recorded data: 3 rows, 1 gaps, 1 bars without a mark price")
     ]
 
 
