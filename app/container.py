@@ -1,19 +1,23 @@
 """The parts list: everything that is wired, in the order in which it starts. The only place where things are wired."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from random import random
 from secrets import token_hex
-from types import ModuleType
 from typing import Any
 
 from dependency_injector import containers, providers
-from platformdirs import user_state_path
 from rich.console import Console
 
+from app.adapters import (
+    adapter_class,
+    adapter_kind,
+    ccxt_adapters,
+    ccxt_exchange,
+    custom_exchange,
+    paper_exchange,
+)
 from app.bot import PerpsBot
 from app.container_lifecycle import (
     Callable_,
@@ -34,42 +38,20 @@ from app.coordinators import (
     TelemetryCoordinator,
 )
 from app.domain.client_order_id import INSTANCE_DIGITS
-from app.exchanges.paper import PaperExchange
 from app.exchanges.simulated import SimulatedExchange
 from app.execution import SendPoint
 from app.lifecycle import CoordinatorContext, Deadlines, StopRequest
-from app.ports.account import AccountPort
 from app.ports.clock import Clock
 from app.ports.connection import Connection
 from app.ports.journal import Journal
-from app.ports.market_data import MarketData
 from app.recording import Edges, Recorder, TapeWriter, final_of
 from app.risk import RiskEngine
-from app.settings import ExtraMissing, LoadedSettings, Settings, SettingsRefused
+from app.settings import LoadedSettings, Settings, SettingsRefused
 from app.settings.load import verdict_on
-from app.storage import MemoryJournal, Place, ServerPlace, StateFolderLock, open_journal, schema_of
+from app.state import journal_of, state_folder
 from app.strategies import Strategy, create
 from app.telemetry import FactBus, FactLog, HealthFile, LiveView, LogTail, MetricStore, RunFigures, RunSummary
 from app.timing import SequentialIds, StreamClock, WallClock
-
-BUILT_IN = frozenset({"simulated", "ccxt", "paper"})
-"""Adapters that are named by one word."""
-
-
-class AdapterRefused(SettingsRefused):
-    """The dotted path of an exchange adapter that cannot be used."""
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"exchange.adapter = {path!r}: {why}")
-
-
-EXCHANGE_NAMES = (
-    *(name for port in (Connection, MarketData, AccountPort) for name in vars(port) if not name.startswith("_")),
-    "submit",
-    "cancel",
-    "configure",
-)
-"""What an exchange has: its four ports. The one of orders is imported by nobody but the send point and the adapters."""
 
 
 class NothingRecorded(SettingsRefused):
@@ -87,54 +69,6 @@ class SymbolNotListed(SettingsRefused):
             f"strategies.{strategy_id} names {symbol}, which the exchange does not list: use {', '.join(listed)}, "
             f"or list it in exchange.simulated.instruments"
         )
-
-
-def state_folder(settings: Settings) -> Path | None:
-    """Return the folder that the run's state lies in; None when it keeps none."""
-    if not settings.storage.keeps_state:
-        return settings.storage.folder
-    default = user_state_path("perps-bot") / settings.profile
-    if settings.storage.backend == "postgres":
-        # The folder holds no more than the health file; accounts that share a database shall not share that.
-        default /= settings.account.id
-    return settings.storage.folder or default
-
-
-def journal_place(settings: Settings, folder: Path) -> Place:
-    """Return where the journal lies: in the state folder, or on a server in a schema of the account's own."""
-    storage = settings.storage
-    if storage.backend != "postgres" or storage.url is None:
-        return folder
-    return ServerPlace(
-        url=storage.url,
-        schema=schema_of(settings.account.id),
-        lease_s=storage.lease_s,
-        renew_every_s=storage.lease_renew_every_s,
-        wait_s=storage.lease_wait_s,
-    )
-
-
-def journal_of(settings: Settings, folder: Path | None, new_instance: str) -> Iterator[Journal]:
-    """Open the journal; close it at the end."""
-    if not settings.storage.keeps_state or folder is None:
-        yield MemoryJournal(new_instance)
-        return
-    place = journal_place(settings, folder)
-    # On a server the journal has a lease of its own; the folder is still that of one bot, with its health file.
-    with nullcontext() if place == folder else StateFolderLock(folder, settings.profile):
-        journal = open_journal(
-            place,
-            settings.account.id,
-            # In simulation the order of commits must not depend on how fast a disk is.
-            threaded=settings.exchange.adapter != "simulated",
-            busy_timeout_s=settings.storage.busy_timeout_s,
-            profile=settings.profile,
-            new_instance=new_instance,
-        )
-        try:
-            yield journal
-        finally:
-            journal.close()
 
 
 def clock_of(connection: Connection) -> Clock:
@@ -159,97 +93,6 @@ def ids_of(settings: Settings, journal: Journal) -> SequentialIds:
 def strategies_of(settings: Settings) -> tuple[Strategy, ...]:
     """Return the strategies, one instance for each symbol."""
     return tuple(strategy for name, item in settings.strategies.items() for strategy in create(name, item))
-
-
-def adapter_kind(settings: Settings) -> str:
-    """Return which branch of the exchange selector is taken."""
-    return settings.exchange.adapter if settings.exchange.adapter in BUILT_IN else "custom"
-
-
-def adapter_class(settings: Settings) -> Callable[[Settings, Journal], Any]:
-    """Return the adapter that the settings name by dotted path: a class that is called with settings and journal.
-
-    Raises:
-        AdapterRefused: It does not import.
-    """
-    path = settings.exchange.adapter
-    module, _, name = path.rpartition(".")
-    if not module:
-        raise AdapterRefused(path, "there is no such adapter: use simulated, paper, ccxt, or the path of a class")
-    try:
-        adapter: Callable[[Settings, Journal], Any] = getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:
-        raise AdapterRefused(path, f"cannot import it: {type(error).__name__}: {error}") from error
-    return adapter
-
-
-def ccxt_exchange(settings: Settings) -> Any:  # noqa: ANN401 - an adapter implements four ports at once
-    """Return an exchange that trades at a real venue.
-
-    Raises:
-        ExtraMissing: ccxt is not installed.
-    """
-    return ccxt_adapters(settings).CcxtExchange(settings, symbols_of(settings))
-
-
-def paper_exchange(settings: Settings, journal: Journal) -> Any:  # noqa: ANN401 - as above
-    """Return an exchange with the market of a real venue, and an account of its own.
-
-    Raises:
-        ExtraMissing: ccxt is not installed.
-    """
-    return PaperExchange(
-        paper_market(settings),
-        settings.exchange.simulated,
-        settings.account,
-        journal,
-        resumable=settings.storage.keeps_state,
-    )
-
-
-def paper_market(settings: Settings) -> Any:  # noqa: ANN401 - ccxt's adapters are imported when they are needed
-    """Return the market of a real venue, without keys.
-
-    Raises:
-        ExtraMissing: ccxt is not installed.
-    """
-    return ccxt_adapters(settings).CcxtMarket(
-        settings.exchange.ccxt, symbols_of(settings), valid_s=settings.execution.request_valid_s
-    )
-
-
-def ccxt_adapters(settings: Settings) -> ModuleType:
-    """Return the module of the adapters that need ccxt. It is imported here: it costs 0.6 s and 100 MB.
-
-    Raises:
-        ExtraMissing: It is not installed.
-    """
-    try:
-        from app.exchanges import ccxt  # noqa: PLC0415 - see above
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(f"exchange.adapter = {settings.exchange.adapter}", error.name or "ccxt", "live") from error
-    return ccxt
-
-
-def symbols_of(settings: Settings) -> tuple[str, ...]:
-    """Return the symbols that the strategies trade, sorted."""
-    return tuple(sorted({symbol for item in settings.strategies.values() for symbol in item.symbols}))
-
-
-def custom_exchange(adapter: Callable[[Settings, Journal], Any], settings: Settings, journal: Journal) -> Any:  # noqa: ANN401 - an adapter implements four ports at once
-    """Return an exchange of the adapter that the settings name.
-
-    Raises:
-        AdapterRefused: It lacks something that an exchange must have.
-    """
-    made = adapter(settings, journal)
-    there = set(dir(made))
-    missing = [name for name in EXCHANGE_NAMES if name not in there]
-    if missing:
-        raise AdapterRefused(
-            settings.exchange.adapter, f"it has no {', '.join(missing)}: see the exchange's ports in app/ports"
-        )
-    return made
 
 
 def check_before_start(settings: Settings) -> None:

@@ -5,9 +5,10 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
+from app.adapters import ccxt_exchange, paper_market
 from app.cli.doctor_local import examine_here
 from app.cli.failures import UsageRefused
-from app.container import ccxt_exchange, check_before_start, paper_market
+from app.container import check_before_start
 from app.domain.instrument import Instrument
 from app.domain.money import plain
 from app.ports.connection import Connection, ExchangeUnavailable

@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.container import ccxt_adapters, journal_place, state_folder
+from app.adapters import ccxt_adapters
 from app.domain.confirmation import words_of
 from app.domain.errors import DomainError
 from app.domain.trading_state import TradingState
 from app.ports.examination import Finding, Verdict
 from app.settings import LoadedSettings, Settings
 from app.settings.load import ENV_FILE, SECRETS_VARIABLE
+from app.state import journal_place, state_folder
 from app.storage import StateFolderLock, StorageError, read_summary
 from app.storage.errors import JournalMissing
 

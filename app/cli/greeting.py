@@ -5,10 +5,10 @@ from pathlib import Path
 
 from loguru import logger
 
-from app.container import journal_place
 from app.domain.events import ReasonRaised
 from app.domain.trading_state import TradingState
 from app.settings import Settings
+from app.state import journal_place
 
 LOOK_AGAIN_S = 30.0
 """After the start, what belongs to every start is over; if it is not, somebody must know."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from app.cli.durations import parse_duration
 from app.cli.failures import NotDone, UsageRefused
-from app.container import journal_place, state_folder
 from app.control import NoAnswer, NobodyListens, ask
 from app.domain.confirmation import REFUSED, is_confirmed, offer, token_of, words_of
 from app.domain.events import HaltCommand, ReasonCleared, ReasonRaised, ResumeCommand, Severity
@@ -18,6 +17,7 @@ from app.ports.control import REASON_LENGTH_MAX, WAIT_S_MAX, Reply, Request
 from app.ports.exit_codes import ExitCode
 from app.ports.journal import JournalFailed
 from app.settings import Settings, load_settings
+from app.state import journal_place, state_folder
 from app.storage import (
     JournalInUse,
     JournalMissing,

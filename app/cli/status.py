@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.failures import UsageRefused
-from app.container import journal_place, state_folder
 from app.domain.money import plain
 from app.domain.records import OrderRecord
 from app.domain.times import iso
 from app.domain.trading_state import TradingLevel, TradingState
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
+from app.state import journal_place, state_folder
 from app.storage import Place, Summary, is_held, read_holder, read_summary
 from app.telemetry.health_file import FILE_NAME
 

@@ -14,12 +14,12 @@ import pytest
 from app.cli import operator
 from app.cli.failures import NotDone, report_failure
 from app.cli.status import _lines, print_status
-from app.container import journal_place, state_folder
 from app.control import NoAnswer
 from app.domain.events import HaltCommand
 from app.ports.control import Reply
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
+from app.state import journal_place, state_folder
 from app.storage import JournalTooOld, StateFolderLock, open_journal, open_stopped, rebuild_projections
 
 ROOT = Path(__file__).parents[2]

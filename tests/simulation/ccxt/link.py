@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.container import symbols_of
+from app.adapters import symbols_of
 from app.exchanges.ccxt import CcxtExchange
 from tests.simulation.ccxt.wire import Wire
 
