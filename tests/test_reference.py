@@ -1,19 +1,36 @@
-"""The reference ledger, to the last decimal, on a part of the synthetic bars that takes a second or two."""
+"""The books of the bot against an independent calculation, to the last decimal."""
 
 import json
+import math
 from decimal import Decimal
-from pathlib import Path
+from random import Random
 
 import polars as pl
-import pytest
 
 from app.container import Container
 from app.settings import load_settings
 
-BARS = Path(__file__).parents[1].parent / "shared" / "data" / "bench" / "synth_1m_500k.parquet"
-PART = 20_000
+BARS = 20_000
+MINUTE_NS = 60 * 10**9
 
-pytestmark = pytest.mark.skipif(not BARS.is_file(), reason="the reference bars are not beside the repository")
+
+def bars():
+    """A seeded random walk of a thousandth a minute, from 30,000."""
+    random, price, closes = Random(7), 30_000.0, []
+    for _ in range(BARS):
+        price *= math.exp(random.gauss(0, 1e-3))
+        closes.append(round(price, 1))
+    opens = [30_000.0, *closes[:-1]]
+    return pl.DataFrame(
+        {
+            "ts": [1_672_531_200_000_000_000 + index * MINUTE_NS for index in range(BARS)],
+            "open": opens,
+            "high": [max(pair) for pair in zip(opens, closes, strict=True)],
+            "low": [min(pair) for pair in zip(opens, closes, strict=True)],
+            "close": closes,
+            "volume": [1.0] * BARS,
+        }
+    )
 
 
 def by_hand(closes):
@@ -41,10 +58,9 @@ def by_hand(closes):
 
 
 async def test_the_books_are_those_of_an_independent_calculation(tmp_path):
-    part = pl.read_parquet(BARS).head(PART)
-    path = tmp_path / "part.parquet"
-    part.write_parquet(path)
-    expected = by_hand([f"{close:.1f}" for close in part["close"].to_list()])
+    made, path = bars(), tmp_path / "bars.parquet"
+    made.write_parquet(path)
+    expected = by_hand([f"{close:.1f}" for close in made["close"].to_list()])
 
     container = Container(loaded=load_settings("benchmark", [f"exchange.simulated.candles={path}"]))
     result = await container.bot().run()
