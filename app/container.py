@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from random import random
+from random import Random
 from secrets import token_hex
 from typing import Any
 
@@ -186,7 +186,7 @@ class Container(containers.DeclarativeContainer):
     settings = Callable_(lambda loaded: loaded.settings, loaded)
     folder = Callable_(state_folder, settings)
     stop_request = Singleton(StopRequest)
-    jitter = Callable_(random)
+    random = Singleton(Random)
     deadlines = Callable_(lambda given: Deadlines(**given.model_dump()), settings.provided.lifecycle)
     figures = Resource(RunFigures)
     summary = Singleton(RunSummary)

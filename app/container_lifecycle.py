@@ -205,7 +205,7 @@ class LifecycleContainer(containers.DynamicContainer):
         return deadlines
 
     def _jitter(self) -> float:
-        spread: float = self.jitter()
+        spread: float = self.random().random()
         return spread * JITTER_RATIO
 
     async def _first_context(self) -> CoordinatorContext:

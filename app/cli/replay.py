@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import cast
 
 import msgspec
-from dependency_injector import providers
 from loguru import logger
 
 from app.cli.failures import UsageRefused
@@ -123,8 +122,8 @@ def _container_of(head: Head, player: Player) -> LifecycleContainer:
     container = Container(loaded=LoadedSettings(settings, (), ()))
     journal = PlayedJournal(MemoryJournal(), head.recovered, player)
     edges = Edges(player, player.clock, journal, player.on_post, ticks=False)
-    container.journal.override(providers.Object(journal))
-    container.edges.override(providers.Object(edges))
-    container.folder.override(providers.Object(None))
+    container.journal.override(journal)
+    container.edges.override(edges)
+    container.folder.override(None)
     # A declarative container gives an object of its ``instance_type``.
     return cast("LifecycleContainer", container)

@@ -4,8 +4,6 @@ import asyncio
 from random import Random
 from typing import cast
 
-from dependency_injector import providers
-
 from app.bot import PerpsBot
 from app.container import Container
 from app.container_lifecycle import LifecycleContainer
@@ -57,12 +55,12 @@ class Life:
         self.container = Container(loaded=loaded)
         # A declarative container gives an object of its ``instance_type``.
         self._lifecycle = cast("LifecycleContainer", self.container)
-        self.container.exchange.override(providers.Object(link))
-        self.container.journal.override(providers.Object(journal))
-        self.container.clock.override(providers.Object(LoopClock()))
-        self.container.figures.override(providers.Object(figures))
-        self.container.folder.override(providers.Object(None))
-        self.container.jitter.override(providers.Callable(random.random))
+        self.container.exchange.override(link)
+        self.container.journal.override(journal)
+        self.container.clock.override(LoopClock())
+        self.container.figures.override(figures)
+        self.container.folder.override(None)
+        self.container.random.override(random)
         self._before = asyncio.all_tasks()
 
     @property

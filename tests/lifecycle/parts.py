@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from types import SimpleNamespace
 
 from dependency_injector import containers, providers
 
@@ -11,6 +12,7 @@ from app.container_lifecycle import (
     Dependency,
     Factory,
     LifecycleContainer,
+    Object,
     Resource,
     Singleton,
 )
@@ -131,7 +133,7 @@ class Parts(containers.DeclarativeContainer):
     notes = Dependency()
     stop_request = Singleton(StopRequest)
     deadlines = Callable_(lambda: SHORT)
-    jitter = Callable_(lambda: 0.0)
+    random = Object(SimpleNamespace(random=lambda: 0.0))
     file = Resource(file_of, notes)
     base_context = Factory(CoordinatorContext, settings=None, clock=None, ids=None, journal=file)
     telemetry_factory = Factory(Part, "telemetry", notes)
