@@ -149,7 +149,7 @@ class ExecutionCoordinator(BaseCoordinator):
             self.books,
             self._send_point,
             self.flatten,
-            self._pursuits.bare,
+            self._pursuits.protection.bare,
             self._progress,
         )
         overheard = Overheard(context.instruments)
@@ -230,7 +230,7 @@ class ExecutionCoordinator(BaseCoordinator):
     async def health_check(self) -> HealthStatus:
         """Degraded while an order's outcome is unknown or a position is bare; unhealthy when the store fails."""
         unknown = [item for item in self._tracker.all_working() if item.status is OrderStatus.UNKNOWN]
-        failure, bare = self._journal.failure, self._pursuits.bare()
+        failure, bare = self._journal.failure, self._pursuits.protection.bare()
         degraded = HealthState.DEGRADED if unknown or bare else HealthState.HEALTHY
         details = {"working_orders": str(self._tracker.open_orders), "unknown_orders": str(len(unknown))}
         return self.status(

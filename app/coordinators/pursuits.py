@@ -1,44 +1,25 @@
 """Works towards targets: what is wanted of each symbol, how far that has come, and what must be tried again."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
 
+from app.coordinators.protection import Protection
 from app.domain.denial import Denial
 from app.domain.events import Fill, Severity
 from app.domain.instrument import Instrument
-from app.domain.market import SECOND_NS
 from app.domain.money import ZERO, plain
-from app.domain.order import PROTECTIVE, Order, OrderStatus, Purpose, Side
+from app.domain.order import PROTECTIVE, Order, Purpose, Side
 from app.domain.records import MemoryLost, StateSaved
 from app.domain.target import Target
 from app.execution import AccountBooks, Plan, Pursuit, SendPoint, TrackedOrder, plan, trail_after
-from app.execution.reconciliation import NEVER_RECEIVED
 from app.execution.send_point import OWNER
 from app.ports.trading_state import TradingStatePort
 
-UNPROTECTED = "unprotected:"
-"""With the symbol behind it."""
 UNREADABLE = "unreadable_target:"
 """With the symbol behind it."""
-RETRY_S_MAX = 30
-"""Market time between attempts at a protective order that the exchange refuses again and again."""
-DOUBT_NS = SECOND_NS
-"""How long a stop must rest, after others were dropped, before its position counts as protected."""
-_ENTRY, _STOP_LOSS = Purpose.ENTRY, Purpose.STOP_LOSS
-_DROPPED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
-_RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
-
-
-class _Refusals(msgspec.Struct):
-    """How often in a row the exchange has not taken a protective order, or not kept it."""
-
-    count: int = 0
-    due_ns: int = 0
-    """Market time before which it is not sent again."""
-    trusted_ns: int = 0
-    """Market time from which on one that rests is believed to stay."""
+_ENTRY = Purpose.ENTRY
 
 
 class Pursuits:
@@ -76,7 +57,7 @@ class Pursuits:
         self._keep = keep
         self._trails = trails
         self._pursuits: dict[str, Pursuit] = {}
-        self._refused: dict[tuple[str, Purpose], _Refusals] = {}
+        self.protection = Protection(books, trading_state, self.wants_stop)
         self._saved = True
         self._held_back = True
         self.unfinished: set[str] = set()
@@ -111,23 +92,6 @@ class Pursuits:
         if pursuit is None or held * pursuit.target.contracts <= 0:
             return False
         return pursuit.target.stop is not None or pursuit.target.trailing is not None
-
-    def bare(self) -> list[str]:
-        """Return the symbols whose position has no stop-loss that stays, although a strategy wants one."""
-        return [
-            symbol
-            for symbol in self._pursuits
-            if self.wants_stop(symbol) and (not self._stops(symbol) or self._may_drop(symbol))
-        ]
-
-    def _may_drop(self, symbol: str) -> bool:
-        """Whether the exchange has dropped stops again and again, and this one has not rested for long."""
-        refused = self._refused.get((symbol, _STOP_LOSS))
-        return refused is not None and refused.count > 1 and self._books.clock.now_ns < refused.trusted_ns
-
-    def _stops(self, symbol: str) -> list[TrackedOrder]:
-        working = self._tracker.working(symbol)
-        return [item for item in working if item.order.purpose is _STOP_LOSS and not item.cancel_requested]
 
     def flatten(self, reason: str, symbols: Iterable[str]) -> None:
         """Close positions, reduce-only, and void their targets."""
@@ -180,7 +144,9 @@ class Pursuits:
         if pursuit is None or self._held_back:
             return
         held = self._portfolio.position(symbol).contracts
-        if held and not pursuit.void and held * pursuit.target.contracts <= ZERO:
+        if not held:
+            self.protection.forget(symbol)
+        elif not pursuit.void and held * pursuit.target.contracts <= ZERO:
             # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
             self.unfinished.add(symbol)
         if self._trails and pursuit.target.trailing is not None:
@@ -192,14 +158,9 @@ class Pursuits:
         if self._keep and not self._saved:
             # Before the first intent: whoever finds an order in the journal finds there what it was for.
             self.save()
-        if todo.send:
-            self._send(symbol, todo.send)
-        for item, reason in todo.cancel:
-            tracked = self._tracker.find(item.order.client_order_id)
-            if tracked is not None:
-                self._send_point.cancel(tracked, reason)
-        if self._trading_state.current.reasons:
-            self._clear_protected(symbol)
+        self._carry_out(symbol, todo)
+        if self._trading_state.current.reasons and not self.protection.settle(symbol):
+            self.unfinished.add(symbol)
 
     def _plan(self, pursuit: Pursuit, held: Decimal, *, may_enter: bool) -> Plan:
         """Return what is to be done now, without what must wait."""
@@ -211,42 +172,14 @@ class Pursuits:
             self._books.instruments[symbol],
             self._portfolio.account_id,
             self._books.clock.now_ns,
-            is_late=bool(self._refused) and self._is_late(pursuit.target, held),
+            is_late=self.protection.is_late(pursuit.target, held),
         )
         if not may_enter:
             todo.send = [order for order in todo.send if order.purpose is not _ENTRY]
-        if self._refused:
-            todo.send = self._due(symbol, held, todo.send)
-        return todo
-
-    def _clear_protected(self, symbol: str) -> None:
-        """Take back that a position is bare once its stop rests, or none is wanted any more."""
-        if self._may_drop(symbol):
+        if not all(map(self.protection.is_due, todo.send)):
+            todo.send = [order for order in todo.send if self.protection.is_due(order)]
             self.unfinished.add(symbol)
-        elif not self.wants_stop(symbol) or any(item.status in _RESTING for item in self._stops(symbol)):
-            self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
-
-    def _is_late(self, target: Target, held: Decimal) -> bool:
-        """Whether the exchange has refused the stop and the mark has met it: it will not take one there."""
-        mark = self._portfolio.mark(target.symbol)
-        if mark is None or target.stop is None or (target.symbol, _STOP_LOSS) not in self._refused:
-            return False
-        return mark <= target.stop if held > ZERO else mark >= target.stop
-
-    def _due(self, symbol: str, held: Decimal, sends: list[Order]) -> list[Order]:
-        """Leave out what was refused just now; a position that is gone needs nothing of it any more."""
-        if not held:
-            for purpose in PROTECTIVE:
-                self._refused.pop((symbol, purpose), None)
-            return sends
-        now_ns, due = self._books.clock.now_ns, []
-        for order in sends:
-            refused = self._refused.get((symbol, order.purpose))
-            if refused is None or now_ns >= refused.due_ns:
-                due.append(order)
-            else:
-                self.unfinished.add(symbol)
-        return due
+        return todo
 
     def _follow(self, pursuit: Pursuit) -> None:
         """Take in how far the price has gone since the position was entered; again at each price while it is held."""
@@ -268,9 +201,7 @@ class Pursuits:
 
     def after_rest(self, order: Order) -> None:
         """Go on after a protective order is known to rest: one that it takes the place of has done its part."""
-        refused = self._refused.get((order.symbol, order.purpose))
-        if refused is not None:
-            refused.trusted_ns = self._books.clock.now_ns + DOUBT_NS
+        self.protection.rest(order)
         alike = [item for item in self._tracker.working(order.symbol) if item.order.purpose is order.purpose]
         if len(alike) > 1 or self._trading_state.current.reasons:
             self.work(order.symbol)
@@ -286,30 +217,10 @@ class Pursuits:
             # What was refused is tried again at the next price, not at once: the exchange may refuse it again.
             self.unfinished.add(symbol)
             return
-        refused = tracked.status is OrderStatus.REJECTED and tracked.reason != NEVER_RECEIVED
-        dropped = tracked.status in _DROPPED and not tracked.cancel_requested
-        if order.is_protective and (refused or dropped):
-            times = self._note_refusal(order)
-            if refused or times > 1:
-                self.unfinished.add(symbol)
-                if self.wants_stop(symbol) and not self._stops(symbol):
-                    self._tell_bare(symbol, f"stop {tracked.status}: {tracked.reason}")
-                return
+        if order.is_protective and self.protection.has_failed(tracked):
+            self.unfinished.add(symbol)
+            return
         self.work(symbol)
-
-    def _note_refusal(self, order: Order) -> int:
-        """Have a protective order sent again later each time; return how often in a row it was not taken or kept.
-
-        After the first time it goes out at the next price.
-        """
-        refused = self._refused.setdefault((order.symbol, order.purpose), _Refusals())
-        refused.count += 1
-        wait_s = min(2 ** (refused.count - 1) - 1, RETRY_S_MAX)
-        refused.due_ns = self._books.clock.now_ns + wait_s * SECOND_NS
-        return refused.count
-
-    def _tell_bare(self, symbol: str, why: str) -> None:
-        self._trading_state.raise_reason(OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, why)
 
     def resume(self) -> None:
         """Take up what an earlier run left: protect what is held at once, and go on at the first price."""
@@ -328,21 +239,20 @@ class Pursuits:
 
     def _put(self, target: Target) -> None:
         self._pursuits[target.symbol] = Pursuit(target)
-        for purpose in PROTECTIVE if self._refused else ():
-            self._refused.pop((target.symbol, purpose), None)
+        self.protection.forget(target.symbol)
         self._saved = False
 
-    def _send(self, symbol: str, orders: Sequence[Order]) -> None:
-        bare: Denial | None = None
-        for order in orders:
+    def _carry_out(self, symbol: str, todo: Plan) -> None:
+        for order in todo.send:
             sent = self._send_point.send(order)
-            if isinstance(sent, Denial):
-                if order.purpose is Purpose.EXIT:
-                    self.unfinished.add(symbol)
-                elif order.is_protective:
-                    bare = sent
-        if bare is not None:
-            self._tell_bare(symbol, f"stop not sent: {bare}")
+            if isinstance(sent, Denial) and order.purpose is not _ENTRY:
+                self.unfinished.add(symbol)
+                if order.is_protective:
+                    self.protection.deny(order, str(sent))
+        for item, reason in todo.cancel:
+            tracked = self._tracker.find(item.order.client_order_id)
+            if tracked is not None:
+                self._send_point.cancel(tracked, reason)
 
     # -- memory --------------------------------------------------------------------------------------------------
 

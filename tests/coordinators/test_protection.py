@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from app.coordinators.stop_policy import LeftAtExchange
-from app.domain.events import OrderAccepted, OrderCanceled, OrderRejected
+from app.domain.events import OrderAccepted, OrderCanceled, OrderRejected, ReasonRaised
 from app.domain.order import OrderType, Purpose
+from app.domain.records import OrderDenied
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState
 from tests.builders import BTC, START_NS, fill, mark, target
@@ -130,13 +131,17 @@ async def test_a_stop_that_rests_is_not_given_up_for_one_that_is_refused(account
     assert account.exchange.canceled == [resting.client_order_id]
 
 
-async def test_a_stop_that_risk_denies_costs_the_position_nothing(account):
-    """90.05 is off the tick."""
+async def test_a_stop_that_risk_denies_costs_the_position_nothing(account, journal):
+    """90.05 is off the tick. Denied at each price for ten seconds: less and less often, and the old stop rests."""
     await account.accept(account.stops[-1])
     account.bot.execution.pursue([target(LONG, sequence=2, stop="90.05")])
-    await account.tell(mark("100", 1))
+    for second in range(1, 11):
+        await account.tell(mark("100", second))
     assert account.exchange.canceled == []
     assert len(account.stops) == 1
+    assert len(journal.of(OrderDenied)) == 4
+    assert ReasonRaised not in {type(record) for record in journal.records[-20:]}
+    assert account.trading.level is TradingLevel.ACTIVE
 
 
 async def test_a_stop_that_was_refused_because_the_mark_has_met_it_goes_out_at_the_market(account):
