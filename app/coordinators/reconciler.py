@@ -100,6 +100,7 @@ class Reconciler:
         """What was taken over, and is to be closed."""
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
+        self._absent_ns_max = max(ABSENT_NS, self._valid_ns)
         self._noted: set[str] = set()
         """Symbols of which a fill could not be booked since the comparison that is under way began."""
         self.difference = ""
@@ -235,7 +236,7 @@ class Reconciler:
             for tracked in self._tracker.all_working()
             if not self._refuses_late(tracked)
             and not tracked.order.reduce_only
-            and self._absent_ns(tracked) >= ABSENT_NS
+            and self._absent_ns(tracked) >= self._absent_ns_max
             and tracked.order.client_order_id not in self._given_up
         ]
 
@@ -360,7 +361,7 @@ class Reconciler:
         """
         if self._refuses_late(tracked):
             return self._absent_ns(tracked) < self._valid_ns
-        if self._absent_ns(tracked) < max(ABSENT_NS, self._valid_ns):
+        if self._absent_ns(tracked) < self._absent_ns_max:
             return True
         return not tracked.order.reduce_only and tracked.order.client_order_id not in self._given_up
 
