@@ -62,6 +62,10 @@ Scheduler = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it
     typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, to run there instead: tcp://HOST:8786."),
 ]
+Begin = Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")]  # noqa: UP045 - typer reads it
+End = Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")]  # noqa: UP045 - typer reads it
+Report = Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")]  # noqa: UP045 - typer reads it
+Workers = Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")]  # noqa: UP045 - typer reads it
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -169,9 +173,9 @@ def backtest(
     strategy: StrategyName = None,
     profile: Profile = None,
     overrides: Overrides = None,
-    begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
-    end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")] = None,  # noqa: UP045
-    report: Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")] = None,  # noqa: UP045
+    begin: Begin = None,
+    end: End = None,
+    report: Report = None,
     engine: Annotated[str, typer.Option("--engine", help="event: the bot itself. compiled: the same, fast.")] = "event",
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -197,8 +201,8 @@ def optimize(
     strategy: StrategyName = None,
     profile: Profile = None,
     overrides: Overrides = None,
-    begin: Annotated[Optional[str], typer.Option("--from", help="First moment, ISO 8601, UTC.")] = None,  # noqa: UP045
-    end: Annotated[Optional[str], typer.Option("--to", help="Moment at which to end.")] = None,  # noqa: UP045
+    begin: Begin = None,
+    end: End = None,
     trials: Annotated[int, typer.Option("--trials", help="Sets of parameters to try; in each window.")] = 100,
     engine: Annotated[
         str, typer.Option("--engine", help="auto, event or compiled: the figures are the same.")
@@ -208,10 +212,10 @@ def optimize(
     seed: Annotated[int, typer.Option("--seed", help="Of the sampler.")] = 1,
     prune: Annotated[bool, typer.Option("--prune", help="Give up what does badly in the first quarter.")] = False,  # noqa: FBT002
     walk: Annotated[Optional[str], typer.Option("--walk-forward", metavar="TRAIN:TEST", help="As in 30d:10d.")] = None,  # noqa: UP045
-    workers: Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")] = None,  # noqa: UP045
+    workers: Workers = None,
     scheduler: Scheduler = None,
     study: Annotated[Optional[str], typer.Option("--study", help="Keep results here; go on with them.")] = None,  # noqa: UP045
-    report: Annotated[Optional[str], typer.Option("--report", help="Write a page with pictures here.")] = None,  # noqa: UP045
+    report: Report = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Search the parameters of a strategy, and say how much of the best is luck."""
@@ -247,7 +251,7 @@ def simulate(
     seeds: Annotated[int, typer.Option("--seeds", help="How many.")] = 100,
     first: Annotated[int, typer.Option("--from", help="The first of them.")] = 1,
     seed: Annotated[Optional[int], typer.Option("--seed", help="One seed instead.")] = None,  # noqa: UP045
-    workers: Annotated[Optional[int], typer.Option("--workers", help="Processes; one for each core.")] = None,  # noqa: UP045
+    workers: Workers = None,
     scheduler: Scheduler = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print everything that happens in the one seed.")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
