@@ -414,11 +414,14 @@ def _files(candles: list[str] | None, mark: list[str] | None, funding: list[str]
 
 
 def _exit(command: Callable[[], int]) -> NoReturn:
+    code = 0
     try:
         code = command()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
-        code = report_failure(error)
+        # What a command came to says more than that nobody read its words.
+        code = code or report_failure(error)
     sys.exit(code)
 
 

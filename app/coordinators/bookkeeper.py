@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from app.coordinators.reconciler import Reconciler
 from app.domain.events import Fill, FundingPaid, Severity
 from app.domain.money import plain
 from app.domain.records import EventLeftOut, PositionChanged
@@ -31,8 +32,8 @@ class Bookkeeper:
         books: AccountBooks,
         risk: Risk,
         overheard: Overheard,
+        reconciler: Reconciler,
         record: Callable[..., None],
-        is_explained: Callable[[str], bool],
         on_left_out: Callable[[EventLeftOut], None],
     ) -> None:
         """Begin with the books as they are.
@@ -42,8 +43,8 @@ class Bookkeeper:
             books: Of the account; written.
             risk: Counts fees, losses and funding.
             overheard: Told of what is booked, for comparison with what the exchange tells unasked.
+            reconciler: Remembers what could not be booked.
             record: Puts records into the journal.
-            is_explained: Whether what the fill of a trade id has done is in the books, though it could not be booked.
             on_left_out: Called with what cannot be booked; once, however often the exchange tells it.
         """
         self._books = books
@@ -51,7 +52,7 @@ class Bookkeeper:
         self._risk = risk
         self._overheard = overheard
         self._record = record
-        self._is_explained = is_explained
+        self._reconciler = reconciler
         self._on_left_out = on_left_out
         self._publish = context.facts.publish
         self._trading_state = context.trading_state
@@ -69,7 +70,7 @@ class Bookkeeper:
         """
         books = self._books
         flaw = flaw_of_fill(fill, books.instruments, None if tracked is None else tracked.order, books.clock.now_ns)
-        if not flaw and self._is_explained(fill.trade_id):
+        if not flaw and self._reconciler.is_explained(fill.trade_id):
             flaw = f"fill {fill.trade_id} of {fill.symbol} is told anew: books and exchange have agreed without it"
         if flaw:
             self._leave_out_fill(flaw, fill)
@@ -83,6 +84,7 @@ class Bookkeeper:
             return False
         self._overheard.book(symbol, fill.time_ns)
         self._booked.add(fill.trade_id, fill)
+        self._reconciler.note_booked(fill.trade_id)
         if tracked is not None:
             if fill.contracts > tracked.remaining:
                 self._hold_for_overfill(fill, tracked)

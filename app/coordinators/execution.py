@@ -160,8 +160,8 @@ class ExecutionCoordinator(BaseCoordinator):
             self.books,
             self._risk,
             overheard,
+            self._reconciler,
             self._record,
-            self._reconciler.is_explained,
             self.agreement.leave_out,
         )
         self._recover(context)

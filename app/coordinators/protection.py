@@ -1,6 +1,6 @@
 """Knows which positions are bare, says so, and when a protective order that was not taken is tried again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from decimal import Decimal
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from app.domain.events import Severity
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
-from app.domain.order import PROTECTIVE, Order, OrderStatus, Purpose
+from app.domain.order import PROTECTIVE, TERMINAL, Order, OrderStatus, OrderType, Purpose
 from app.domain.target import Target
 from app.execution import AccountBooks, TrackedOrder
 from app.execution.reconciliation import NEVER_RECEIVED
@@ -21,19 +21,22 @@ RETRY_S_MAX = 30
 """Market time between attempts at a protective order that the exchange refuses again and again."""
 DOUBT_NS = SECOND_NS
 """How long a stop must rest, after others were dropped, before its position counts as protected."""
-_STOP_LOSS = Purpose.STOP_LOSS
+_STOP_LOSS, _MARKET = Purpose.STOP_LOSS, OrderType.MARKET
 _DROPPED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
+_WORKING = frozenset(OrderStatus) - TERMINAL
 
 
 class _Failures(msgspec.Struct):
-    """How often in a row a protective order was not taken, or not kept."""
+    """How often in a row a protective order was not taken, or not kept. All times are the market's."""
 
     count: int = 0
+    drops: int = 0
+    """Those that were taken, and not kept."""
     due_ns: int = 0
-    """Market time before which it is not sent again."""
-    trusted_ns: int = 0
-    """Market time from which on one that rests is believed to stay."""
+    """Before it none is sent again."""
+    rests_ns: int = 0
+    """Since when one has rested after the last failure; 0 for none."""
 
 
 class Protection:
@@ -46,9 +49,11 @@ class Protection:
         self._failures: dict[tuple[str, Purpose], _Failures] = {}
 
     def bare(self) -> list[str]:
-        """Return the symbols whose position has no stop-loss that stays, although a strategy wants one."""
+        """Return the symbols whose position has no stop-loss of its size that stays, although a strategy wants one."""
         held = [position.symbol for position in self._books.portfolio.positions]
-        return [name for name in held if self._wants_stop(name) and (not self._stops(name) or self._may_drop(name))]
+        return [
+            name for name in held if self._wants_stop(name) and (not self._is_covered(name) or self._may_drop(name))
+        ]
 
     def forget(self, symbol: str) -> None:
         """Begin anew: nothing is wanted any more of what failed, or something else is."""
@@ -63,27 +68,31 @@ class Protection:
         """
         refused = tracked.status is OrderStatus.REJECTED and tracked.reason != NEVER_RECEIVED
         dropped = tracked.status in _DROPPED and not tracked.cancel_requested
-        if not (refused or dropped):
+        order = tracked.order
+        if not (refused or dropped) or (order.type is _MARKET and tracked.filled):
+            # What a market order could not fill at once, the next one does.
             return False
-        times = self._count(tracked.order)
+        times = self._count(order, dropped=dropped)
         if not refused and times == 1:
             return False
-        self._tell_if_bare(tracked.order.symbol, f"stop {tracked.status}: {tracked.reason}")
+        self._tell_if_bare(order, f"stop {tracked.status}: {tracked.reason}")
         return True
 
     def deny(self, order: Order, why: str) -> None:
         """Take in that a protective order was not even sent."""
-        self._count(order)
-        self._tell_if_bare(order.symbol, f"stop not sent: {why}")
+        self._count(order, dropped=False)
+        self._tell_if_bare(order, f"stop not sent: {why}")
 
     def rest(self, order: Order) -> None:
         """Take in that a protective order is known to rest."""
         failures = self._failures.get((order.symbol, order.purpose))
-        if failures is not None:
-            failures.trusted_ns = self._books.clock.now_ns + DOUBT_NS
+        if failures is not None and not failures.rests_ns:
+            failures.rests_ns = self._books.clock.now_ns
 
     def is_due(self, order: Order) -> bool:
-        """Whether an order may be sent now: one that failed waits longer each time."""
+        """Whether an order may be sent now: one that failed waits longer each time, but for one that leaves at once."""
+        if order.type is _MARKET:
+            return True
         failures = self._failures.get((order.symbol, order.purpose)) if self._failures else None
         return failures is None or self._books.clock.now_ns >= failures.due_ns
 
@@ -98,27 +107,38 @@ class Protection:
         """Take back that a position is bare once its stop rests, or none is wanted; return False while that is open."""
         if self._may_drop(symbol):
             return False
-        if not self._wants_stop(symbol) or any(item.status in _RESTING for item in self._stops(symbol)):
+        if not self._wants_stop(symbol) or self._is_covered(symbol, by=_RESTING):
             self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
         return True
 
-    def _stops(self, symbol: str) -> list[TrackedOrder]:
-        working = self._books.tracker.working(symbol)
-        return [item for item in working if item.order.purpose is _STOP_LOSS and not item.cancel_requested]
+    def _is_covered(self, symbol: str, by: Container[OrderStatus] = _WORKING) -> bool:
+        """Whether a stop of the position's size works, as far as is known; or one of them rests."""
+        stops = (item for item in self._books.tracker.working(symbol) if item.order.purpose is _STOP_LOSS)
+        size = max((item.remaining for item in stops if item.status in by and not item.cancel_requested), default=ZERO)
+        return size >= abs(self._books.portfolio.position(symbol).contracts)
 
     def _may_drop(self, symbol: str) -> bool:
-        """Whether stops were dropped again and again, and this one has not rested for long."""
+        """Whether stops were dropped again and again, and none has rested for long since."""
         failures = self._failures.get((symbol, _STOP_LOSS))
-        return failures is not None and failures.count > 1 and self._books.clock.now_ns < failures.trusted_ns
+        return failures is not None and failures.drops > 1 and not self._has_rested(failures)
 
-    def _count(self, order: Order) -> int:
+    def _has_rested(self, failures: _Failures) -> bool:
+        return bool(failures.rests_ns) and self._books.clock.now_ns - failures.rests_ns >= DOUBT_NS
+
+    def _count(self, order: Order, *, dropped: bool) -> int:
         """Have an order wait: until the next price after the first failure, then 1, 3, 7 … seconds."""
-        failures = self._failures.setdefault((order.symbol, order.purpose), _Failures())
+        key = (order.symbol, order.purpose)
+        failures = self._failures.get(key)
+        if failures is None or self._has_rested(failures):
+            failures = self._failures[key] = _Failures()
         failures.count += 1
+        failures.drops += dropped
+        failures.rests_ns = 0
         wait_s = min(2 ** (failures.count - 1) - 1, RETRY_S_MAX)
         failures.due_ns = self._books.clock.now_ns + wait_s * SECOND_NS
         return failures.count
 
-    def _tell_if_bare(self, symbol: str, why: str) -> None:
-        if self._wants_stop(symbol) and not self._stops(symbol):
+    def _tell_if_bare(self, order: Order, why: str) -> None:
+        symbol = order.symbol
+        if order.purpose is _STOP_LOSS and self._wants_stop(symbol) and not self._is_covered(symbol):
             self._trading_state.raise_reason(OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, why)

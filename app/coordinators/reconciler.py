@@ -127,6 +127,11 @@ class Reconciler:
                 del flawed[next(iter(flawed))]
         self._save()
 
+    def note_booked(self, trade_id: str) -> None:
+        """Forget that a fill could not be booked: it was told right, and is in the books under its own name."""
+        if self._memory.flawed and self._memory.flawed.pop(trade_id, None) is not None:
+            self._save()
+
     def is_explained(self, trade_id: str) -> bool:
         """Whether a fill could once not be booked, and what it did is in the books all the same."""
         flawed = self._memory.flawed.get(trade_id)

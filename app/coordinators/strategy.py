@@ -81,6 +81,10 @@ class StrategyCoordinator(BaseCoordinator):
                     raise UnknownSymbol(strategy.strategy_id, symbol, tuple(context.instruments))
         self._router = StrategyRouter(self._strategies, self._view, self._on_failure)
         self.asks = {**self._router.ways, InstrumentChanged: self._on_instrument}
+        for reason in context.trading_state.current.reasons:
+            # Whoever failed in an earlier run is asked anew, or is not there any more.
+            if reason.owner == self.name:
+                self._trading_state.clear_reason(reason.owner, reason.code)
         seen = {strategy: self._restore(strategy) for strategy in self._strategies}
         for strategy in self._strategies:
             pursued = context.execution.pursued(strategy.symbol)
@@ -130,7 +134,8 @@ class StrategyCoordinator(BaseCoordinator):
             self._save([s for s in self._strategies if (s.strategy_id, s.symbol) in wanting])
             aside = {(strategy.strategy_id, strategy.symbol) for strategy in self._router.failed}
             if aside:
-                targets = [target for target in targets if (target.strategy_id, target.symbol) not in aside]
+                # One that closes goes on: its strategy is asked no more, and nobody else would close for it.
+                targets = [t for t in targets if not t.contracts or (t.strategy_id, t.symbol) not in aside]
         trading = self._trading_state.current
         if trading.reasons and trading.level is TradingLevel.HALTED:
             # What they wanted meanwhile is void: they are asked anew when trading goes on.
@@ -186,7 +191,6 @@ class StrategyCoordinator(BaseCoordinator):
     def _restore(self, strategy: Strategy) -> int | None:
         """Give a strategy its memory back; return up to when it had seen the market, None when it has no memory."""
         # A reason of an earlier run's failure ends with that run: the strategy is asked again.
-        self._trading_state.clear_reason(self.name, f"failed:{strategy.strategy_id}:{strategy.symbol}")
         payload = self._journal.state_of(self._memory_key(strategy))
         if payload is None:
             return None

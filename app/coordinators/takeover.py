@@ -100,7 +100,7 @@ class Takeover:
         currency, now_ns = self._portfolio.currency, self._context.clock.now_ns
         fill: Fill = adopting_fill(ours, theirs, instrument, price, currency, now_ns, order)
         self._apply(fill)
-        return True
+        return self._portfolio.position(symbol).contracts == theirs.contracts
 
     def to_close(self) -> tuple[list[TrackedOrder], list[str]]:
         """Return the orders and the symbols taken over since the last call that are to be closed."""

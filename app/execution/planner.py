@@ -24,7 +24,8 @@ from app.execution.trailing import Trail, gained, is_met, step_of, trigger_of
 from app.ports.books import WorkingOrder
 
 _BUY, _SELL = Side.BUY, Side.SELL
-_ENTRY, _EXIT, _STOP_LOSS = Purpose.ENTRY, Purpose.EXIT, Purpose.STOP_LOSS
+_ENTRY, _EXIT = Purpose.ENTRY, Purpose.EXIT
+_STOP_LOSS, _TAKE_PROFIT = Purpose.STOP_LOSS, Purpose.TAKE_PROFIT
 _MARKET, _IOC = OrderType.MARKET, TimeInForce.IOC
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
@@ -119,9 +120,13 @@ def _protect(
     if not held:
         todo.cancel += [(item, "position closed") for item in guards]
         return
-    if held * target.contracts <= 0:
-        return
     side = Side.SELL if held > 0 else Side.BUY
+    if held * target.contracts <= 0:
+        for purpose in (_STOP_LOSS, _TAKE_PROFIT):
+            # The decision may have come while one was to take the place of another.
+            rest = [item for item in _resting(guards) if item.order.purpose is purpose and item.order.side is side]
+            _give_up(todo, rest, rest[-1:], "protection replaced")
+        return
     wanted = {order.purpose: order for order in draft.protection(side, abs(held), pursuit.trail, is_late=is_late)}
     for item in guards:
         if item.order.side is not side or item.order.purpose not in wanted:

@@ -165,7 +165,7 @@ def adopting_fill(
         symbol=ours.symbol,
         side=Side.BUY if difference > 0 else Side.SELL,
         contracts=abs(difference),
-        price=instrument.round_price(price if known is None else known),
+        price=instrument.round_price(known or price),
         fee=ZERO,
         fee_currency=currency,
         liquidity=Liquidity.TAKER,

@@ -165,7 +165,7 @@ class Player(PlayedAccount):
     def on_post(self, event: StreamEvent) -> None:
         """Compare an event that the bot puts on its stream."""
         head = self._head
-        if isinstance(head, Posted) and type(event).__name__ in OUTSIDE:
+        if isinstance(head, Posted) and isinstance(event, OUTSIDE):
             self.clock.step(head.now_ns)
         at_s = head.at_s if isinstance(head, Posted) else 0.0
         self._compare(Posted(at_s, self.clock.now_ns, event))
@@ -233,7 +233,7 @@ class Player(PlayedAccount):
             return False
         if isinstance(event, HaltCommand):
             operated.halt(event.reason)
-        elif type(event).__name__ in OUTSIDE:
+        elif isinstance(event, OUTSIDE):
             operated.post(event)
         elif is_stopping(event) and not self._stops:
             self._stops = True

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app.domain.events import ReasonRaised, StreamEvent
+from app.domain.events import FlattenCommand, HaltCommand, ReasonRaised, ResumeCommand, StreamEvent, Timer
 from app.lifecycle.deadlines import now_s
 from app.lifecycle.errors import LifecycleError
 from app.recording.edges import Edges
@@ -21,6 +21,8 @@ from app.recording.writer import TapeWriter
 
 STOPPING = ("lifecycle", "stopping")
 """The reason with which a stop begins."""
+OUTSIDE = (Timer, HaltCommand, ResumeCommand, FlattenCommand)
+"""What comes onto the bot's own stream from outside."""
 T = TypeVar("T")
 
 
@@ -107,7 +109,4 @@ class Recorder:
 
 def moves_time(event: StreamEvent) -> bool:
     """Whether an event on the bot's own stream comes from outside: a timer, a command."""
-    return type(event).__name__ in OUTSIDE
-
-
-OUTSIDE = frozenset({"Timer", "HaltCommand", "ResumeCommand", "FlattenCommand"})
+    return isinstance(event, OUTSIDE)

@@ -263,6 +263,13 @@ def test_the_old_protection_stays_while_a_position_is_being_closed():
     assert (todo.cancel, brief(todo.send)) == ([], [(Purpose.EXIT, Side.SELL, 2)])
 
 
+def test_of_two_stops_the_newer_one_stays_while_a_position_is_being_closed():
+    """The decision to close came while the one of 2 was to take the place of the one of 1."""
+    old, new = (working(name, Side.SELL, size, Purpose.STOP_LOSS) for name, size in (("old", "1"), ("new", "2")))
+    todo = planned(Pursuit(target("0", 2)), held="2", working=[old, new, guards("2")[1]])
+    assert canceled(todo) == [("old", "protection replaced")]
+
+
 def test_each_order_of_the_plan_is_well_formed():
     """Whatever the planner writes, risk and the exchange can take."""
     entry = Entry(type=OrderType.STOP_LIMIT, price=Decimal(101), trigger_price=Decimal(100))
