@@ -59,9 +59,9 @@ def report_failure(error: BaseException) -> int:
 
 
 def is_closed_pipe(error: BaseException) -> bool:
-    """Whether who reads the output has left, as `head` does. Rich and Click make a SystemExit of it."""
+    """Whether who reads the output has left, as `head` does. Rich and Click make a SystemExit with 1 of it."""
     if isinstance(error, SystemExit):
-        return isinstance(error.__context__, BrokenPipeError)
+        return error.code == 1 and isinstance(error.__context__, BrokenPipeError)
     return isinstance(error, BrokenPipeError) and _nobody_reads()
 
 

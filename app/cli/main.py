@@ -414,14 +414,12 @@ def _files(candles: list[str] | None, mark: list[str] | None, funding: list[str]
 
 
 def _exit(command: Callable[[], int]) -> NoReturn:
-    code = 0
     try:
         code = command()
         if sys.stdout is not None:
             sys.stdout.flush()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
-        # What a command came to says more than that nobody read its words.
-        code = code or report_failure(error)
+        code = report_failure(error)
     sys.exit(code)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import msgspec
@@ -14,7 +15,7 @@ from app.bot import PerpsBot
 from app.cli.build import build_container
 from app.cli.doctor import REAL_KINDS, refuse_if_unfit
 from app.cli.durations import parse_duration
-from app.cli.failures import UsageRefused
+from app.cli.failures import UsageRefused, report_failure
 from app.cli.greeting import LOOK_AGAIN_S, greet, warn_of_what_stayed
 from app.cli.loop import run_loop
 from app.container import Container, check_before_start
@@ -61,7 +62,8 @@ def run_bot(
     code = _report(_judged(result, summary, settings.kind), summary, as_json=as_json)
     if abandoned:
         # A task that ignores its cancellation would keep the interpreter from ending, for as long as it likes.
-        sys.stdout.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
         os._exit(code)
     return code
 
@@ -117,7 +119,13 @@ def _report(result: RunResult, summary: RunSummary, *, as_json: bool) -> int:
     if stopped is not None and (result.exit_code or not as_json):
         logger.log("ERROR" if result.exit_code else "INFO", stopped)
     if as_json:
-        print(json.dumps(summary.document(result)))
+        try:
+            print(json.dumps(summary.document(result)), flush=True)
+        except BrokenPipeError as error:
+            if not result.exit_code:
+                raise
+            # That nobody reads it says less than how the run ended.
+            report_failure(error)
         return result.exit_code
     for line in summary.lines():
         logger.info(line)

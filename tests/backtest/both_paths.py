@@ -71,6 +71,8 @@ class Scripted(Strategy):
         self.seen += 1
         if not side:
             return None
+        if side == 2:
+            stop = profit = 0  # nothing is left to protect
         tick = view.instrument(self.symbol).tick_size
         entry = Entry()
         if limit:
@@ -91,7 +93,8 @@ class Scripted(Strategy):
             elif side:
                 rows[bar, SIDE] = side
                 for column, offset in ((LIMIT, limit), (STOP, stop), (TAKE_PROFIT, profit)):
-                    rows[bar, column] = closes[bar] + offset if offset else 0
+                    # A price of nought is as little a price as a negative one; nought stands for none.
+                    rows[bar, column] = (closes[bar] + offset or -1) if offset else 0
         return Signals(rows, valid_s=self.params.valid_s)
 
 

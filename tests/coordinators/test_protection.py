@@ -174,3 +174,66 @@ async def test_what_is_taken_with_the_other_of_a_pair_is_no_refusal(account):
     await account.fill(profit, "t2", "110")
     await account.tell(mark("110", 1))
     assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_a_position_that_has_grown_beyond_its_stop_is_bare(account):
+    """0.5 are protected; 0.4 more are bought, and the stop of 0.9 is refused."""
+    await account.accept(account.stops[-1])
+    account.bot.execution.pursue([target("0.9", sequence=2, stop="90")])
+    await account.fill([each for each in account.exchange.submitted if each.purpose is Purpose.ENTRY][-1], "t2")
+    larger = account.stops[-1]
+    assert larger.contracts == Decimal("0.9")
+    await account.refuse(larger)
+    assert account.trading.holds("execution", BARE)
+    assert (await account.bot.execution.health_check()).state is HealthState.DEGRADED
+    await account.tell(mark("100", 1))
+    await account.accept(account.stops[-1])
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_a_stop_that_the_mark_has_met_leaves_at_the_next_price_however_often_it_was_refused(account):
+    for second in (0, 1, 4, 11):
+        await account.refuse(account.stops[-1])
+        await account.tell(mark("100", second))
+    await account.refuse(account.stops[-1])
+    await account.tell(mark("89", 11.1))
+    assert account.stops[-1].type is OrderType.MARKET
+
+
+async def test_what_a_market_stop_could_not_fill_leaves_again_at_once(account):
+    await account.refuse(account.stops[-1])
+    await account.tell(mark("89", 1))
+    for number in range(5):
+        late = account.stops[-1]
+        part = fill(f"p{number}", late.side, "0.05", "89", "0", client_order_id=late.client_order_id)
+        await account.tell(part, OrderCanceled(late.client_order_id, BTC, START_NS, "rest of an IOC"))
+        assert account.stops[-1].contracts == late.contracts - Decimal("0.05")
+
+
+async def test_one_that_has_rested_begins_a_new_row(account):
+    """Dropped once an hour, five times: sent anew each time at once."""
+    for hour in range(5):
+        await account.accept(account.stops[-1])
+        await account.tell(mark("100", hour * 3600 + 3599))
+        sent = len(account.stops)
+        await account.drop(account.stops[-1])
+        assert len(account.stops) == sent + 1
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_refusals_say_nothing_of_a_stop_that_rests(account):
+    """Two were refused; the next one rests, and is believed."""
+    for second in (0, 1):
+        await account.refuse(account.stops[-1])
+        await account.tell(mark("100", second))
+    await account.accept(account.stops[-1])
+    assert account.trading.level is TradingLevel.ACTIVE
+    assert (await account.bot.execution.health_check()).state is HealthState.HEALTHY
+
+
+async def test_a_take_profit_that_is_denied_leaves_no_position_bare(account):
+    """0.001 is off the tick."""
+    await account.accept(account.stops[-1])
+    account.bot.execution.pursue([target(LONG, sequence=2, stop="91", take_profit="150.001")])
+    await account.tell(mark("100", 1))
+    assert account.trading.level is TradingLevel.ACTIVE

@@ -785,6 +785,21 @@ async def test_a_fill_that_is_told_right_before_anything_was_adopted_is_booked(l
     assert not lives.trading.holds("reconciler", "position_adopted")
 
 
+async def test_a_fill_that_was_told_right_is_no_flaw_when_it_is_told_again(lives, exchange, nonsense):
+    """Each look back tells it: it is in the books under its own name, and opens no door to a stranger's position."""
+    exchange.down = True
+    await lives.tell(*exchange.filled)
+    exchange.down = False
+    exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(100), fee=Decimal("0.1")),)
+    await lives.tell(*exchange.filled)
+    assert await lives.execution.agreement.compare()
+
+    await lives.tell(*exchange.filled)
+    exchange.held = (Position(BTC, 3 * LONG, 3 * LONG * 100),)
+    assert not await lives.execution.agreement.compare()
+    assert lives.portfolio.position(BTC).contracts == LONG
+
+
 async def test_no_more_flawed_fills_are_remembered_than_an_operator_could_look_at(lives, nonsense):
     reconciler = lives.execution.agreement
     for number in range(FLAWED_KEPT_MAX + 1):

@@ -269,9 +269,6 @@ def protect(s: State) -> None:
         s.guard = 0
     if s.profit_sequence != s.sequence:
         s.profit = 0
-    if s.stop < 0 or s.take_profit < 0:
-        s.status = LIMIT_NEAR
-        return
     if s.stop > 0 and s.guard != size:
         s.orders += 1
         s.guard, s.guard_price, s.guard_sequence, s.guard_id = size, s.stop, s.sequence, s.orders
@@ -482,6 +479,10 @@ def decide(s: State, t: Terms, signal: Integers, fills: Integers) -> None:
     s.sequence += 1
     s.target, s.entered, s.void = lots, 0, 0
     s.limit, s.stop, s.take_profit = signal[LIMIT], signal[STOP], signal[TAKE_PROFIT]
+    if s.limit < 0 or s.stop < 0 or s.take_profit < 0:
+        # No target can be made of it: the strategy's own error is the bot's to tell.
+        s.status = LIMIT_NEAR
+        return
     work(s, t)
     fill_at_signal(s, t, fills)
 
