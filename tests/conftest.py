@@ -63,7 +63,7 @@ def container(exchange, journal):
     made.strategies.override(providers.Object(()))
     made.folder.override(providers.Object(None))
     # Nobody answers on a scripted exchange unless the test does: a stop must not wait for it.
-    made.deadlines.override(providers.Object(Deadlines(drain_s=0.05)))
+    made.deadlines.override(providers.Object(Deadlines(drain_s=0.5)))
     return made
 
 
