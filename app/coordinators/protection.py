@@ -91,14 +91,14 @@ class Protection:
 
     def is_due(self, order: Order) -> bool:
         """Whether an order may be sent now: one that failed waits longer each time, but for one that leaves at once."""
-        if order.type is _MARKET:
+        if not self._failures or order.type is _MARKET:
             return True
-        failures = self._failures.get((order.symbol, order.purpose)) if self._failures else None
+        failures = self._failures.get((order.symbol, order.purpose))
         return failures is None or self._books.clock.now_ns >= failures.due_ns
 
     def is_late(self, target: Target, held: Decimal) -> bool:
         """Whether the stop was not taken and the mark has met it: the exchange will not take one there."""
-        if target.stop is None or (target.symbol, _STOP_LOSS) not in self._failures:
+        if not self._failures or target.stop is None or (target.symbol, _STOP_LOSS) not in self._failures:
             return False
         mark = self._books.portfolio.mark(target.symbol)
         return mark is not None and (mark <= target.stop if held > ZERO else mark >= target.stop)

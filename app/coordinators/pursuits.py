@@ -176,7 +176,7 @@ class Pursuits:
         )
         if not may_enter:
             todo.send = [order for order in todo.send if order.purpose is not _ENTRY]
-        if not all(map(self.protection.is_due, todo.send)):
+        if todo.send and not all(map(self.protection.is_due, todo.send)):
             todo.send = [order for order in todo.send if self.protection.is_due(order)]
             self.unfinished.add(symbol)
         return todo

@@ -10,6 +10,7 @@ from app.domain.order import Order
 
 DIGITS_MAX = 18
 """Before and after the point: no venue tells more, and no account holds more (2026-11)."""
+_SMALLEST, _LARGEST = Decimal(10) ** -DIGITS_MAX, Decimal(10) ** DIGITS_MAX
 ORDERS_MAX = 1_000
 """How many of the largest orders one fill may be: a liquidation is no order, and may be larger than one."""
 AHEAD_NS_MAX = 86_400 * SECOND_NS
@@ -74,12 +75,9 @@ def _not_listed(symbol: str) -> str:
 
 
 def _is_size(number: Decimal) -> bool:
-    if not (_is_amount(number) and number > 0):
-        return False
-    exponent: int = number.as_tuple().exponent  # type: ignore[assignment] # it is finite
-    return exponent >= -DIGITS_MAX
+    return number.is_finite() and _SMALLEST <= number < _LARGEST
 
 
 def _is_amount(number: Decimal) -> bool:
     """Whether it can be money; what a division came to may have any number of decimals."""
-    return number.is_finite() and number.adjusted() < DIGITS_MAX
+    return number.is_finite() and -_LARGEST < number < _LARGEST
