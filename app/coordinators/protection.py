@@ -1,6 +1,6 @@
 """Knows which positions are bare, says so, and when a protective order that was not taken is tried again."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -8,10 +8,10 @@ import msgspec
 from app.domain.events import Severity
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
-from app.domain.order import PROTECTIVE, TERMINAL, Order, OrderStatus, OrderType, Purpose
+from app.domain.order import PROTECTIVE, Order, OrderStatus, OrderType, Purpose
 from app.domain.target import Target
 from app.execution import AccountBooks, TrackedOrder
-from app.execution.reconciliation import NEVER_RECEIVED
+from app.execution.reconciliation import CONFIRMED, NEVER_RECEIVED
 from app.execution.send_point import OWNER
 from app.ports.trading_state import TradingStatePort
 
@@ -23,8 +23,6 @@ DOUBT_NS = SECOND_NS
 """How long a stop must rest, after others were dropped, before its position counts as protected."""
 _STOP_LOSS, _MARKET = Purpose.STOP_LOSS, OrderType.MARKET
 _DROPPED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
-_RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
-_WORKING = frozenset(OrderStatus) - TERMINAL
 
 
 class _Failures(msgspec.Struct):
@@ -107,15 +105,20 @@ class Protection:
         """Take back that a position is bare once its stop rests, or none is wanted; return False while that is open."""
         if self._may_drop(symbol):
             return False
-        if not self._wants_stop(symbol) or self._is_covered(symbol, by=_RESTING):
+        if not self._wants_stop(symbol) or self._is_covered(symbol, resting=True):
             self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
         return True
 
-    def _is_covered(self, symbol: str, by: Container[OrderStatus] = _WORKING) -> bool:
-        """Whether a stop of the position's size works, as far as is known; or one of them rests."""
-        stops = (item for item in self._books.tracker.working(symbol) if item.order.purpose is _STOP_LOSS)
-        size = max((item.remaining for item in stops if item.status in by and not item.cancel_requested), default=ZERO)
-        return size >= abs(self._books.portfolio.position(symbol).contracts)
+    def _is_covered(self, symbol: str, *, resting: bool = False) -> bool:
+        """Whether a stop of the position's size works, as far as is known; with ``resting``, whether one rests."""
+        sizes = (
+            item.remaining
+            for item in self._books.tracker.working(symbol)
+            if item.order.purpose is _STOP_LOSS
+            and not item.cancel_requested
+            and (item.status in CONFIRMED or not resting)
+        )
+        return max(sizes, default=ZERO) >= abs(self._books.portfolio.position(symbol).contracts)
 
     def _may_drop(self, symbol: str) -> bool:
         """Whether stops were dropped again and again, and none has rested for long since."""

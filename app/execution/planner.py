@@ -18,8 +18,9 @@ import msgspec
 from app.domain.instrument import Instrument
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
-from app.domain.order import PROTECTIVE, Order, OrderStatus, OrderType, Purpose, Side, TimeInForce
+from app.domain.order import PROTECTIVE, Order, OrderType, Purpose, Side, TimeInForce
 from app.domain.target import Target
+from app.execution.reconciliation import CONFIRMED
 from app.execution.trailing import Trail, gained, is_met, step_of, trigger_of
 from app.ports.books import WorkingOrder
 
@@ -27,7 +28,6 @@ _BUY, _SELL = Side.BUY, Side.SELL
 _ENTRY, _EXIT = Purpose.ENTRY, Purpose.EXIT
 _STOP_LOSS, _TAKE_PROFIT = Purpose.STOP_LOSS, Purpose.TAKE_PROFIT
 _MARKET, _IOC = OrderType.MARKET, TimeInForce.IOC
-_RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
 
 class Pursuit(msgspec.Struct):
@@ -179,7 +179,7 @@ def _trail(todo: Plan, wanted: Order, trail: Trail, stops: list[WorkingOrder], d
 
 
 def _resting(items: Collection[WorkingOrder]) -> list[WorkingOrder]:
-    return [item for item in items if item.status in _RESTING]
+    return [item for item in items if item.status in CONFIRMED]
 
 
 def _give_up(todo: Plan, items: list[WorkingOrder], spared: list[WorkingOrder], reason: str) -> None:

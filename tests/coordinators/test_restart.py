@@ -733,6 +733,16 @@ async def nonsense(lives, exchange, mocker):
     return entry
 
 
+async def told_wrong_and_then_right(lives, exchange):
+    """Nothing was compared in between; now it is."""
+    exchange.down = True
+    await lives.tell(*exchange.filled)
+    exchange.down = False
+    exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(100), fee=Decimal("0.1")),)
+    await lives.tell(*exchange.filled)
+    assert await lives.execution.agreement.compare()
+
+
 def stops_rest(exchange):
     """Let the exchange list every stop that was sent."""
     stops = [sent for sent in exchange.submitted if sent.purpose is Purpose.STOP_LOSS]
@@ -775,24 +785,14 @@ async def test_what_a_kill_left_of_a_fill_that_could_not_be_booked_is_adopted_an
 
 
 async def test_a_fill_that_is_told_right_before_anything_was_adopted_is_booked(lives, exchange, nonsense):
-    exchange.down = True
-    await lives.tell(*exchange.filled)
-    exchange.down = False
-    exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(100), fee=Decimal("0.1")),)
-    await lives.tell(*exchange.filled)
-    assert await lives.execution.agreement.compare()
+    await told_wrong_and_then_right(lives, exchange)
     assert (lives.portfolio.position(BTC).contracts, lives.portfolio.balance) == (LONG, Decimal("9999.9"))
     assert not lives.trading.holds("reconciler", "position_adopted")
 
 
 async def test_a_fill_that_was_told_right_is_no_flaw_when_it_is_told_again(lives, exchange, nonsense):
     """Each look back tells it: it is in the books under its own name, and opens no door to a stranger's position."""
-    exchange.down = True
-    await lives.tell(*exchange.filled)
-    exchange.down = False
-    exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(100), fee=Decimal("0.1")),)
-    await lives.tell(*exchange.filled)
-    assert await lives.execution.agreement.compare()
+    await told_wrong_and_then_right(lives, exchange)
 
     await lives.tell(*exchange.filled)
     exchange.held = (Position(BTC, 3 * LONG, 3 * LONG * 100),)
