@@ -7,7 +7,7 @@ from tests.simulation.planted.bug import Bug, around
 
 
 def the_stop_before_goes_at_once(patch):
-    patch.setattr(planner, "_RESTING", frozenset({OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.OPEN}))
+    patch.setattr(planner, "CONFIRMED", frozenset({OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.OPEN}))
 
 
 def the_stop_goes_back(patch):
