@@ -395,6 +395,7 @@ class ExecutionCoordinator(BaseCoordinator):
     def _on_instrument(self, change: InstrumentChanged) -> None:
         self.books.list_anew(change.instrument)
         self._pursuits.list_anew(change.instrument)
+        self._publish(change)
 
     # -- operator ------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from app.coordinators.operator_desk import COMMANDS, OperatorDesk
 from app.coordinators.trading_state import TradingStateOwner
-from app.domain.events import StreamEvent, Timer
+from app.domain.events import InstrumentChanged, StreamEvent, Timer
 from app.domain.market import SECOND_NS, Bar, MarkPrice
 from app.domain.price_sieve import PriceSieve
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
@@ -89,6 +89,7 @@ class RuntimeCoordinator(BaseCoordinator):
         """Connect, and load the instruments that the strategies trade."""
         journal = context.journal
         context.facts.subscribe(self._desk.on_fact, COMMANDS)
+        context.facts.subscribe(self._on_instrument, {InstrumentChanged})
         await self._connection.connect()
         context.clock.follow(self._connection.now_ns)
         trading_state = TradingStateOwner(context.clock, journal, self.post, journal.recovered().reasons)
@@ -135,6 +136,10 @@ class RuntimeCoordinator(BaseCoordinator):
             HealthState.HEALTHY,
             details={"events": str(self._events), "stream": "ended" if self._connection.ended else "open"},
         )
+
+    def _on_instrument(self, change: InstrumentChanged) -> None:
+        listed = change.instrument
+        self.revise(instruments={**self.context.instruments, listed.symbol: listed})
 
     async def _tick(self) -> None:
         every_s = self.context.settings.execution.timer_every_s

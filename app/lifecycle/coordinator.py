@@ -58,9 +58,17 @@ class BaseCoordinator:
         Raises:
             NotStarted: The coordinator is not up.
         """
-        if self._cell is None:
-            raise NotStarted(f"the context of {self.name}")
-        return self._cell.current
+        return self._bound().current
+
+    def revise(self, **fields: object) -> None:
+        """Give fields that this coordinator owns new values, for every coordinator at once.
+
+        Raises:
+            FieldRefused: A field belongs to another, or its value is mutable.
+            NotStarted: The coordinator is not up.
+        """
+        cell = self._bound()
+        cell.publish(cell.current.revise(self.name, **fields))
 
     async def initialize(self, context: CoordinatorContext) -> CoordinatorContext:
         """Need nothing and own nothing."""
@@ -99,3 +107,8 @@ class BaseCoordinator:
             details=details or {},
             error=error,
         )
+
+    def _bound(self) -> ContextCell:
+        if self._cell is None:
+            raise NotStarted(f"the context of {self.name}")
+        return self._cell

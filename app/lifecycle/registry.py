@@ -79,15 +79,6 @@ class CoordinatorRegistry:
         """Have ``observer`` called with each transition. One that fails harms nobody."""
         self._observers.append(observer)
 
-    def publish(self, owner: str, **fields: object) -> None:
-        """Give fields that ``owner`` owns new values, for every coordinator at once.
-
-        Raises:
-            FieldRefused: A field belongs to another.
-            NotStarted: The bot is not up.
-        """
-        self._cell.publish(self._cell.current.revise(owner, **fields))
-
     async def health(self) -> HealthReport:
         """Ask every coordinator how it is, all at once, each within its bound."""
         coordinators, tasks = tuple(self._coordinators.values()), self._supervisor.statuses()

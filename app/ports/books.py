@@ -6,9 +6,9 @@ from typing import Protocol
 
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderStatus
-from app.domain.portfolio import Portfolio
 from app.domain.trading_state import TradingState
 from app.ports.clock import Clock
+from app.ports.portfolio import MarginView
 
 
 class WorkingOrder(Protocol):
@@ -47,8 +47,8 @@ class Books(Protocol):
         """By symbol."""
 
     @property
-    def portfolio(self) -> Portfolio:
-        """Positions and ledger. Risk reads; only execution writes."""
+    def portfolio(self) -> MarginView:
+        """Positions, ledger and margin."""
 
     def mark_ns(self, symbol: str) -> int | None:
         """Return the time of the last mark; None when none has been seen or the book is stale."""

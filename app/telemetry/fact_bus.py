@@ -1,6 +1,7 @@
 """Tells facts to whoever wants to know."""
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from loguru import logger
 
@@ -9,17 +10,17 @@ class FactBus:
     """Implements ``Facts``. A subscriber that fails harms no other; its first failure is logged, all are counted."""
 
     def __init__(self) -> None:
-        self._subscribers: list[tuple[Callable[[object], None], Collection[type] | None]] = []
-        self._told: dict[type, tuple[Callable[[object], None], ...]] = {}
+        self._subscribers: list[tuple[Callable[[Any], None], Collection[type] | None]] = []
+        self._told: dict[type, tuple[Callable[[Any], None], ...]] = {}
         """Who is told of a kind, found out at its first fact: most facts of a run are of no interest to anybody."""
-        self._failures: dict[Callable[[object], None], int] = {}
+        self._failures: dict[Callable[[Any], None], int] = {}
 
     @property
     def failures(self) -> int:
         """How often a subscriber has failed."""
         return sum(self._failures.values())
 
-    def subscribe(self, subscriber: Callable[[object], None], kinds: Collection[type] | None = None) -> None:
+    def subscribe(self, subscriber: Callable[[Any], None], kinds: Collection[type] | None = None) -> None:
         """Have ``subscriber`` called with each fact of some kinds; of all without ``kinds``."""
         self._subscribers.append((subscriber, kinds))
         self._told.clear()

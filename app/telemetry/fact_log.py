@@ -9,6 +9,7 @@ from app.domain.events import (
     FlattenCommand,
     FundingPaid,
     HaltCommand,
+    InstrumentChanged,
     OrderCanceled,
     OrderExpired,
     OrderRejected,
@@ -48,6 +49,7 @@ class FactLog:
             OrderDenied: _order_denied,
             Mismatch: _mismatch,
             StreamReset: _stream_reset,
+            InstrumentChanged: _instrument_changed,
             EventLeftOut: _left_out,
             MemoryLost: _memory_lost,
             StrategySetAside: _set_aside,
@@ -173,6 +175,11 @@ def _mismatch(fact: Mismatch) -> None:
 
 def _stream_reset(fact: StreamReset) -> None:
     logger.bind(at=iso(fact.time_ns), reason=fact.reason).warning("stream was interrupted: comparing the books")
+
+
+def _instrument_changed(fact: InstrumentChanged) -> None:
+    listed = fact.instrument
+    logger.bind(at=iso(fact.time_ns)).info(f"{listed.symbol} is listed anew: its tick is {plain(listed.tick_size)}")
 
 
 def _left_out(fact: EventLeftOut) -> None:

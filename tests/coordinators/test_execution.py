@@ -476,13 +476,13 @@ async def test_what_the_exchange_says_unasked_is_never_booked(ready, exchange, c
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
 
-async def test_a_tick_that_becomes_coarser_is_gone_by_from_then_on(ready, exchange):
-    """Tick 1 instead of 0.1: the stop of 90.4 is sent at 90."""
+async def test_a_tick_that_becomes_coarser_is_gone_by_from_then_on(ready, exchange, container):
+    """Tick 1 instead of 0.1: the stop of 90.4 is sent at 90, and everybody knows of it."""
     changed = instrument(tick_size="1")
     ready.execution.pursue([target(LONG, stop=Decimal("90.4"), take_profit=Decimal("110.6"))])
     exchange.tell(InstrumentChanged(changed, START_NS), filled_of(exchange.submitted[-1], "t1"))
     await settle()
-    assert ready.strategy._view.instrument(BTC) == changed
+    assert ready.strategy._view.instrument(BTC) == container.registry.context.instruments[BTC] == changed
     assert [sent.trigger_price for sent in exchange.submitted[1:]] == [90, 111]
 
 

@@ -148,16 +148,17 @@ async def test_a_new_snapshot_reaches_everybody_at_once_and_only_its_owner_may_m
     await container.init_resources()
     registry = container.registry
     before = registry.context
-    registry.publish("runtime", market_data="new")
+    runtime, strategy = registry.coordinator("runtime"), registry.coordinator("strategy")
+    runtime.revise(market_data="new")
     seen = {name: registry.coordinator(name).context for name in NAMES}
     assert all(snapshot is registry.context for snapshot in seen.values())
     assert (registry.context.market_data, registry.context.version) == ("new", before.version + 1)
     assert before.market_data == "runtime"
     with pytest.raises(FieldRefused, match="it belongs to runtime"):
-        registry.publish("strategy", market_data="stolen")
+        strategy.revise(market_data="stolen")
     await container.shutdown_resources()
     with pytest.raises(NotStarted):
-        registry.publish("runtime", market_data="late")
+        runtime.revise(market_data="late")
 
 
 async def test_a_coordinator_that_returns_an_older_context_is_refused():

@@ -12,6 +12,7 @@ from rich.console import Console
 from app.domain.events import (
     FlattenCommand,
     HaltCommand,
+    InstrumentChanged,
     OrderCanceled,
     OrderExpired,
     OrderRejected,
@@ -50,7 +51,7 @@ from app.telemetry import (
 )
 from app.telemetry.pictures import picture
 from app.telemetry.status import bot_status
-from tests.builders import BTC, START_NS, bar, fill, funding_paid, limit, mark, target
+from tests.builders import BTC, START_NS, bar, fill, funding_paid, instrument, limit, mark, target
 from tests.conftest import settle
 
 
@@ -94,6 +95,7 @@ FACTS = [
     (ResumeCommand(AT, (("operator", "halt"),)), "WARNING", "the operator resumed trading at="),
     (FlattenCommand(AT, (BTC,)), "WARNING", "the operator closes positions at="),
     (StreamReset(AT, "lost"), "WARNING", "stream was interrupted"),
+    (InstrumentChanged(instrument(tick_size="5"), AT), "INFO", f"{BTC} is listed anew: its tick is 5"),
     (EventLeftOut(AT, "a fill without a price"), "WARNING", "left out what cannot be true"),
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
     (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),
