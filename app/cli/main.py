@@ -1,5 +1,6 @@
 """The command line. Nothing heavy is imported before a command needs it: ``--help`` must not pay for a bot."""
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -414,6 +415,9 @@ def _files(candles: list[str] | None, mark: list[str] | None, funding: list[str]
 
 
 def _exit(command: Callable[[], int]) -> NoReturn:
+    # What was imported stays for as long as the process: garbage is looked for among what comes now.
+    gc.freeze()
+    gc.enable()
     try:
         code = command()
         if sys.stdout is not None:
@@ -425,6 +429,8 @@ def _exit(command: Callable[[], int]) -> NoReturn:
 
 def main() -> None:
     """Run the command line. A strategy in the current folder is found, whichever way it was started."""
+    # Imports make much, and none of it is garbage: to look for some would take a tenth of a start.
+    gc.disable()
     if not {"", str(Path.cwd())} & set(sys.path):
         # An installed script's first place is its own folder. Last: nothing here takes the place of a package.
         sys.path.append(str(Path.cwd()))

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from app.storage.errors import JournalTooNew, JournalTooOld, JournalUnreadable
 from app.storage.place import Place
+from app.storage.tables import metadata
 
 REVISIONS = ("0001", "0002")
 """All migrations, oldest first; a test keeps them equal to the files in ``migrations/versions``."""
@@ -21,7 +22,7 @@ TABLE_NAMES = MappingProxyType(
 
 
 def bring_to_head(connection: sa.Connection, place: Place) -> None:
-    """Migrate the database if it is not at head. A start with nothing to do never imports alembic (0.1 s).
+    """Create the tables in an empty database; migrate one that is not at head.
 
     Raises:
         JournalTooNew: A newer version wrote it.
@@ -51,13 +52,15 @@ def check_whole(connection: sa.Connection, path: Path) -> None:
 
 
 def migrate_if_due(connection: sa.Connection, place: Place) -> None:
-    """Migrate in the connection's transaction, if the database is not at head.
+    """Do what ``bring_to_head`` does, in the connection's transaction.
 
     Raises:
         JournalTooNew: A newer version wrote it.
         JournalUnreadable: It is the database of something else.
     """
-    if _revision(connection, place) != HEAD:
+    if not table_names(connection):
+        create(connection)
+    elif _revision(connection, place) != HEAD:
         migrate(connection)
 
 
@@ -74,9 +77,22 @@ def check_at_head(connection: sa.Connection, place: Place) -> None:
         raise JournalTooOld(place, found or "none", HEAD)
 
 
+def create(connection: sa.Connection) -> None:
+    """Make an empty database what all migrations would make it, in the connection's transaction.
+
+    To import alembic takes longer than anything else of a first start.
+    """
+    metadata.create_all(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+        "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
 def migrate(connection: sa.Connection, revision: str = "head") -> None:
     """Run the migrations up to ``revision`` in the connection's transaction: all of them, or none."""
-    from alembic import command  # noqa: PLC0415 - 0.1 s that only a start with a migration to run should pay
+    from alembic import command  # noqa: PLC0415 - 0.1 s that only a migration should take
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()

@@ -266,6 +266,21 @@ def test_help_imports_nothing_heavy(call):
     assert "heavy: set()" in done.stdout
 
 
+def test_a_first_start_does_not_wait_for_what_migrates(tmp_path):
+    code = (
+        "import sys; sys.argv = ['app', 'run', '--plain', '--for-virtual', '1s']\n"
+        "from app.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as ended: print('ended', ended.code)\n"
+        "print({'sqlalchemy', 'alembic'} & set(sys.modules))"
+    )
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.splitlines()[-2:] == ["ended 0", "{'sqlalchemy'}"]
+
+
 def test_a_failed_critical_part_ends_with_5(call, tmp_path):
     (tmp_path / "broken.py").write_text(
         "from app.exchanges.simulated import SimulatedExchange\n"

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.storage.engine import reader_engine, writer_engine
-from app.storage.schema import HEAD, MIGRATIONS, REVISIONS, bring_to_head, migrate
+from app.storage.schema import HEAD, MIGRATIONS, REVISIONS, bring_to_head, create, migrate
 from app.storage.tables import metadata
 
 
@@ -39,23 +39,45 @@ def test_the_list_of_revisions_is_that_of_the_files():
     assert scripts().get_current_head() == HEAD
 
 
-def test_migrations_from_empty_give_the_models(connection, tmp_path):
-    bring_to_head(connection, tmp_path)
+def test_migrations_from_empty_give_the_models(connection):
     with connection.begin():
+        migrate(connection)
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert context.get_current_revision() == HEAD
         assert compare_metadata(context, metadata) == []
 
 
-def test_names_of_keys_and_indexes_are_those_of_the_models(connection, tmp_path):
+def test_names_of_keys_and_indexes_are_those_of_the_models(connection):
     """What autogenerate does not compare on SQLite: primary keys and the text of the tables."""
-    bring_to_head(connection, tmp_path)
     with connection.begin():
+        migrate(connection)
         made = sa.MetaData()
         made.reflect(connection)
     for table in metadata.sorted_tables:
         assert [c.name for c in made.tables[table.name].primary_key] == [c.name for c in table.primary_key]
         assert {i.name for i in made.tables[table.name].indexes} == {i.name for i in table.indexes}
+
+
+def test_a_new_database_is_what_the_migrations_give(tmp_path):
+    """But for the order of columns, which nothing goes by."""
+    assert shape_of(tmp_path / "made.sqlite", create) == shape_of(tmp_path / "migrated.sqlite", migrate)
+
+
+def shape_of(path, make):
+    with writer_engine(path, 1).connect() as connection, connection.begin():
+        make(connection)
+        found, revision = sa.inspect(connection), connection.exec_driver_sql("SELECT * FROM alembic_version").all()
+        return revision, {
+            name: (
+                sorted(repr(column) for column in found.get_columns(name)),
+                found.get_pk_constraint(name),
+                found.get_indexes(name),
+                found.get_unique_constraints(name),
+                found.get_check_constraints(name),
+                found.get_foreign_keys(name),
+            )
+            for name in found.get_table_names()
+        }
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(connection):

@@ -31,7 +31,7 @@ from app.storage import (
     read_summary,
     rebuild_projections,
 )
-from app.storage.schema import HEAD, bring_to_head, migrate
+from app.storage.schema import HEAD, bring_to_head, create, migrate
 from app.storage.server import connect_server
 from app.storage.tables import metadata
 from tests.postgres_server import GUARDED, PASSWORD
@@ -260,9 +260,10 @@ def test_an_unforeseen_error_is_named(place, kind):
 # -- schema and session --------------------------------------------------------------------------------------------
 
 
-def test_migrations_from_empty_give_the_models(connection, place):
-    bring_to_head(connection, place)
+@pytest.mark.parametrize("make", [create, migrate])
+def test_a_new_database_and_the_migrations_are_the_models(connection, make):
     with connection.begin():
+        make(connection)
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert context.get_current_revision() == HEAD
         assert compare_metadata(context, metadata) == []
