@@ -149,7 +149,7 @@ class ExecutionCoordinator(BaseCoordinator):
             self.books,
             self._send_point,
             self.flatten,
-            self._pursuits.protection.bare,
+            self._pursuits.unsafe,
             self._progress,
         )
         overheard = Overheard(context.instruments)
@@ -228,16 +228,16 @@ class ExecutionCoordinator(BaseCoordinator):
             self.stop_policy.check()
 
     async def health_check(self) -> HealthStatus:
-        """Degraded while an order's outcome is unknown or a position is bare; unhealthy when the store fails."""
+        """Degraded while an order's outcome is unknown, a position is bare or stays; unhealthy when the store fails."""
         unknown = [item for item in self._tracker.all_working() if item.status is OrderStatus.UNKNOWN]
-        failure, bare = self._journal.failure, self._pursuits.protection.bare()
-        degraded = HealthState.DEGRADED if unknown or bare else HealthState.HEALTHY
+        failure, bare, stuck = self._journal.failure, self._pursuits.protection.bare(), self._pursuits.exits.stuck()
         details = {"working_orders": str(self._tracker.open_orders), "unknown_orders": str(len(unknown))}
-        return self.status(
-            HealthState.UNHEALTHY if failure else degraded,
-            details=details | ({"without_stop": ", ".join(bare)} if bare else {}),
-            error=failure,
-        )
+        if bare:
+            details["without_stop"] = ", ".join(bare)
+        if stuck:
+            details["stuck"] = "; ".join(f"{symbol}: {why}" for symbol, why in stuck.items())
+        degraded = HealthState.DEGRADED if unknown or bare or stuck else HealthState.HEALTHY
+        return self.status(HealthState.UNHEALTHY if failure else degraded, details=details, error=failure)
 
     def orders(self) -> tuple[OrderRecord, ...]:
         """Return the orders that may still fill, as they are known here."""

@@ -5,13 +5,15 @@ from decimal import Decimal
 
 import msgspec
 
+from app.coordinators.exits import Exits
 from app.coordinators.protection import Protection
+from app.coordinators.retries import Retries
 from app.domain.denial import Denial
 from app.domain.events import Fill, Severity
 from app.domain.instrument import Instrument
 from app.domain.money import ZERO, plain
 from app.domain.order import PROTECTIVE, Order, Purpose, Side
-from app.domain.records import MemoryLost, StateSaved
+from app.domain.records import DustHeld, MemoryLost, StateSaved
 from app.domain.target import Target
 from app.execution import AccountBooks, Plan, Pursuit, SendPoint, TrackedOrder, plan, trail_after
 from app.execution.send_point import OWNER
@@ -20,6 +22,7 @@ from app.ports.trading_state import TradingStatePort
 UNREADABLE = "unreadable_target:"
 """With the symbol behind it."""
 _ENTRY = Purpose.ENTRY
+_MUST_GET_THROUGH = (Purpose.EXIT, *PROTECTIVE)
 
 
 class Pursuits:
@@ -57,9 +60,13 @@ class Pursuits:
         self._keep = keep
         self._trails = trails
         self._pursuits: dict[str, Pursuit] = {}
-        self.protection = Protection(books, trading_state, self.wants_stop)
+        self._retries = Retries(books.clock)
+        self.exits = Exits(books, trading_state, self._retries)
+        self.protection = Protection(books, trading_state, self.wants_stop, self._retries)
         self._saved = True
         self._held_back = True
+        self._dust: dict[str, Decimal] = {}
+        """What is held beyond whole lots, by symbol, as it was told."""
         self.unfinished: set[str] = set()
         """Symbols to be worked again at their next price."""
 
@@ -92,6 +99,16 @@ class Pursuits:
         if pursuit is None or held * pursuit.target.contracts <= 0:
             return False
         return pursuit.target.stop is not None or pursuit.target.trailing is not None
+
+    def unsafe(self) -> list[str]:
+        """Return the positions that have no stop although one is wanted, and those that cannot be left, for people."""
+        held = self._portfolio.position
+        without = [
+            f"position {plain(held(symbol).contracts)} {symbol} without its stop" for symbol in self.protection.bare()
+        ]
+        return without + [
+            f"position {plain(held(symbol).contracts)} {symbol}, {why}" for symbol, why in self.exits.stuck().items()
+        ]
 
     def flatten(self, reason: str, symbols: Iterable[str]) -> None:
         """Close positions, reduce-only, and void their targets."""
@@ -145,7 +162,7 @@ class Pursuits:
             return
         held = self._portfolio.position(symbol).contracts
         if not held:
-            self.protection.forget(symbol)
+            self._retries.forget(symbol, *_MUST_GET_THROUGH)
         elif not pursuit.void and held * pursuit.target.contracts <= ZERO:
             # Until it is gone: an exit that is refused, denied or lost is sent again at the next price.
             self.unfinished.add(symbol)
@@ -159,8 +176,10 @@ class Pursuits:
             # Before the first intent: whoever finds an order in the journal finds there what it was for.
             self.save()
         self._carry_out(symbol, todo)
-        if self._trading_state.current.reasons and not self.protection.settle(symbol):
-            self.unfinished.add(symbol)
+        if self._trading_state.current.reasons:
+            self.exits.settle(symbol)
+            if not self.protection.settle(symbol):
+                self.unfinished.add(symbol)
 
     def _plan(self, pursuit: Pursuit, held: Decimal, *, may_enter: bool) -> Plan:
         """Return what is to be done now, without what must wait."""
@@ -172,12 +191,18 @@ class Pursuits:
             self._books.instruments[symbol],
             self._portfolio.account_id,
             self._books.clock.now_ns,
-            is_late=self.protection.is_late(pursuit.target, held),
+            late=self.protection.late(pursuit.target, held),
         )
+        if todo.dust != self._dust.get(symbol, ZERO):
+            self._dust[symbol] = todo.dust
+            if todo.dust:
+                self._publish(
+                    DustHeld(symbol, todo.dust, self._books.instruments[symbol].lot_size, self._books.clock.now_ns)
+                )
         if not may_enter:
             todo.send = [order for order in todo.send if order.purpose is not _ENTRY]
-        if todo.send and not all(map(self.protection.is_due, todo.send)):
-            todo.send = [order for order in todo.send if self.protection.is_due(order)]
+        if not self._retries.is_calm and not all(map(self._retries.is_due, todo.send)):
+            todo.send = [order for order in todo.send if self._retries.is_due(order)]
             self.unfinished.add(symbol)
         return todo
 
@@ -201,7 +226,7 @@ class Pursuits:
 
     def after_rest(self, order: Order) -> None:
         """Go on after a protective order is known to rest: one that it takes the place of has done its part."""
-        self.protection.rest(order)
+        self._retries.rest(order)
         alike = [item for item in self._tracker.working(order.symbol) if item.order.purpose is order.purpose]
         if len(alike) > 1 or self._trading_state.current.reasons:
             self.work(order.symbol)
@@ -215,6 +240,7 @@ class Pursuits:
             return
         if order.purpose is Purpose.EXIT and order.target_sequence == pursuit.target.sequence:
             # What was refused is tried again at the next price, not at once: the exchange may refuse it again.
+            self.exits.note_end(tracked)
             self.unfinished.add(symbol)
             return
         if order.is_protective and self.protection.has_failed(tracked):
@@ -239,7 +265,8 @@ class Pursuits:
 
     def _put(self, target: Target) -> None:
         self._pursuits[target.symbol] = Pursuit(target)
-        self.protection.forget(target.symbol)
+        self._retries.forget(target.symbol, *_MUST_GET_THROUGH)
+        self.exits.settle(target.symbol)
         self._saved = False
 
     def _carry_out(self, symbol: str, todo: Plan) -> None:
@@ -249,6 +276,8 @@ class Pursuits:
                 self.unfinished.add(symbol)
                 if order.is_protective:
                     self.protection.deny(order, str(sent))
+                else:
+                    self.exits.fail(order, f"exit not sent: {sent}")
         for item, reason in todo.cancel:
             tracked = self._tracker.find(item.order.client_order_id)
             if tracked is not None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from app.coordinators.growth_canceller import words_of
-from app.domain.money import plain
 from app.execution import AccountBooks, SendPoint
 from app.execution.reconciliation import CONFIRMED
 
@@ -32,7 +31,7 @@ class StopPolicy:
         books: AccountBooks,
         send_point: SendPoint,
         flatten: Callable[[str], None],
-        bare: Callable[[], list[str]],
+        unsafe: Callable[[], list[str]],
         progress: asyncio.Event,
     ) -> None:
         self._policy = policy
@@ -40,7 +39,7 @@ class StopPolicy:
         self._portfolio = books.portfolio
         self._send_point = send_point
         self._flatten = flatten
-        self._bare = bare
+        self._unsafe = unsafe
         self._progress = progress
         self._began = False
 
@@ -90,11 +89,10 @@ class StopPolicy:
     def unconfirmed(self) -> list[str]:
         """Return what nobody would learn the end of any more, for people.
 
-        Cancels that are under way, protective orders that are on their way to the exchange, and positions without the
-        stop that a strategy wants.
+        Cancels that are under way, protective orders that are on their way to the exchange, and positions that are not
+        safe to leave alone.
         """
-        held = ((symbol, plain(self._portfolio.position(symbol).contracts)) for symbol in self._bare())
-        return [f"position {contracts} {symbol} without its stop" for symbol, contracts in held] + [
+        return self._unsafe() + [
             words_of(item)
             for item in self._tracker.all_working()
             if item.cancel_requested or (item.order.is_protective and item.status not in CONFIRMED)

@@ -126,6 +126,16 @@ class MemoryLost(msgspec.Struct, frozen=True):
     error: str
 
 
+class DustHeld(msgspec.Struct, frozen=True):
+    """A position is no multiple of the lot: the rest can neither be sold nor protected."""
+
+    symbol: str
+    contracts: Decimal
+    """The rest, signed."""
+    lot_size: Decimal
+    time_ns: int
+
+
 class StrategySetAside(msgspec.Struct, frozen=True, kw_only=True):
     """A strategy is asked no more for the rest of the run: it has raised, or wanted what cannot be worked towards."""
 

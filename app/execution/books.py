@@ -62,6 +62,10 @@ class AccountBooks:
         """The symbols with orders that may still fill."""
         return self.tracker.working_symbols
 
+    def tradable(self, symbol: str) -> Decimal:
+        """Return the unsigned contracts of a position that can be traded: its whole lots."""
+        return abs(self.instruments[symbol].round_contracts(self.portfolio.position(symbol).contracts))
+
     def orders_since(self, time_ns: int) -> int:
         """Return how many orders were intended at or after ``time_ns`` (looks back at most a minute)."""
         intended, oldest_ns = self._intended, self.clock.now_ns - RATE_WINDOW_NS

@@ -10,7 +10,7 @@ A target is worked in this order:
 5. Where the bot trails, a stop that is a step nearer takes the place of the one before in the same way.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from decimal import Decimal
 
 import msgspec
@@ -52,6 +52,8 @@ class Plan(msgspec.Struct):
 
     send: list[Order] = []
     cancel: list[tuple[WorkingOrder, str]] = []
+    dust: Decimal = ZERO
+    """What is held beyond whole lots, signed."""
 
 
 def plan(
@@ -62,7 +64,7 @@ def plan(
     account_id: str,
     now_ns: int,
     *,
-    is_late: bool = False,
+    late: Container[Purpose] = (),
 ) -> Plan:
     """Return what brings the position towards its target.
 
@@ -75,9 +77,14 @@ def plan(
         instrument: What is traded.
         account_id: Whose orders they are.
         now_ns: Time of the market.
-        is_late: Whether the exchange has refused the stop and the mark has met it: it goes out at the market.
+        late: Which protective orders go out at the market: the exchange has refused them, and the mark has met them.
     """
     target, wanted, todo = pursuit.target, pursuit.wanted, Plan()
+    dust = held % instrument.lot_size
+    if dust:
+        todo.dust = dust
+        # A fee in the coin, or an exchange whose lot has become coarser: less than a lot is no order.
+        held -= dust
     draft = _Draft(target, account_id, instrument, now_ns)
     reducing = ZERO
     for item in working:
@@ -95,7 +102,7 @@ def plan(
         elif not (pursuit.entered or todo.cancel or reducing) and abs(wanted) > abs(held):
             todo.send.append(draft.entry(wanted - held))
     if working or (held and target.is_protected):
-        _protect(todo, pursuit, held, working, draft, is_late=is_late)
+        _protect(todo, pursuit, held, working, draft, late)
     return todo
 
 
@@ -109,7 +116,12 @@ def _excess(held: Decimal, wanted: Decimal) -> Decimal:
 
 
 def _protect(
-    todo: Plan, pursuit: Pursuit, held: Decimal, working: Collection[WorkingOrder], draft: "_Draft", *, is_late: bool
+    todo: Plan,
+    pursuit: Pursuit,
+    held: Decimal,
+    working: Collection[WorkingOrder],
+    draft: "_Draft",
+    late: Container[Purpose],
 ) -> None:
     """Keep protective orders equal to what is held; cancel those that are not.
 
@@ -127,7 +139,7 @@ def _protect(
             rest = [item for item in _resting(guards) if item.order.purpose is purpose and item.order.side is side]
             _give_up(todo, rest, rest[-1:], "protection replaced")
         return
-    wanted = {order.purpose: order for order in draft.protection(side, abs(held), pursuit.trail, is_late=is_late)}
+    wanted = {order.purpose: order for order in draft.protection(side, abs(held), pursuit.trail, late)}
     for item in guards:
         if item.order.side is not side or item.order.purpose not in wanted:
             todo.cancel.append((item, "protection replaced"))
@@ -236,7 +248,7 @@ class _Draft(msgspec.Struct):
             instrument_version=self.instrument.version,
         )
 
-    def protection(self, side: Side, contracts: Decimal, trail: Trail | None, *, is_late: bool) -> list[Order]:
+    def protection(self, side: Side, contracts: Decimal, trail: Trail | None, late: Container[Purpose]) -> list[Order]:
         target = self.target
         both = (target.stop is not None or target.trailing is not None) and target.take_profit is not None
         group = f"{target.strategy_id}-{target.symbol}-{target.sequence}-{contracts}" if both else None
@@ -249,13 +261,15 @@ class _Draft(msgspec.Struct):
                     side, OrderType.TRAILING_STOP, contracts, Purpose.STOP_LOSS, group, trailing=target.trailing
                 )
             )
-        elif target.stop is not None and is_late:
+        elif target.stop is not None and _STOP_LOSS in late:
             orders.append(self._protective(side, _MARKET, contracts, _STOP_LOSS, group))
         elif target.stop is not None:
             orders.append(
                 self._protective(side, OrderType.STOP_MARKET, contracts, Purpose.STOP_LOSS, group, trigger=target.stop)
             )
-        if target.take_profit is not None:
+        if target.take_profit is not None and _TAKE_PROFIT in late:
+            orders.append(self._protective(side, _MARKET, contracts, _TAKE_PROFIT, group))
+        elif target.take_profit is not None:
             orders.append(
                 self._protective(
                     side,

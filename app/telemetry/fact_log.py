@@ -23,6 +23,7 @@ from app.domain.events import (
 from app.domain.money import plain
 from app.domain.records import (
     DayClosed,
+    DustHeld,
     EventLeftOut,
     HealthChanged,
     MemoryLost,
@@ -52,6 +53,7 @@ class FactLog:
             InstrumentChanged: _instrument_changed,
             EventLeftOut: _left_out,
             MemoryLost: _memory_lost,
+            DustHeld: _dust,
             StrategySetAside: _set_aside,
             HaltCommand: _halt,
             ResumeCommand: _resume,
@@ -197,6 +199,13 @@ def _set_aside(fact: StrategySetAside) -> None:
 
 def _memory_lost(fact: MemoryLost) -> None:
     logger.bind(at=iso(fact.time_ns), error=fact.error).warning(f"{fact.what} cannot be read: going on without it")
+
+
+def _dust(fact: DustHeld) -> None:
+    logger.bind(at=iso(fact.time_ns)).warning(
+        f"{plain(fact.contracts)} {fact.symbol} are held beyond whole lots of {plain(fact.lot_size)}: "
+        "no order can sell or protect them"
+    )
 
 
 def _day_closed(fact: DayClosed) -> None:

@@ -96,16 +96,56 @@ async def test_a_stop_that_is_taken_and_dropped_at_once_is_no_reason_to_flood_th
     assert account.trading.holds("execution", BARE)
 
 
-async def test_a_stop_is_believed_to_stay_only_after_a_second_where_others_were_dropped(account):
+async def test_a_stop_is_believed_to_stay_only_after_a_minute_where_others_were_dropped(account):
     for second in (0, 1):
         await account.accept(account.stops[-1])
         await account.drop(account.stops[-1])
         await account.tell(mark("100", second))
     await account.accept(account.stops[-1])
-    await account.tell(mark("100", 1.5))
+    await account.tell(mark("100", 60.5))
     assert account.trading.holds("execution", BARE)
     assert (await account.bot.execution.health_check()).state is HealthState.DEGRADED
-    await account.tell(mark("100", 2.5))
+    await account.tell(mark("100", 61))
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_a_stop_that_is_dropped_every_five_seconds_is_sent_anew_at_once_and_told(account):
+    for count in range(1, 13):
+        await account.accept(account.stops[-1])
+        await account.tell(mark("100", count * 5))
+        await account.drop(account.stops[-1])
+        assert len(account.stops) == count + 1
+        assert account.trading.holds("execution", BARE) is (count > 1)
+
+
+async def test_a_stop_whose_attempt_is_on_its_way_is_not_one_that_protects(account):
+    """Health is asked between the attempt and its refusal."""
+    await account.refuse(account.stops[-1])
+    await account.tell(mark("89", 1))
+    assert account.stops[-1].type is OrderType.MARKET
+    assert (await account.bot.execution.health_check()).state is HealthState.DEGRADED
+
+
+async def test_a_stop_that_is_refused_at_the_market_too_is_tried_less_and_less_often(account):
+    await account.refuse(account.stops[-1])
+    for tenth in range(1, 601):
+        before = len(account.stops)
+        await account.tell(mark("89", tenth / 10))
+        if len(account.stops) > before:
+            await account.refuse(account.stops[-1])
+    assert len(account.stops) <= 1 + 7
+    assert account.trading.holds("execution", BARE)
+
+
+async def test_a_take_profit_that_was_refused_leaves_at_the_market_once_the_mark_has_met_it(account):
+    await account.accept(account.stops[-1])
+    account.bot.execution.pursue([target(LONG, sequence=2, stop="91", take_profit="110")])
+    stop, profit = account.exchange.submitted[-2:]
+    await account.accept(stop)
+    await account.refuse(profit)
+    await account.tell(mark("111", 1))
+    late = account.exchange.submitted[-1]
+    assert (late.purpose, late.type, late.contracts) == (Purpose.TAKE_PROFIT, OrderType.MARKET, LONG)
     assert account.trading.level is TradingLevel.ACTIVE
 
 

@@ -204,7 +204,9 @@ def test_a_stop_that_is_about_to_be_canceled_protects_nothing():
 
 
 def test_a_stop_that_the_market_has_met_before_it_could_rest_goes_out_at_the_market():
-    todo = plan(Pursuit(target("2", **GUARDED)), Decimal(2), (), instrument(), "main", START_NS, is_late=True)
+    todo = plan(
+        Pursuit(target("2", **GUARDED)), Decimal(2), (), instrument(), "main", START_NS, late={Purpose.STOP_LOSS}
+    )
     assert [(each.purpose, each.type, each.reduce_only) for each in todo.send] == [
         (Purpose.STOP_LOSS, OrderType.MARKET, True),
         (Purpose.TAKE_PROFIT, OrderType.TAKE_PROFIT_MARKET, True),

@@ -26,6 +26,7 @@ from app.domain.events import (
 from app.domain.order import Side
 from app.domain.records import (
     DayClosed,
+    DustHeld,
     EventLeftOut,
     HealthChanged,
     MemoryLost,
@@ -100,6 +101,7 @@ FACTS = [
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),
     (SettingsChanged("valid, restart to apply"), "INFO", "a settings file changed verdict=valid, restart to apply"),
     (MemoryLost(AT, "what was wanted of X", "no"), "WARNING", "what was wanted of X cannot be read: going on"),
+    (DustHeld(BTC, Decimal("0.2"), Decimal("0.3"), AT), "WARNING", f"0.2 {BTC} are held beyond whole lots of 0.3"),
     (HealthChanged(("execution",)), "ERROR", "unhealthy parts=execution"),
     (HealthChanged(()), "INFO", "all parts are healthy or degraded again"),
 ]  # fmt: skip

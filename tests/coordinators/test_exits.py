@@ -1,0 +1,139 @@
+"""Positions that the exchange will not let go: told, tried again, and no clean end."""
+
+from decimal import Decimal
+
+import pytest
+
+from app.coordinators.stop_policy import LeftAtExchange
+from app.domain.events import InstrumentChanged, OrderExpired, OrderRejected
+from app.domain.order import OrderType, Purpose
+from app.domain.records import DustHeld
+from app.domain.trading_state import TradingLevel
+from app.lifecycle import HealthState
+from tests.builders import BTC, START_NS, fill, instrument, mark, target
+from tests.conftest import settle
+
+LONG = Decimal("0.5")
+STUCK = f"stuck:{BTC}"
+
+
+class Account:
+    """What happens to the account, told in short."""
+
+    def __init__(self, bot, exchange, trading_state):
+        self.bot, self.exchange, self._trading_state = bot, exchange, trading_state
+
+    @property
+    def trading(self):
+        return self._trading_state.current
+
+    @property
+    def exits(self):
+        return [each for each in self.exchange.submitted if each.purpose is Purpose.EXIT]
+
+    async def tell(self, *events):
+        self.exchange.tell(*events)
+        await settle()
+
+    async def fill(self, order, trade_id, contracts=None):
+        size = order.contracts if contracts is None else contracts
+        await self.tell(fill(trade_id, order.side, size, "100", "0", client_order_id=order.client_order_id))
+
+    async def refuse(self, order):
+        await self.tell(OrderRejected(order.client_order_id, BTC, START_NS, "not now"))
+
+    async def health(self):
+        return await self.bot.execution.health_check()
+
+
+@pytest.fixture
+async def account(container, bot, exchange):
+    """0.5 BTC, bought at 100, that shall go: the exit was just sent."""
+    made = Account(bot, exchange, container.registry.context.trading_state)
+    await made.tell(mark("100"))
+    bot.execution.pursue([target(LONG)])
+    await made.fill(exchange.submitted[-1], "t1")
+    bot.execution.pursue([target("0", sequence=2)])
+    return made
+
+
+async def test_an_exit_that_is_refused_twice_is_told_and_growth_waits_until_one_fills(account):
+    await account.refuse(account.exits[-1])
+    assert account.trading.level is TradingLevel.ACTIVE
+    await account.tell(mark("100", 1))
+    await account.refuse(account.exits[-1])
+    assert account.trading.holds("execution", STUCK)
+    health = await account.health()
+    assert (health.state, health.details["stuck"]) == (HealthState.DEGRADED, f"{BTC}: exit rejected: not now")
+
+    await account.tell(mark("100", 2))
+    await account.fill(account.exits[-1], "t2")
+    assert account.trading.level is TradingLevel.ACTIVE
+    assert (await account.health()).state is HealthState.HEALTHY
+
+
+@pytest.mark.parametrize("ended", [OrderRejected, OrderExpired])
+async def test_an_exit_that_never_succeeds_is_tried_less_and_less_often(account, ended):
+    """A price each tenth of a second for a minute."""
+    await account.tell(ended(account.exits[-1].client_order_id, BTC, START_NS, "not now"))
+    for tenth in range(1, 601):
+        before = len(account.exits)
+        await account.tell(mark("100", tenth / 10))
+        if len(account.exits) > before:
+            await account.tell(ended(account.exits[-1].client_order_id, BTC, START_NS, "not now"))
+    assert len(account.exits) == 1 + 6
+    assert account.trading.holds("execution", STUCK)
+
+
+async def test_an_exit_that_fills_in_parts_goes_on_at_each_price(account):
+    for number in range(4):
+        order = account.exits[-1]
+        await account.fill(order, f"p{number}", "0.1")
+        await account.tell(OrderExpired(order.client_order_id, BTC, START_NS, "rest of an IOC"), mark("100", number))
+        assert account.exits[-1].contracts == order.contracts - Decimal("0.1")
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_the_operator_s_flatten_is_tried_at_once_however_long_the_wait(account):
+    for second in (0, 1, 4, 11):
+        await account.refuse(account.exits[-1])
+        await account.tell(mark("100", second))
+    await account.refuse(account.exits[-1])
+    sent = len(account.exits)
+    account.bot.execution.flatten("by hand")
+    assert len(account.exits) == sent + 1
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_a_position_that_cannot_be_left_is_no_clean_end(account, container):
+    await account.refuse(account.exits[-1])
+    await account.tell(mark("100", 1))
+    await account.refuse(account.exits[-1])
+    with pytest.raises(ExceptionGroup) as unclean:
+        await container.shutdown_resources()
+    [left] = [error for error in unclean.value.exceptions if isinstance(error, LeftAtExchange)]
+    assert f"position 0.5 {BTC}, exit rejected: not now" in str(left)
+
+
+async def test_a_position_of_broken_lots_is_left_but_for_the_dust_which_is_told(container, bot, exchange):
+    """0.5 BTC when the lot becomes 0.3: 0.3 are sold and 0.2 stay, and another long is bought as if they were not."""
+    account = Account(bot, exchange, container.registry.context.trading_state)
+    told = []
+    container.registry.context.facts.subscribe(told.append, {DustHeld})
+    await account.tell(mark("100"))
+    bot.execution.pursue([target(LONG, stop="90")])
+    await account.fill(exchange.submitted[-1], "t1")
+    await account.tell(InstrumentChanged(instrument(lot_size="0.3"), START_NS))
+    bot.execution.pursue([target("0.3", sequence=2, stop="91")])
+    stop = exchange.submitted[-1]
+    assert (stop.purpose, stop.contracts) == (Purpose.STOP_LOSS, Decimal("0.3"))
+    bot.execution.pursue([target("0", sequence=3)])
+    out = account.exits[-1]
+    assert (out.type, out.contracts) == (OrderType.MARKET, Decimal("0.3"))
+    await account.fill(out, "t2")
+    await account.tell(mark("100", 1), mark("100", 2))
+    assert len(account.exits) == 1
+    assert account.trading.level is TradingLevel.ACTIVE
+    assert [(dust.contracts, dust.lot_size) for dust in told] == [(Decimal("0.2"), Decimal("0.3"))]
+    bot.execution.pursue([target("0.3", sequence=4)])
+    assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.ENTRY, Decimal("0.3"))
