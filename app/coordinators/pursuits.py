@@ -297,10 +297,16 @@ class Pursuits:
         What cannot be read of a symbol is dropped, and told: an exit is possible without it. Where something is held,
         nobody knows what was wanted of it, and growth waits for the operator.
         """
-        for symbol, saved in msgspec.json.decode(payload, type=dict[str, msgspec.Raw]).items():
+        try:
+            saved = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+        except msgspec.MsgspecError as error:
+            saved = {}
+            for symbol in self._books.instruments:
+                self._drop(symbol, str(error))
+        for symbol, raw in saved.items():
             try:
-                self._pursuits[symbol] = msgspec.json.decode(saved, type=Pursuit)
-            except msgspec.ValidationError as error:
+                self._pursuits[symbol] = msgspec.json.decode(raw, type=Pursuit)
+            except msgspec.MsgspecError as error:
                 self._drop(symbol, str(error))
         for instrument in self._books.instruments.values():
             # Its tick may have become coarser meanwhile.

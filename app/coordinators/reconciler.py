@@ -13,7 +13,7 @@ from app.domain.events import Severity, StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.domain.order import OrderStatus
-from app.domain.records import Mismatch, PositionChanged, StateSaved
+from app.domain.records import MemoryLost, Mismatch, PositionChanged, StateSaved
 from app.execution import (
     AccountBooks,
     TrackedOrder,
@@ -109,12 +109,17 @@ class Reconciler:
         """Since when an order that should be there is not, by its id."""
         self._given_up: set[str] = set()
         """Absent orders that the operator has given up."""
-        saved = context.journal.state_of(OWNER)
-        self._memory = (
-            _Memory(context.journal.recovered().last_time_ns or 0)
-            if saved is None
-            else msgspec.json.decode(saved, type=_Memory)
-        )
+        self._memory = self._recall()
+
+    def _recall(self) -> _Memory:
+        """Return what an earlier run saved. What cannot be read is told, and done without: the exchange is asked."""
+        journal = self._context.journal
+        saved, last_ns = journal.state_of(OWNER), journal.recovered().last_time_ns or 0
+        try:
+            return _Memory(last_ns) if saved is None else msgspec.json.decode(saved, type=_Memory)
+        except msgspec.MsgspecError as error:
+            self._context.facts.publish(MemoryLost(last_ns, "what the comparison with the exchange knew", str(error)))
+            return _Memory(last_ns)
 
     def note_left_out(self, symbol: str, client_order_id: str | None, trade_id: str | None) -> None:
         """Remember that a fill could not be booked: what is held of ``symbol`` the exchange alone can say."""

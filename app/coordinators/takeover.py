@@ -87,7 +87,8 @@ class Takeover:
         return [
             symbol
             for symbol, client_order_id in left_out.items()
-            if self._take_position(symbol, there.get(symbol) or Position(symbol), client_order_id)
+            if symbol in self._books.instruments
+            and self._take_position(symbol, there.get(symbol) or Position(symbol), client_order_id)
         ]
 
     def _take_position(self, symbol: str, theirs: Position, client_order_id: str | None) -> bool:

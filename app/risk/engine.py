@@ -186,12 +186,15 @@ class RiskEngine:
         return msgspec.json.encode({"guards": memory, "held": self._held})
 
     def restore(self, payload: bytes) -> None:
-        """Take over what ``snapshot`` returned in an earlier run."""
-        saved = msgspec.json.decode(payload, type=_Memory)
-        for guard in self._guards:
-            guard.restore(saved.guards.get(guard.name, {}))
-        self._held = saved.held
+        """Take over what ``snapshot`` returned in an earlier run; what cannot be read restricts trading by itself."""
         self._leeway = None
+        try:
+            saved = msgspec.json.decode(payload, type=_Memory)
+            for guard in self._guards:
+                guard.restore(saved.guards.get(guard.name, {}))
+            self._held = saved.held
+        except Exception as error:  # noqa: BLE001 - as in look
+            self._note_failure(error)
 
     def _is_over(self, now_ns: int, books: Books) -> bool:
         """Whether the time of the leeway is over, or a mark has grown too old."""

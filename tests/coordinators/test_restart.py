@@ -147,6 +147,25 @@ async def test_a_target_that_cannot_be_read_refuses_no_start_and_holds_growth_ba
     assert exchange.submitted[-1].purpose is Purpose.EXIT
 
 
+@pytest.mark.parametrize("payload", [b"{", b"[]", b"null"])
+@pytest.mark.parametrize(
+    ("whose", "held_back"), [("execution", f"unreadable_target:{BTC}"), ("risk", "watch_failed"), ("reconciler", None)]
+)
+async def test_a_memory_that_cannot_be_read_as_a_whole_refuses_no_start(lives, exchange, payload, whose, held_back):
+    await lives.begin()
+    lives.execution.pursue([target(LONG, stop=STOP)])
+    await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
+    await lives.crash()
+    lives.journal.append(StateSaved(whose, payload, START_NS))
+    lives.container.journal.override(providers.Object(lives.journal.crashed()))
+
+    await lives.begin()
+    codes = {reason.code for reason in lives.trading.reasons} - {"unknown_orders"}
+    assert codes == ({held_back} if held_back else set())
+    lives.execution.flatten("by hand", [BTC])
+    assert exchange.submitted[-1].purpose is Purpose.EXIT
+
+
 def executed(exchange, order, trade_id, price="100", *, held):
     """Let the exchange fill an order while nobody listens."""
     filled = fill(trade_id, order.side, order.contracts, price, "0", client_order_id=order.client_order_id)

@@ -11,7 +11,7 @@ from app.domain.order import OrderType, Side
 from app.domain.records import StateSaved
 from app.exchanges.simulated import SimulatedExchange, adapter
 from app.settings.models import AccountSettings, InstrumentSettings, SimulatedSettings
-from tests.builders import BTC, limit, order
+from tests.builders import BTC, ETH, limit, order
 from tests.exchanges.test_recorded import frame
 from tests.fakes.journal import FakeJournal
 
@@ -135,6 +135,18 @@ async def test_a_restart_goes_on_event_for_event(source, tmp_path):
     assert second.now_ns == first.now_ns
     assert take(second, 200) == take(first, 200)
     assert await second.balance() == await first.balance()
+
+
+@pytest.mark.parametrize("seen", range(1, 12))
+async def test_a_symbol_that_is_not_listed_any_more_is_silent_after_a_restart(seen):
+    """Wherever between two symbols' events the run before has ended."""
+    both = tuple(InstrumentSettings(symbol=symbol, price_start=Decimal(100)) for symbol in (BTC, ETH))
+    journal = FakeJournal()
+    first = await opened(journal, resumable=True, instruments=both)
+    take(first, seen)
+    await first.close()
+    second = await opened(journal.crashed(), resumable=True)
+    assert {event.symbol for event in take(second, 50)} == {BTC}
 
 
 def frame_of(rows):

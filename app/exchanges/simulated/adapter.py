@@ -123,7 +123,12 @@ class SimulatedExchange:
             raise OtherMarket from error
         self._market = self._source.events
         self._random.setstate(memory.random)
-        self._ready, self._waiting = deque(memory.ready), memory.waiting
+        waiting = memory.waiting
+        self._waiting = waiting if waiting is not None and waiting.symbol in self._instruments else None
+        # What is of a symbol that is not listed any more, nobody here knows.
+        self._ready = deque(
+            event for event in memory.ready if getattr(event, "symbol", None) in {None, *self._instruments}
+        )
 
     async def close(self) -> None:
         """Save where we are."""

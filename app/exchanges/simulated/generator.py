@@ -153,11 +153,11 @@ class Generator:
         return msgspec.json.encode(state)
 
     def restore(self, payload: bytes) -> None:
-        """Go on where ``state`` was taken; a symbol that was not there then begins now."""
+        """Go on where ``state`` was taken; a symbol that was not there then begins now, one that has gone is silent."""
         state = msgspec.json.decode(payload, type=GeneratorState)
         self._time_ns = state.time_ns
         self._random.setstate(state.random)
-        self._queue = deque(state.queue)
+        self._queue = deque(event for event in state.queue if event.symbol in self._walks)
         for symbol, walk in self._walks.items():
             if symbol in state.symbols:
                 walk.state = state.symbols[symbol]
