@@ -1,5 +1,6 @@
 """A planted bug: what it does to the bot, and which rule shall notice."""
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from types import SimpleNamespace
@@ -44,14 +45,33 @@ def search(bug: Bug, seeds: "range | tuple[int, ...]") -> Catch | None:
 
 
 def around(patch: pytest.MonkeyPatch, owner: object, name: str, replacement: Callable[..., object]) -> None:
-    """Have ``replacement(original, *args)`` called in place of a function or method."""
+    """Have ``replacement(original, *args)`` called in place of a function or method.
+
+    Raises:
+        TypeError: It takes other arguments than the original: it would be noticed for that, and not for what it does.
+    """
     original = getattr(owner, name)
+    taken = _shape_of(replacement)[1:]
+    if None not in taken and taken != _shape_of(original):
+        raise TypeError(f"what replaces {name} takes {taken}, and {name} takes {_shape_of(original)}")
 
     @wraps(original)
     def replaced(*args, **kwargs):
         return replacement(original, *args, **kwargs)
 
     patch.setattr(owner, name, replaced)
+
+
+def _shape_of(function: Callable[..., object]) -> list[str | None]:
+    """Return how each argument is passed: by place, or by which name; None for whatever comes."""
+    whatever, by_name = (
+        {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD},
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+    return [
+        None if each.kind in whatever else each.name if each.kind is by_name else "place"
+        for each in inspect.signature(function).parameters.values()
+    ]
 
 
 class Veiled:

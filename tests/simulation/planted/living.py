@@ -44,9 +44,9 @@ def protection_keeps_its_size(patch):
 
 
 def no_work_after(patch, purposes):
-    def after_end(original, pursuits, order, *, refused):
-        if order.purpose not in purposes:
-            original(pursuits, order, refused=refused)
+    def after_end(original, pursuits, tracked):
+        if tracked.order.purpose not in purposes:
+            original(pursuits, tracked)
 
     around(patch, Pursuits, "after_end", after_end)
 

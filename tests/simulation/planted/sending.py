@@ -218,9 +218,9 @@ def exits_go_the_wrong_way(patch):
 
 
 def exits_are_tried_once(patch):
-    def after_end(original, pursuits, order, *, refused):
-        if order.purpose is not Purpose.EXIT:
-            original(pursuits, order, refused=refused)
+    def after_end(original, pursuits, tracked):
+        if tracked.order.purpose is not Purpose.EXIT:
+            original(pursuits, tracked)
 
     around(patch, Pursuits, "after_end", after_end)
     patch.setattr(Pursuits, "finish", lambda pursuits, symbol: pursuits.unfinished.discard(symbol))
