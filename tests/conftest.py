@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from dependency_injector import providers
 from hypothesis import settings as hypothesis_settings
+from loguru import logger
 
 from app.container import Container
 from app.lifecycle import Deadlines
@@ -27,6 +28,16 @@ def clean_environment(monkeypatch, tmp_path):
     for name in ("APP_PROFILE", "APP_SECRETS_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def warned():
+    """What the log warns of during a test, line by line."""
+    lines = []
+    sink = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    yield lines
+    with suppress(ValueError):  # a run that configures the log for itself has removed it
+        logger.remove(sink)
 
 
 @pytest.fixture(scope="session")

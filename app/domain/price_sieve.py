@@ -50,7 +50,7 @@ def is_sound(event: Bar | Quote | Trade | MarkPrice | FundingRate) -> bool:
             return _is_price(bid) and _is_price(ask) and bid <= ask and _is_size(wanted) and _is_size(offered)
         case Bar(low=low, high=high):
             prices = (event.open, high, low, event.close)
-            return all(map(_is_price, prices)) and low <= high and _is_size(event.volume)
+            return all(map(_is_price, prices)) and low == min(prices) and high == max(prices) and _is_size(event.volume)
         case Trade(price=price, contracts=contracts):
             return _is_price(price) and _is_size(contracts)
         case _:

@@ -144,6 +144,28 @@ async def test_marks_have_no_volume_and_settlements_fall_on_seconds(venue, folde
     assert all(time % (3600 * 10**9) == 0 for time in rates["ts"])
 
 
+@pytest.mark.parametrize("kind", ["candles", "mark"])
+async def test_a_candle_without_a_number_is_left_out_and_fetched_when_it_has_one(venue, folder, kind):
+    """The venue has no number for ten minutes: they are a gap, which the same command fills when it has."""
+    hole = venue.now_ms // MINUTE_MS * MINUTE_MS - 50 * MINUTE_MS
+    venue.past = lambda opened: "NaN" if hole <= opened < hole + 10 * MINUTE_MS else price_of(opened)
+    words = command(venue, folder, 100, kind=kind)
+    done, err = await told(words)
+    assert (done["added"], done["contents"]["gaps"], done["contents"]["longest_gap_s"]) == (90, 1, 600)
+    assert f"10 of 100 rows of {kind} of {BTC} left out" in err
+    venue.past = price_of
+    done, _ = await told(words)
+    assert (done["added"], done["contents"]["rows"], done["contents"]["gaps"]) == (10, 100, 0)
+
+
+async def test_a_settlement_without_a_rate_is_left_out(venue, folder):
+    end_ms = venue.now_ms // (8 * 60 * MINUTE_MS) * 8 * 60 * MINUTE_MS
+    venue.past_rates = [(end_ms - 8 * 60 * MINUTE_MS, "NaN"), (end_ms - 16 * 60 * MINUTE_MS, "0.0002")]
+    done, err = await told(command(venue, folder, 4000, kind="funding"))
+    assert done["added"] == 1
+    assert "1 of 2 rows of funding" in err
+
+
 async def test_gaps_of_the_venue_are_named(venue, folder):
     """Ten minutes in which the venue was down; ``data check`` says which."""
     hole = venue.now_ms // MINUTE_MS * MINUTE_MS - 50 * MINUTE_MS

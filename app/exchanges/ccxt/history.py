@@ -1,11 +1,9 @@
 """Past candles of a venue, page by page, and longer ones made of them."""
 
-from loguru import logger
-
 from app.domain.bars import BarAggregator
 from app.domain.market import MS_NS, SECOND_NS, Bar
-from app.domain.price_sieve import is_sound
 from app.exchanges.ccxt.line import Line
+from app.exchanges.ccxt.readable import readable, sound
 from app.exchanges.ccxt.translate import bar_from
 
 TIMEFRAMES = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14_400: "4h", 86_400: "1d"}
@@ -23,7 +21,7 @@ class History:
     async def bars(self, symbol: str, interval_s: int, count: int, now_ns: int) -> tuple[Bar, ...]:
         """Return up to ``count`` bars that were closed at ``now_ns``, oldest first; none of a length that cannot be.
 
-        A candle that cannot be true is left out, as the stream's are: it would spoil the longer one that it is part of.
+        A flawed candle is in none of them: it would spoil the longer one that it is part of.
         """
         shorter_s = longest_of(interval_s)
         if shorter_s is None:
@@ -31,18 +29,17 @@ class History:
         times = interval_s // shorter_s
         since_ns = (now_ns // (interval_s * SECOND_NS) - count) * interval_s * SECOND_NS
         candles = await self.candles_since(symbol, shorter_s, since_ns, count * times + 1)
-        closed = [bar for bar in candles if bar.time_ns <= now_ns]
-        bars = [bar for bar in closed if is_sound(bar)]
-        if len(bars) < len(closed):
-            lost = len(closed) - len(bars)
-            logger.bind(symbol=symbol).warning(f"{lost} of {len(closed)} past candles cannot be true: left out")
+        bars = [bar for bar in candles if bar.time_ns <= now_ns]
         if times > 1:
             aggregator = BarAggregator(symbol, interval_s)
             bars = [longer for bar in bars if (longer := aggregator.on_bar(bar)) is not None]
         return tuple(bars[-count:])
 
     async def candles_since(self, symbol: str, interval_s: int, since_ns: int, count: int) -> list[Bar]:
-        """Return up to ``count`` candles that open at ``since_ns`` or later, oldest first; the last may still move."""
+        """Return up to ``count`` candles that open at ``since_ns`` or later, oldest first; the last may still move.
+
+        One that cannot be read, or cannot be true, is left out and told: it stays a gap.
+        """
         found: dict[int, Bar] = {}
         while len(found) < count:
             since_ms, most = since_ns // MS_NS, min(self._candles_max, count - len(found))
@@ -50,7 +47,9 @@ class History:
                 lambda since_ms=since_ms, most=most: self._client.fetch_ohlcv(  # type: ignore[misc] # mypy and defaults
                     symbol, TIMEFRAMES[interval_s], since_ms, most
                 ),
-                lambda rows: [bar_from(symbol, interval_s, row) for row in rows],
+                lambda rows: readable(
+                    rows, lambda row: sound(bar_from(symbol, interval_s, row)), f"past candles of {symbol}"
+                ),
             )
             fresh = [bar for bar in bars if bar.time_ns not in found]
             if not fresh:

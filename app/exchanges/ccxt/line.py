@@ -9,12 +9,10 @@ from app.exchanges.ccxt.errors import KeysRefused
 from app.exchanges.ccxt.guarded import TooManyRequests
 from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words
-from app.exchanges.ccxt.venues import UnreadableAnswer
+from app.exchanges.ccxt.readable import UNREADABLE
 from app.ports.connection import ExchangeUnavailable
 
 T = TypeVar("T")
-_UNREADABLE = (UnreadableAnswer, KeyError, TypeError, ValueError, AttributeError)
-"""What ccxt, or the translation, raises for a body that is not what it should be."""
 
 
 class Line:
@@ -59,7 +57,7 @@ class Line:
             if classify(error, wrote=False) is Outcome.FATAL:
                 raise KeysRefused(self._venue, in_words(error)) from None
             raise ExchangeUnavailable(f"{self._venue}: {in_words(error)}") from None
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ExchangeUnavailable(f"{self._venue} gave an unreadable answer: {in_words(error)}") from None
 
     async def write(self, urgency: Urgency, ask: Callable[[], Awaitable[T]]) -> T:

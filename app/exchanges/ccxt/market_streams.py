@@ -16,6 +16,7 @@ from app.exchanges.ccxt.client import close_sockets
 from app.exchanges.ccxt.history import TIMEFRAMES, History, longest_of
 from app.exchanges.ccxt.limiter import Urgency
 from app.exchanges.ccxt.line import Line
+from app.exchanges.ccxt.readable import readable
 from app.exchanges.ccxt.relisting import Relisting
 from app.exchanges.ccxt.session import Session
 from app.exchanges.ccxt.translate import bar_from, funding_rate_from, mark_from, quote_from, top_of
@@ -257,9 +258,16 @@ class MarketStreams:
             except ExchangeUnavailable as error:
                 logger.warning(f"funding rates cannot be read: {error}")
                 rates = []
-            for payload in rates:
-                rate = funding_rate_from(payload, self._session.now_ns)
-                mark = None if has_marks else mark_from(payload, self._session.now_ns)
+            now_ns = self._session.now_ns
+            told = readable(
+                rates,
+                lambda payload, now_ns=now_ns: (  # type: ignore[misc] # mypy and defaults
+                    funding_rate_from(payload, now_ns),
+                    None if has_marks else mark_from(payload, now_ns),
+                ),
+                "funding rates",
+            )
+            for rate, mark in told:
                 if rate is not None:
                     # What has come is kept until it is asked for; a venue that shortens its interval is followed.
                     known_ns = self._settles_ns.get(rate.symbol, rate.settles_ns)

@@ -1,11 +1,12 @@
 """A venue's past, page by page: candles, candles of the mark price, and funding that was settled.
 
 A page asks for a stretch of time that holds no more rows than a venue gives at once, so it does not matter from which
-end a venue fills its answers, and an empty page is a stretch in which there was nothing.
+end a venue fills its answers, and an empty page is a stretch in which there was nothing. A row that cannot be read is
+left out and told; what it would have been is missing, and asked for again by the next download.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ from app.domain.market import MS_NS, SECOND_NS, Bar
 from app.exchanges.ccxt.errors import VenueRefused
 from app.exchanges.ccxt.history import TIMEFRAMES
 from app.exchanges.ccxt.market import CcxtMarket
+from app.exchanges.ccxt.readable import readable, sound
 from app.exchanges.ccxt.translate import bar_from, settlement_from
 from app.ports.connection import ExchangeUnavailable
 from app.settings.models import Settings
@@ -101,6 +103,7 @@ def _page_s(market: CcxtMarket, kind: str, interval_s: int) -> int:
 def _asking(market: CcxtMarket, symbol: str, kind: str, interval_s: int) -> Callable[[int, int], Awaitable[list[Row]]]:
     line = market.line
     client = line.client
+    what = f"rows of {kind} of {symbol}"
     call = {"candles": "fetchOHLCV", "mark": "fetchMarkOHLCV", "funding": "fetchFundingRateHistory"}[kind]
     if not client.has.get(call):
         raise VenueRefused(f"{market.venue.name} keeps no past of kind {kind}")
@@ -109,26 +112,27 @@ def _asking(market: CcxtMarket, symbol: str, kind: str, interval_s: int) -> Call
         # Venues include it.
         return {"until": time_ns // MS_NS - 1} | ({"price": "mark"} if kind == "mark" else {})
 
+    def candle(row: Sequence[object]) -> Row:
+        # Of the mark price nothing is traded, and some venues leave the volume out.
+        return _row_of(sound(bar_from(symbol, interval_s, [*row[:5], 0] if kind == "mark" else row)), kind)
+
     def candles(since_ns: int, until_ns: int) -> Awaitable[list[Row]]:
         count = (until_ns - since_ns) // (interval_s * SECOND_NS)
         return line.read(
             lambda: client.fetch_ohlcv(symbol, TIMEFRAMES[interval_s], since_ns // MS_NS, count, until(until_ns)),
-            # Of the mark price nothing is traded, and some venues leave the volume out.
-            lambda rows: [
-                _candle(bar_from(symbol, interval_s, [*row[:5], 0] if kind == "mark" else row), kind) for row in rows
-            ],
+            lambda rows: readable(rows, candle, what),
         )
 
     def settled(since_ns: int, until_ns: int) -> Awaitable[list[Row]]:
         return line.read(
             lambda: client.fetch_funding_rate_history(symbol, since_ns // MS_NS, 100, until(until_ns)),
-            lambda rows: [settlement_from(row) for row in rows],
+            lambda rows: readable(rows, settlement_from, what),
         )
 
     return settled if kind == "funding" else candles
 
 
-def _candle(bar: Bar, kind: str) -> Row:
+def _row_of(bar: Bar, kind: str) -> Row:
     prices = (float(bar.open), float(bar.high), float(bar.low), float(bar.close))
     return (bar.open_ns, *prices) if kind == "mark" else (bar.open_ns, *prices, float(bar.volume))
 

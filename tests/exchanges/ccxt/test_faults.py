@@ -20,7 +20,7 @@ from app.domain.events import (
     StreamReset,
 )
 from app.domain.margin import MarginMode
-from app.domain.market import Bar, MarkPrice, Quote
+from app.domain.market import Bar, FundingRate, MarkPrice, Quote
 from app.domain.order import OrderStatus, OrderType, Side
 from app.exchanges.ccxt.errors import HedgeModeRefused, KeysRefused, NotListed, VenueRefused
 from app.ports.connection import ExchangeUnavailable
@@ -71,6 +71,21 @@ def order(bench, number=1, side=Side.BUY, contracts="0.01", **changes):
 def limit(bench, number=1, side=Side.BUY, contracts="0.01", price="40000", **changes):
     named = {"symbol": bench.symbol, "created_ns": time.time_ns()}
     return limit_order(f"main-1-{number:06d}", side, contracts, price=price, **named, **changes)
+
+
+# -- a market that says no number -----------------------------------------------------------------------------------
+
+
+async def test_a_funding_rate_that_is_no_number_ends_nothing(bench_class, warned):
+    """It is told and left out: what else the market says goes on."""
+    bench = bench_class()
+    bench.venue.rate = Decimal("NaN")
+    await bench.open()
+    await bench.until(MarkPrice)
+    await bench.settle(0.5)
+    assert [line for line in warned if "funding rates left out" in line]
+    assert not [event for event in bench.seen if isinstance(event, FundingRate)]
+    await bench.close()
 
 
 # -- an order whose answer is lost -------------------------------------------------------------------------------

@@ -359,6 +359,24 @@ async def test_a_past_candle_that_cannot_be_true_is_in_no_bar():
     limiter.close()
 
 
+@pytest.mark.parametrize("flawed", [["120000", "NaN", "NaN", "NaN", "NaN", "0"], [120_000, "100"], None, [None] * 6])
+async def test_a_past_candle_that_is_none_hides_no_other_and_stays_a_gap(flawed, warned):
+    """Of four minutes the third is no candle; the others are there, and it is said once."""
+    rows = [[minute * 60_000, "100", "101", "99", "100", "1"] for minute in range(4)]
+
+    class Client:
+        async def fetch_ohlcv(self, symbol, timeframe, since, most):
+            return [flawed if row[0] == 120_000 else row for row in rows if row[0] >= since][:most]
+
+    limiter = Limiter(100, 100)
+    history = History(Line(Client(), "binanceusdm", limiter, lambda: None), candles_max=500)
+    bars = await history.bars(BTC, 60, 4, 4 * MINUTE)
+    assert [bar.time_ns // MINUTE for bar in bars] == [1, 2, 4]
+    [told] = warned
+    assert f"1 of 4 past candles of {BTC} left out" in told
+    limiter.close()
+
+
 # -- the edge ----------------------------------------------------------------------------------------------------
 
 
