@@ -20,6 +20,7 @@ KEY = "key-SENTINEL-5f1c"
 SECRET = "secret-SENTINEL-9a7e"  # noqa: S105 - of nothing but this venue
 MARKET = "BTCUSDT"
 EIGHT_HOURS_MS = 28_800_000
+WEEK_MS = 7 * 24 * 3_600_000
 STATUSES = {
     OrderStatus.OPEN: "NEW",
     OrderStatus.PARTIALLY_FILLED: "PARTIALLY_FILLED",
@@ -377,7 +378,7 @@ class LoopbackBinance(LoopbackVenue):
         return found
 
     def _get_userTrades(self, params):  # noqa: N802 - the path
-        since = int(params.get("startTime", 0))
+        since, until = self._within_a_week(params)
         return [
             {
                 "symbol": MARKET, "id": int(fill.trade_id[1:]), "orderId": self._id_of(fill), "side": fill.side.value.upper(),
@@ -387,8 +388,15 @@ class LoopbackBinance(LoopbackVenue):
                 "maker": fill.liquidity is Liquidity.MAKER,
             }
             for fill in self.fills
-            if fill.time_ns // MS_NS >= since
+            if since <= fill.time_ns // MS_NS <= until
         ][: int(params.get("limit", 500))]  # fmt: skip
+
+    def _within_a_week(self, params):
+        since = int(params.get("startTime", self.now_ms - WEEK_MS))
+        until = int(params.get("endTime", since + WEEK_MS))
+        if until - since > WEEK_MS:
+            raise Refused(-4165, "Invalid time interval.")
+        return since, until
 
     def _id_of(self, fill):
         known = self.orders.get(fill.client_order_id)
@@ -403,7 +411,7 @@ class LoopbackBinance(LoopbackVenue):
             }
             for paid, stamp in self.settled
             if stamp >= since
-        ]  # fmt: skip
+        ][: int(params.get("limit", 100))]  # fmt: skip
 
     def _get_order(self, params):
         return self._order_json(self._find(params, "origClientOrderId", "orderId"))

@@ -1,7 +1,8 @@
 """Reads the account at a venue. What cannot be read is an error, never an empty answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import ccxt
@@ -17,12 +18,32 @@ from app.exchanges.ccxt.guarded import MS
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.orders import became, order_record, venue_params
-from app.exchanges.ccxt.translate import account_seen, fill_from, funding_paid_from, position_from, trade_client_id
+from app.exchanges.ccxt.readable import readable
+from app.exchanges.ccxt.translate import (
+    SettledRate,
+    account_seen,
+    fill_from,
+    funding_paid_from,
+    position_from,
+    settled_rate_from,
+    trade_client_id,
+)
 from app.exchanges.ccxt.venues import AccountTold, Payload, Venue
 from app.settings.models import AccountSettings
 
 TRADES_MAX = 500
 """In one answer, at every venue here."""
+SETTLED_MAX = 100
+"""The same, of settlements."""
+STRETCH_MS = 100 * 3600 * MS
+"""For how long one answer may speak.
+
+Binance says nothing of what was traded more than a week after the time that it was asked for; hyperliquid says no more
+than 500 payments, of all coins together, and each has one an hour (2026-11).
+"""
+KEPT_MS = 90 * 24 * 3600 * MS
+"""How far back is asked: what was paid longer ago Binance has forgotten (2026-11). Who was away for longer finds out by
+the comparison of positions and balance."""
 
 
 class CcxtAccount:
@@ -117,24 +138,23 @@ class CcxtAccount:
         """Return the fills at or after ``time_ns``, oldest first."""
         fills: list[Fill] = []
         for symbol in self.instruments:
-            trades = await self._trades_since(symbol, time_ns)
+            trades = await self._all_since(time_ns, partial(self._client.fetch_my_trades, symbol), "id", TRADES_MAX)
             await self._learn_ids(symbol, trades)
-            fills += [self.fill(trade) for trade in trades]
+            with self._line.reading():
+                fills += [self.fill(trade) for trade in trades]
         return tuple(sorted((fill for fill in fills if fill.time_ns >= time_ns), key=lambda fill: fill.time_ns))
 
     async def funding_since(self, time_ns: int) -> tuple[FundingPaid, ...]:
         """Return the funding settlements of our positions at or after ``time_ns``, oldest first."""
         found: list[FundingPaid] = []
         for symbol, instrument in self.instruments.items():
-            since_ms = time_ns // MS_NS
-            payments = await self._line.read(
-                lambda symbol=symbol, since_ms=since_ms: self._client.fetch_funding_history(symbol, since_ms),  # type: ignore[misc] # mypy and defaults
-                list,
-            )
+            asking = partial(self._client.fetch_funding_history, symbol)
+            payments = await self._all_since(time_ns, asking, "timestamp", SETTLED_MAX)
             if not payments:
                 continue
-            rates = {} if self._venue.funding_terms is not None else await self._rates_since(symbol, since_ms)
-            found += [funding_paid_from(payment, rates, instrument, self._venue) for payment in payments]
+            rates = {} if self._venue.funding_terms is not None else await self._rates_since(symbol, time_ns)
+            with self._line.reading():
+                found += [funding_paid_from(payment, rates, instrument, self._venue) for payment in payments]
         return tuple(sorted(found, key=lambda paid: paid.time_ns))
 
     # -- shared with the streams ---------------------------------------------------------------------------------
@@ -180,29 +200,41 @@ class CcxtAccount:
             record, status=working.status, filled=working.filled, venue_order_id=working.venue_order_id
         )
 
-    async def _rates_since(self, symbol: str, since_ms: int) -> dict[int, dict[str, Any]]:
-        """Return the rates that settled, by their times in whole seconds."""
-        return await self._line.read(
-            lambda: self._client.fetch_funding_rate_history(symbol, since_ms),
-            lambda said: {round(rate["timestamp"] / MS): rate for rate in said},
-        )
+    async def _rates_since(self, symbol: str, time_ns: int) -> dict[int, SettledRate]:
+        """Return the rates that settled, by their times in whole seconds: what they were is nice to know, no more."""
+        asking = partial(self._client.fetch_funding_rate_history, symbol)
+        told = await self._all_since(time_ns, asking, "timestamp", SETTLED_MAX)
+        return {rate.second: rate for rate in readable(told, settled_rate_from, f"funding rates of {symbol}")}
 
     def _doors(self) -> tuple[bool, ...]:
         return (False, True) if self._venue.conditional_apart and self._venue.holds_conditional else (False,)
 
-    async def _trades_since(self, symbol: str, time_ns: int) -> list[dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        since_ms = time_ns // MS_NS
+    async def _all_since(
+        self, time_ns: int, ask: Callable[[int, int], Awaitable[list[dict[str, Any]]]], key: str, most: int
+    ) -> list[dict[str, Any]]:
+        """Return all that the venue keeps since a time, page by page.
+
+        Args:
+            time_ns: When it begins, UTC nanoseconds.
+            ask: Returns what there was from a time in milliseconds on, the oldest of it.
+            key: By what a row is told from the others.
+            most: How many rows are asked for at once.
+        """
+        found: dict[Any, dict[str, Any]] = {}
+        now_ms = self._now_ns() // MS_NS
+        since_ms = max(time_ns // MS_NS, now_ms - KEPT_MS)
         while True:
-            page: list[dict[str, Any]] = await self._line.read(
-                lambda since_ms=since_ms: self._client.fetch_my_trades(symbol, since_ms, TRADES_MAX),  # type: ignore[misc] # mypy and defaults
-                list,
-            )
-            fresh = [trade for trade in page if trade["id"] not in found]
-            found |= {trade["id"]: trade for trade in fresh}
-            if len(page) < TRADES_MAX or not fresh:
+            page = await self._line.read(partial(ask, since_ms, most), list)
+            with self._line.reading():
+                fresh = {row[key]: row for row in page if row[key] not in found}
+                newest_ms = max((row["timestamp"] for row in fresh.values()), default=since_ms)
+            found |= fresh
+            if fresh and len(page) >= most:
+                since_ms = newest_ms
+            elif since_ms + STRETCH_MS < now_ms:
+                since_ms += STRETCH_MS
+            else:
                 return list(found.values())
-            since_ms = max(trade["timestamp"] for trade in fresh)
 
     async def _learn_ids(self, symbol: str, trades: Sequence[dict[str, Any]]) -> None:
         """Ask which of our orders trades belong to, where the venue names them by its own ids alone."""

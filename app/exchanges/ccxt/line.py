@@ -1,6 +1,7 @@
 """The line to a venue: whoever asks waits for a turn, and an error comes back as what it means."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import ccxt
@@ -49,7 +50,8 @@ class Line:
         """
         await self._limiter.turn(urgency)
         try:
-            return translate(await ask())
+            with self.reading():
+                return translate(await ask())
         except ccxt.OrderNotFound:
             raise
         except ccxt.BaseError as error:
@@ -57,6 +59,16 @@ class Line:
             if classify(error, wrote=False) is Outcome.FATAL:
                 raise KeysRefused(self._venue, in_words(error)) from None
             raise ExchangeUnavailable(f"{self._venue}: {in_words(error)}") from None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Make sense of an answer.
+
+        Raises:
+            ExchangeUnavailable: There is none in it.
+        """
+        try:
+            yield
         except UNREADABLE as error:
             raise ExchangeUnavailable(f"{self._venue} gave an unreadable answer: {in_words(error)}") from None
 

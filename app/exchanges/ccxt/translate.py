@@ -6,6 +6,7 @@ Candles are the exception (ccxt reads them as floats); ``str`` of a float gives 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from app.domain.events import AccountSeen, Fill, FundingPaid, Liquidity
 from app.domain.instrument import Instrument, MarginTier
@@ -131,6 +132,24 @@ def settlement_from(payload: Payload) -> tuple[int, float]:
     return settled_ns, float(number(payload.get("fundingRate"), "fundingRate"))
 
 
+class SettledRate(NamedTuple):
+    """What funding was settled by; zero is what the venue does not say."""
+
+    second: int
+    """UTC."""
+    rate: Decimal
+    mark_price: Decimal
+
+
+def settled_rate_from(payload: Payload) -> SettledRate:
+    """Return a row of ccxt's funding rate history."""
+    return SettledRate(
+        round(time_ns(payload) / SECOND_NS),
+        number_or(payload.get("fundingRate"), ZERO, "fundingRate"),
+        number_or((payload.get("info") or {}).get("markPrice"), ZERO, "markPrice"),
+    )
+
+
 # -- the account -------------------------------------------------------------------------------------------------
 
 
@@ -196,7 +215,7 @@ def account_seen(told: AccountTold, symbols: Mapping[str, str]) -> AccountSeen:
 
 
 def funding_paid_from(
-    payload: Payload, rates: Mapping[int, Payload], instrument: Instrument, venue: Venue
+    payload: Payload, rates: Mapping[int, SettledRate], instrument: Instrument, venue: Venue
 ) -> FundingPaid:
     """Return a settlement, with rate and mark of its moment where the venue tells them.
 
@@ -204,15 +223,13 @@ def funding_paid_from(
 
     Args:
         payload: Of ccxt's funding history.
-        rates: Of ccxt's funding rate history, by their times in whole seconds.
+        rates: By their times in whole seconds.
         instrument: What was held.
         venue: Where.
     """
     second = round(time_ns(payload) / SECOND_NS)
     amount = venue.funding_sign * number(payload.get("amount"), "amount")
-    known = rates.get(second, {})
-    rate = number_or(known.get("fundingRate"), ZERO, "fundingRate")
-    mark = number_or((known.get("info") or {}).get("markPrice"), ZERO, "markPrice")
+    _, rate, mark = rates.get(second, (second, ZERO, ZERO))
     value = rate * mark * instrument.contract_size
     contracts = (-amount / value / instrument.lot_size).quantize(ONE) * instrument.lot_size if value else ZERO
     if venue.funding_terms is not None:

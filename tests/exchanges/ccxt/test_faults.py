@@ -6,6 +6,7 @@ import json
 import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 from loguru import logger
 
@@ -20,7 +21,7 @@ from app.domain.events import (
     StreamReset,
 )
 from app.domain.margin import MarginMode
-from app.domain.market import Bar, FundingRate, MarkPrice, Quote
+from app.domain.market import MS_NS, SECOND_NS, Bar, FundingRate, MarkPrice, Quote
 from app.domain.order import OrderStatus, OrderType, Side
 from app.exchanges.ccxt.errors import HedgeModeRefused, KeysRefused, NotListed, VenueRefused
 from app.ports.connection import ExchangeUnavailable
@@ -28,7 +29,7 @@ from app.settings.models import CcxtSettings, Settings
 from tests.builders import ETH
 from tests.builders import limit as limit_order
 from tests.builders import order as market_order
-from tests.contracts.benches import VENUE_BENCHES, venue_settings
+from tests.contracts.benches import VENUE_BENCHES, LoopbackBench, venue_settings
 from tests.loopback.profile import keys_of
 
 FIRST = "main-1-000001"
@@ -244,6 +245,54 @@ async def test_a_fill_of_nobodys_order_moves_the_position(bench):
     fill = await bench.until(Fill)
     [position] = await bench.exchange.positions()
     assert position.contracts == fill.signed_contracts == Decimal("0.01")
+
+
+async def test_what_happened_while_the_bot_was_away_for_long_is_all_found(bench):
+    """Ten days: a venue that ends an answer after a week, or after a hundred payments, is asked again."""
+    bench.venue.trade_by_hand()
+    fill = await bench.until(Fill)
+    now_ns, hour_ns = bench.now_ns, 3600 * SECOND_NS
+    [of_venue] = bench.venue.fills
+    bench.venue.fills[:] = [
+        msgspec.structs.replace(of_venue, trade_id=f"t{number}", time_ns=now_ns - hours * hour_ns)
+        for number, hours in enumerate((230, 100, 1))
+    ]
+    assert [told.time_ns for told in await bench.exchange.fills_since(now_ns - 240 * hour_ns)] == [
+        (now_ns - hours * hour_ns) // MS_NS * MS_NS for hours in (230, 100, 1)
+    ]
+    bench.venue.fund("0.001")
+    [(paid, _)] = bench.venue.settled
+    at_ns = [now_ns // hour_ns * hour_ns - hours * hour_ns for hours in range(240, 0, -1)]
+    bench.venue.settled[:] = [
+        (msgspec.structs.replace(paid, time_ns=time_ns), time_ns // MS_NS + 3) for time_ns in at_ns
+    ]
+    told = await bench.exchange.funding_since(now_ns - 241 * hour_ns)
+    assert [payment.time_ns for payment in told] == at_ns
+    assert {payment.contracts for payment in told} == {fill.signed_contracts}
+
+
+@pytest.mark.parametrize(("bench_class", "rate"), [(LoopbackBench, "NaN")])
+async def test_a_payment_is_booked_though_its_rate_is_no_number(bench, rate):
+    """What was paid is exact; by which rate is not known, and not asked for again."""
+    bench.exchange.submit(order(bench))
+    await bench.until(Fill, FIRST)
+    bench.venue.fund("0.001")
+    [(paid, stamp)] = bench.venue.settled
+    bench.venue.settled[:] = [(msgspec.structs.replace(paid, rate=Decimal(rate)), stamp)]
+    [told] = await bench.exchange.funding_since(0)
+    assert (told.amount, told.rate, told.mark_known) == (paid.amount, Decimal(0), False)
+
+
+@pytest.mark.parametrize("bench_class", [LoopbackBench])
+async def test_a_payment_that_is_no_number_makes_the_account_unreadable(bench):
+    """Unlike a candle: what is left out would be missing in the books."""
+    bench.exchange.submit(order(bench))
+    await bench.until(Fill, FIRST)
+    bench.venue.fund("0.001")
+    [(paid, stamp)] = bench.venue.settled
+    bench.venue.settled[:] = [(msgspec.structs.replace(paid, amount=Decimal("NaN")), stamp)]
+    with pytest.raises(ExchangeUnavailable, match="not a number"):
+        await bench.exchange.funding_since(0)
 
 
 async def test_funding_is_paid_once_however_often_it_is_asked_for(bench):
