@@ -57,6 +57,7 @@ from app.settings.models import Settings
 RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
+UNLISTED = "unlisted:"
 
 
 class ExecutionCoordinator(BaseCoordinator):
@@ -393,9 +394,15 @@ class ExecutionCoordinator(BaseCoordinator):
         self.agreement.hear(seen)
 
     def _on_instrument(self, change: InstrumentChanged) -> None:
-        self.books.list_anew(change.instrument)
-        self._pursuits.list_anew(change.instrument)
+        instrument = change.instrument
+        self.books.list_anew(instrument)
+        self._pursuits.list_anew(instrument)
         self._publish(change)
+        if instrument.is_listed:
+            self._trading_state.clear_reason(OWNER, UNLISTED + instrument.symbol)
+        else:
+            detail = f"the exchange lists {instrument.symbol} no more: it is known as it was, for exits"
+            self._trading_state.raise_reason(OWNER, UNLISTED + instrument.symbol, Severity.SYMBOL_REDUCE_ONLY, detail)
 
     # -- operator ------------------------------------------------------------------------------------------------
 
@@ -453,6 +460,9 @@ class ExecutionCoordinator(BaseCoordinator):
         if pursuits is not None:
             self._pursuits.restore(pursuits)
         self._trading_state.clear_reason("lifecycle", "stopping")
+        for symbol in context.instruments:
+            # Whoever connects finds listed what is configured, or does not start.
+            self._trading_state.clear_reason(OWNER, UNLISTED + symbol)
 
     def _record(self, *records: Record) -> None:
         try:

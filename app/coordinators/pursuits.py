@@ -258,7 +258,9 @@ class Pursuits:
         """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
         reasons = self._trading_state.current.reasons
         # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
-        waits = bool(reasons) and any(reason.owner == OWNER for reason in reasons)
+        waits = bool(reasons) and any(
+            reason.owner == OWNER and reason.severity is not Severity.SYMBOL_REDUCE_ONLY for reason in reasons
+        )
         if not waits:
             self.unfinished.discard(symbol)
         self.work(symbol, may_enter=not waits)

@@ -151,7 +151,7 @@ class AccountSeen(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class InstrumentChanged(msgspec.Struct, frozen=True, tag=True):
-    """The exchange takes other prices of a symbol than it did: its tick has become coarser, or finer."""
+    """The exchange takes other prices of a symbol than it did, lists it no more, or lists it again."""
 
     instrument: Instrument
     time_ns: int
@@ -181,6 +181,8 @@ class Timer(msgspec.Struct, frozen=True, tag=True):
 class Severity(Term):
     """What a reason does to trading, from mild to severe."""
 
+    SYMBOL_REDUCE_ONLY = "symbol_reduce_only"
+    """In one symbol alone, which the reason's code ends with, behind a colon."""
     REDUCE_ONLY = "reduce_only"
     HALTED = "halted"
 

@@ -45,6 +45,8 @@ class Instrument(msgspec.Struct, frozen=True):
     funding_interval_s: int
     inverse: bool = False
     version: int = 1
+    is_listed: bool = True
+    """False when the exchange lists it no more: what was last known of it is what a position is closed by."""
 
     def value(self, contracts: Decimal, price: Decimal) -> Decimal:
         """Return the signed value of ``contracts`` at ``price`` in the settlement currency.

@@ -20,18 +20,31 @@ class TradingLevel(Term):
 
 
 class TradingState(msgspec.Struct, frozen=True):
-    """The set of reasons that hold trading back. The most severe wins; no reason at all is ACTIVE."""
+    """The set of reasons that hold trading back. The most severe wins; without one that concerns all, it is ACTIVE."""
 
     reasons: tuple[ReasonRaised, ...] = ()
 
     @property
     def level(self) -> TradingLevel:
-        """The most severe of the reasons."""
-        if not self.reasons:
-            return TradingLevel.ACTIVE
-        if any(reason.severity is Severity.HALTED for reason in self.reasons):
+        """The most severe of the reasons that hold every symbol back."""
+        severities = {reason.severity for reason in self.reasons}
+        if Severity.HALTED in severities:
             return TradingLevel.HALTED
-        return TradingLevel.REDUCE_ONLY
+        return TradingLevel.REDUCE_ONLY if Severity.REDUCE_ONLY in severities else TradingLevel.ACTIVE
+
+    def level_in(self, symbol: str) -> TradingLevel:
+        """What orders in one symbol may do."""
+        if self.level is TradingLevel.ACTIVE and self.holding(symbol):
+            return TradingLevel.REDUCE_ONLY
+        return self.level
+
+    def holding(self, symbol: str) -> tuple[ReasonRaised, ...]:
+        """Return the reasons for which nothing grows in ``symbol``."""
+        return tuple(
+            reason
+            for reason in self.reasons
+            if reason.severity is not Severity.SYMBOL_REDUCE_ONLY or reason.code.partition(":")[2] == symbol
+        )
 
     @property
     def latched(self) -> tuple[ReasonRaised, ...]:

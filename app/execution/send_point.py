@@ -12,6 +12,7 @@ from app.domain.margin import MarginMode
 from app.domain.money import ZERO
 from app.domain.order import Order, OrderStatus
 from app.domain.records import CancelIntended, OrderDenied, OrderIntended, OrderSent
+from app.domain.trading_state import TradingLevel
 from app.execution.books import AccountBooks
 from app.execution.tracker import TrackedOrder
 from app.ports.ids import Ids
@@ -165,10 +166,12 @@ class SendPoint:
         if self.lost is not None:
             self._withdraw(tracked, str(self.lost))
             return
-        if not order.reduce_only and self._trading_state.current.reasons:
-            # Any reason at all: trading is not active.
-            self._withdraw(tracked, f"trading became {self._trading_state.current.level} before it was sent")
-            return
+        trading = self._trading_state.current
+        if not order.reduce_only and trading.reasons:
+            level = trading.level_in(order.symbol)
+            if level is not TradingLevel.ACTIVE:
+                self._withdraw(tracked, f"trading became {level} before it was sent")
+                return
         if order.reduce_only and books.portfolio.position(order.symbol).contracts * order.signed_contracts >= 0:
             # It waited for the store, and meanwhile a stop or a stranger closed the position.
             self._withdraw(tracked, "there is nothing to reduce any more")

@@ -7,6 +7,7 @@ from app.domain.errors import InvalidOrder
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.domain.order import CONDITIONAL, OrderType, check_order
+from app.domain.trading_state import TradingLevel
 from app.risk.case import OrderCase
 from app.settings.models import RiskSettings
 
@@ -14,13 +15,17 @@ _MARKET = OrderType.MARKET
 
 
 def trading_state(case: OrderCase, limits: RiskSettings) -> Denial | None:
-    """Nothing grows unless trading is active."""
+    """Nothing grows unless trading is active, in all symbols and in the order's."""
     del limits
     state = case.books.trading
     if not state.reasons:
         return None
-    reasons = ", ".join(f"{reason.owner}:{reason.code}" for reason in state.reasons)
-    return Denial("trading_state", f"{state.level} ({reasons})", "active")
+    symbol = case.order.symbol
+    level = state.level_in(symbol)
+    if level is TradingLevel.ACTIVE:
+        return None
+    reasons = ", ".join(f"{reason.owner}:{reason.code}" for reason in state.holding(symbol))
+    return Denial("trading_state", f"{level} ({reasons})", "active")
 
 
 def well_formed(case: OrderCase, limits: RiskSettings) -> Denial | None:

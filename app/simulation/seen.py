@@ -56,4 +56,4 @@ def level_of(state: TradingState) -> TradingLevel:
     severities = {reason.severity for reason in state.reasons}
     if Severity.HALTED in severities:
         return TradingLevel.HALTED
-    return TradingLevel.REDUCE_ONLY if severities else TradingLevel.ACTIVE
+    return TradingLevel.REDUCE_ONLY if Severity.REDUCE_ONLY in severities else TradingLevel.ACTIVE

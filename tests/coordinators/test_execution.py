@@ -20,6 +20,7 @@ from app.domain.events import (
     OrderRejected,
     OrderUnknown,
     ReasonCleared,
+    ReasonRaised,
     Severity,
     StreamReset,
     Timer,
@@ -33,7 +34,7 @@ from app.domain.trading_state import TradingLevel
 from app.execution.overheard import QUIET_NS
 from app.lifecycle import Deadlines, HealthState, StartFailed
 from app.settings import load_settings
-from tests.builders import BTC, START_NS, bar, fill, funding_paid, instrument, mark, order, order_record, target
+from tests.builders import BTC, ETH, START_NS, bar, fill, funding_paid, instrument, mark, order, order_record, target
 from tests.conftest import SETTINGS, settle
 
 LONG = Decimal("0.5")
@@ -484,6 +485,45 @@ async def test_a_tick_that_becomes_coarser_is_gone_by_from_then_on(ready, exchan
     await settle()
     assert ready.strategy._view.instrument(BTC) == container.registry.context.instruments[BTC] == changed
     assert [sent.trigger_price for sent in exchange.submitted[1:]] == [90, 111]
+
+
+@pytest.fixture
+def two_listed(exchange):
+    exchange.listed = (instrument(), instrument(ETH))
+
+
+async def test_a_symbol_that_is_not_listed_any_more_grows_no_further_and_the_others_do(
+    two_listed, ready, exchange, container
+):
+    """0.5 BTC are held: they are closed; an entry is denied, one of ETH is not; until it is listed again."""
+    await open_long(ready, exchange)
+    state, code = container.registry.context.trading_state, f"unlisted:{BTC}"
+    exchange.tell(mark("100", symbol=ETH), InstrumentChanged(instrument(is_listed=False), START_NS))
+    await settle()
+    assert state.current.holds("execution", code)
+    assert state.current.level is TradingLevel.ACTIVE
+    exchange.submitted.clear()
+
+    ready.execution.pursue([target(2 * LONG, sequence=2), target(LONG, symbol=ETH)])
+    assert [(sent.symbol, sent.purpose) for sent in exchange.submitted] == [(ETH, Purpose.ENTRY)]
+    ready.execution.pursue([target(0, sequence=3)])
+    closed = exchange.submitted[-1]
+    assert (closed.symbol, closed.side, closed.contracts, closed.reduce_only) == (BTC, Side.SELL, LONG, True)
+
+    exchange.tell(filled_of(closed, "t2"), InstrumentChanged(instrument(), START_NS))
+    await settle()
+    assert not state.current.holds("execution", code)
+    ready.execution.pursue([target(LONG / 2, sequence=4)])
+    assert exchange.submitted[-1].symbol == BTC
+    assert exchange.submitted[-1].purpose is Purpose.ENTRY
+
+
+async def test_a_symbol_that_a_start_finds_listed_is_held_back_no_more(container, journal):
+    reason = {"owner": "execution", "code": f"unlisted:{BTC}", "severity": Severity.SYMBOL_REDUCE_ONLY}
+    journal.append(ReasonRaised(time_ns=START_NS, detail="", **reason))
+    await container.init_resources()
+    assert not container.registry.context.trading_state.current.reasons
+    await container.shutdown_resources()
 
 
 async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, exchange, container, mocker):

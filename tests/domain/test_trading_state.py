@@ -33,6 +33,16 @@ def test_the_most_severe_reason_wins(severities):
     assert state(raised("a", severities[0]), raised("b", severities[1])).level is TradingLevel.HALTED
 
 
+def test_a_reason_of_one_symbol_holds_no_other_back():
+    held = state(raised("unlisted:BTC/USDT:USDT", Severity.SYMBOL_REDUCE_ONLY))
+    assert held.level is held.level_in("ETH/USDT:USDT") is TradingLevel.ACTIVE
+    assert held.level_in("BTC/USDT:USDT") is TradingLevel.REDUCE_ONLY
+    assert held.holding("BTC/USDT:USDT") == held.reasons
+    assert held.holding("ETH/USDT:USDT") == ()
+    everywhere = held.after(raised("a"))
+    assert [reason.code for reason in everywhere.holding("ETH/USDT:USDT")] == ["a"]
+
+
 def test_clearing_one_reason_leaves_the_others():
     both = state(raised("a", Severity.HALTED), raised("b"))
     assert both.after(cleared("a")).level is TradingLevel.REDUCE_ONLY

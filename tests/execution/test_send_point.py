@@ -14,7 +14,7 @@ from app.execution import AccountBooks, OrderTracker, SendPoint, clamp_to_positi
 from app.execution.send_point import NothingToReduce
 from app.ports.journal import JournalFailed, LeaseLost
 from app.timing import SequentialIds
-from tests.builders import BTC, START_NS, fill, instrument, order
+from tests.builders import BTC, ETH, START_NS, fill, instrument, order
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
 from tests.fakes.order_entry import FakeOrderEntry
@@ -106,6 +106,15 @@ def test_nothing_leaves_until_the_intent_is_durable(slow):
     assert (slow.sent, tracked.status) == ([FIRST], OrderStatus.SENT)
 
 
+@pytest.mark.parametrize(("symbol", "sent"), [(BTC, []), (ETH, [FIRST])])
+def test_a_growing_order_is_withdrawn_when_its_symbol_was_restricted_while_it_waited(slow, symbol, sent):
+    """What holds another symbol back holds nothing of this one."""
+    slow.point.send(order(""))
+    slow.trading.raise_reason("execution", f"unlisted:{symbol}", Severity.SYMBOL_REDUCE_ONLY, "")
+    slow.journal.commit()
+    assert slow.sent == sent
+
+
 def test_an_order_that_waits_for_the_store_counts_for_the_next(slow):
     slow.point.send(order(""))
     slow.point.send(order("", contracts="2"))
@@ -113,7 +122,7 @@ def test_an_order_that_waits_for_the_store_counts_for_the_next(slow):
     assert slow.books.orders_since(START_NS) == 2
 
 
-@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("severity", [Severity.REDUCE_ONLY, Severity.HALTED])
 def test_a_growing_order_is_withdrawn_when_trading_was_restricted_while_it_waited(slow, severity):
     tracked = slow.point.send(order(""))
     slow.halt(severity)

@@ -78,6 +78,8 @@ class LoopbackHyperliquid(LoopbackVenue):
         self.agent = address_of_key(PRIVATE_KEY)
         self.nonces = []
         self.unified = False
+        self.unlisted = None
+        """How the venue says that its coin is not listed any more: gone, or flagged."""
         self.size_digits = 5
         super().__init__(**changes)
         self.rate = Decimal("0.0000125")
@@ -122,9 +124,14 @@ class LoopbackHyperliquid(LoopbackVenue):
 
     def _meta(self):
         listed = {"szDecimals": self.size_digits, "name": COIN, "maxLeverage": 40, "marginTableId": 56}
+        universe = [listed, listed | {"name": "ETH"}]
+        if self.unlisted == "gone":
+            universe = universe[1:]
+        elif self.unlisted == "flagged":
+            universe[0] = listed | {"isDelisted": True}
         tiers = [{"lowerBound": "0.0", "maxLeverage": 40}, {"lowerBound": "150000000.0", "maxLeverage": 20}]
         tables = [[56, {"description": "tiered 40x", "marginTiers": tiers}]]
-        return {"universe": [listed], "marginTables": tables, "collateralToken": 0}
+        return {"universe": universe, "marginTables": tables, "collateralToken": 0}
 
     # -- events of the account -----------------------------------------------------------------------------------
 
@@ -316,7 +323,8 @@ class LoopbackHyperliquid(LoopbackVenue):
         return self._meta()
 
     def _tell_metaAndAssetCtxs(self, asked):  # noqa: N802 - the type
-        return [self._meta(), [self._context()]]
+        meta = self._meta()
+        return [meta, [self._context()] * len(meta["universe"])]
 
     def _tell_candleSnapshot(self, asked):  # noqa: N802 - the type
         wanted = asked["req"]
@@ -385,7 +393,7 @@ class LoopbackHyperliquid(LoopbackVenue):
             }}
             for paid, stamp in self.settled
             if stamp >= asked.get("startTime", 0)
-        ]  # fmt: skip
+        ][:500]  # fmt: skip
 
 
 def _basic(known):

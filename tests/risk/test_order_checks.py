@@ -24,6 +24,16 @@ def test_nothing_grows_unless_trading_is_active(account):
     assert str(denial) == "trading_state: reduce_only (risk:daily_loss), limit active"
 
 
+def test_what_holds_one_symbol_back_denies_nothing_in_another(account):
+    account.trading.raise_reason("execution", f"unlisted:{ETH}", Severity.SYMBOL_REDUCE_ONLY, "")
+    assert judge(order_checks.trading_state, order(), account.books, limits()) is None
+    denial = judge(order_checks.trading_state, order(symbol=ETH), account.books, limits())
+    assert str(denial) == f"trading_state: reduce_only (execution:unlisted:{ETH}), limit active"
+    account.trading.raise_reason("operator", "halt", Severity.HALTED, "")
+    denial = judge(order_checks.trading_state, order(symbol=ETH), account.books, limits())
+    assert str(denial) == f"trading_state: halted (execution:unlisted:{ETH}, operator:halt), limit active"
+
+
 def test_an_unlisted_symbol_is_denied(account):
     denial = judge(order_checks.well_formed, order(symbol="XRP/USDT:USDT"), account.books, limits())
     assert str(denial) == "instrument: XRP/USDT:USDT is not listed, limit a listed symbol"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -16,10 +17,14 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.session import Session
 from app.exchanges.ccxt.translate import instrument_from
+from app.exchanges.ccxt.venues import Payload, UnreadableAnswer
 from app.ports.connection import Capabilities, ExchangeUnavailable
 from app.settings.models import CcxtSettings
 
 RELIST_AGAIN_S = 10.0
+"""After the markets could not be read."""
+UNLISTED_AGAIN_S = 60.0
+"""While a symbol is not listed: between looks whether it is again."""
 
 
 class _Connected(msgspec.Struct, frozen=True):
@@ -44,6 +49,8 @@ class CcxtMarket:
         self._tiers: Mapping[str, Sequence[dict[str, Any]]] = {}
         self._followers: list[Any] = []
         """Clients with keys, which go by what this one was told is listed."""
+        self._moved = asyncio.Event()
+        """Set when ticks may soon be others, where they follow the price."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -85,7 +92,7 @@ class CcxtMarket:
                 raise NotListed(self.venue.name, symbol)
         history = History(line, self.venue.candles_max)
         streams = MarketStreams(
-            self.session, line, history, self.symbols, lambda: self.session.spawn(self._list_anew(), "markets")
+            self.session, line, history, self.symbols, lambda symbol: self._listed[symbol].is_listed, self._moved.set
         )
         self._up = _Connected(line, history, streams)
         self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
@@ -103,6 +110,7 @@ class CcxtMarket:
         if not self._is_streaming:
             self._is_streaming = True
             self.streams.begin()
+            self.session.spawn(self._follow_listing(), "markets")
         return self.session.next_event()
 
     async def wait(self) -> None:
@@ -170,22 +178,44 @@ class CcxtMarket:
     def _instrument(self, symbol: str) -> Instrument:
         return instrument_from(self.line.client.markets[symbol], self._tiers.get(symbol, ()), self.venue)
 
+    async def _follow_listing(self) -> None:
+        """Read the markets again when a price may soon leave the scale of its tick, and while a symbol is missing."""
+        again_s: float | None = None
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(again_s):
+                    await self._moved.wait()
+            self._moved.clear()
+            try:
+                await self._list_anew()
+            except ExchangeUnavailable as error:
+                logger.warning(f"what is listed cannot be read again yet: {error}")
+                again_s = RELIST_AGAIN_S
+            else:
+                again_s = None if all(known.is_listed for known in self._listed.values()) else UNLISTED_AGAIN_S
+
     async def _list_anew(self) -> None:
-        """Read the markets again, for a price may soon leave the scale that its tick was read for."""
-        markets = await self._read_again()
-        for client in self._followers:
-            client.set_markets(markets)
-        for symbol in self.symbols:
-            instrument = self._instrument(symbol)
-            if instrument.tick_size != self._listed[symbol].tick_size:
-                self._listed[symbol] = instrument
+        """Go by what is listed now. What is not any more stays as it was, for a position in it is read, and closed."""
+        line, before = self.line, self.line.client.markets
+        told = await line.read(line.client.fetch_markets, _by_symbol)
+        kept = [before[symbol] for symbol in self.symbols if symbol not in told]
+        for client in (line.client, *self._followers):
+            client.set_markets([*told.values(), *kept])
+        with line.reading():
+            now = [
+                self._instrument(symbol)
+                if symbol in told and told[symbol].get("active") is not False
+                else msgspec.structs.replace(self._listed[symbol], is_listed=False)
+                for symbol in self.symbols
+            ]
+        for instrument in now:
+            known = self._listed[instrument.symbol]
+            if (instrument.tick_size, instrument.is_listed) != (known.tick_size, known.is_listed):
+                self._listed[instrument.symbol] = instrument
                 self.session.queue.put(InstrumentChanged(instrument, self.now_ns))
 
-    async def _read_again(self) -> list[Any]:
-        client = self.line.client
-        while True:
-            try:
-                return await self.line.read(lambda: client.load_markets(True), lambda told: list(told.values()))  # noqa: FBT003 - ccxt's signature
-            except ExchangeUnavailable as error:
-                logger.warning(f"the ticks cannot be read again yet: {error}")
-            await asyncio.sleep(RELIST_AGAIN_S)
+
+def _by_symbol(markets: Sequence[Payload]) -> dict[str, Payload]:
+    if not markets:
+        raise UnreadableAnswer("no market at all is listed")
+    return {market["symbol"]: market for market in markets}

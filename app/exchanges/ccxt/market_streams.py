@@ -44,6 +44,7 @@ class MarketStreams:
         line: Line,
         history: History,
         symbols: Sequence[str],
+        is_listed: Callable[[str], bool],
         on_moved: Callable[[], None],
     ) -> None:
         """Begin nothing yet.
@@ -53,6 +54,7 @@ class MarketStreams:
             line: To the venue, without keys.
             history: Where candles are asked for that nobody has seen.
             symbols: What is listened to.
+            is_listed: Whether the venue lists one of them still.
             on_moved: Called when ticks may soon be others, where they follow the price.
         """
         self._session = session
@@ -60,6 +62,7 @@ class MarketStreams:
         self._line = line
         self._history = history
         self._symbols = tuple(symbols)
+        self._is_listed = is_listed
         self._on_moved = on_moved
         self._wanted: dict[str, set[int]] = {}
         self._shown_ns: dict[str, int] = {}
@@ -96,6 +99,7 @@ class MarketStreams:
                     lambda symbol=symbol: client.watch_ticker(symbol),  # type: ignore[misc] # mypy and defaults
                     lambda ticker: self._take_marks({"": ticker}),
                     silence_s,
+                    symbol,
                 )
         self._session.spawn(self._poll_rates(), "rates")
         self._session.spawn(self._look_for_candles(), "candles")
@@ -136,6 +140,7 @@ class MarketStreams:
                 lambda symbol=symbol: client.watch_order_book(symbol),  # type: ignore[misc] # mypy and defaults
                 lambda book: self._take_quotes({"": top_of(book)}),
                 silence_s,
+                symbol,
             )
 
     def _watch_candles(self, symbols: list[str], silence_s: float) -> None:
@@ -154,31 +159,43 @@ class MarketStreams:
                 lambda symbol=symbol: client.watch_ohlcv(symbol, TIMEFRAMES[self._intervals[symbol]]),  # type: ignore[misc] # as above
                 partial(self._close_candles, symbol),
                 silence_s,
+                symbol,
             )
 
     def _watch(
-        self, name: str, ask: Callable[[], Awaitable[Any]], take: Callable[[Any], None], silence_s: float
+        self,
+        name: str,
+        ask: Callable[[], Awaitable[Any]],
+        take: Callable[[Any], None],
+        silence_s: float,
+        symbol: str | None = None,
     ) -> None:
+        """Read a stream; with ``symbol``, one that tells of that symbol alone."""
         watch = Watch(
             name,
             ask,
             take,
             silence_s_max=silence_s,
             room=self._session.queue.room,
-            on_break=self._on_break,
-            on_silence=self._on_silence,
+            on_break=partial(self._on_break, symbol),
+            on_silence=partial(self._on_silence, symbol),
             on_fatal=self._session.refuse,
         )
         self._session.spawn(watch.run(), name)
 
-    async def _on_silence(self) -> None:
+    async def _on_silence(self, symbol: str | None) -> None:
         """Open new sockets: one that is half open says nothing, and only a new one helps."""
-        await close_sockets(self._client, "opened anew")
+        if symbol is None or self._is_listed(symbol):
+            await close_sockets(self._client, "opened anew")
 
-    async def _on_break(self, watch: Watch, why: str) -> None:
-        logger.bind(stream=watch.name).warning(f"the market's stream broke: {why}")
-        for symbol in self._symbols:
+    async def _on_break(self, symbol: str | None, watch: Watch, why: str) -> None:
+        if symbol is not None and not self._is_listed(symbol):
+            # Nothing is told of it: that says nothing of the others.
             self._session.queue.put(BookStale(symbol, self._session.now_ns, why))
+            return
+        logger.bind(stream=watch.name).warning(f"the market's stream broke: {why}")
+        for each in self._symbols:
+            self._session.queue.put(BookStale(each, self._session.now_ns, why))
         if watch.name.startswith("candles"):
             self._session.spawn(self._refill(), "refill")
 

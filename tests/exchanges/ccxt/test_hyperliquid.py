@@ -397,3 +397,47 @@ async def test_a_tick_that_cannot_be_read_again_is_asked_for_later(monkeypatch):
         assert (await bench.until(InstrumentChanged)).instrument.tick_size == 1
     finally:
         await bench.close()
+
+
+@pytest.mark.parametrize("how", ["gone", "flagged"])
+async def test_a_symbol_that_is_not_listed_any_more_is_closed_by_what_was_known_of_it(monkeypatch, how):
+    """Its instrument stays, marked; the account is readable; an exit leaves; that it is listed again is told."""
+    monkeypatch.setattr("app.exchanges.ccxt.market.UNLISTED_AGAIN_S", 0.2)
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.size_digits = 3
+    bench.venue.price = Decimal(6000)
+    await bench.open()
+    try:
+        await bench.until(MarkPrice)
+        await sent(bench, limit(bench, contracts="2", price="6100"))
+        await bench.until(Fill, FIRST)
+        [known] = await bench.exchange.instruments()
+        bench.venue.unlisted = how
+        bench.venue.step("9000")
+        assert (await bench.until(InstrumentChanged)).instrument == msgspec.structs.replace(known, is_listed=False)
+        [position] = await bench.exchange.positions()
+        bench.exchange.submit(limit(bench, 2, side=Side.SELL, contracts=str(position.contracts), price="8000"))
+        await bench.until(Fill, "main-1-000002")
+        assert await bench.exchange.positions() == ()
+        bench.venue.unlisted = None
+        assert (await bench.until(InstrumentChanged, after=1)).instrument.is_listed
+    finally:
+        await bench.close()
+
+
+async def test_an_answer_without_any_market_unlists_nothing(monkeypatch, warned):
+    monkeypatch.setattr("app.exchanges.ccxt.market.RELIST_AGAIN_S", 0.2)
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.size_digits = 3
+    bench.venue.price = Decimal(6000)
+    await bench.open()
+    try:
+        await bench.until(MarkPrice)
+        meta, bench.venue._meta = bench.venue._meta, lambda: {"universe": [], "marginTables": [], "collateralToken": 0}
+        bench.venue.step("9000")
+        while not [line for line in warned if "what is listed cannot be read" in line]:
+            await bench.settle(0.1)
+        bench.venue._meta = meta
+        assert (await bench.until(InstrumentChanged)).instrument.is_listed
+    finally:
+        await bench.close()
