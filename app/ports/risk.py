@@ -18,6 +18,9 @@ class RiskView(Protocol):
     def figures(self) -> Mapping[str, str]:
         """Return the value and limit of each guard, by its name, as text for people."""
 
+    def nearness(self) -> Mapping[str, float]:
+        """Return how much of its limit each guard has used up, by its name: 1 at the limit."""
+
 
 class Risk(RiskView, Protocol):
     """One engine for every mode. Orders that reduce a position pass every growth limit."""

@@ -169,13 +169,21 @@ class RiskEngine:
 
     def figures(self) -> Mapping[str, str]:
         """Return the value and limit of each guard, by its name, as text for people."""
+        self._look_now()
+        return {guard.name: guard.figure() for guard in self._guards}
+
+    def nearness(self) -> Mapping[str, float]:
+        """Return how much of its limit each guard has used up, by its name: 1 at the limit."""
+        self._look_now()
+        return {guard.name: guard.nearness() for guard in self._guards}
+
+    def _look_now(self) -> None:
+        """Have the guards see the latest marks: within their leeway they have not. Looking twice changes nothing."""
         books = self._books
         if books is not None:
-            # Within their leeway the guards have not looked at the latest marks; looking twice changes nothing.
             for _, look in self._looks:
                 with suppress(Exception):
                     look(books, books.portfolio.equity, books.clock.now_ns)
-        return {guard.name: guard.figure() for guard in self._guards}
 
     def snapshot(self) -> bytes:
         """Return the guards' memory, and which reasons are held."""

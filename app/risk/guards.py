@@ -8,10 +8,22 @@ import msgspec
 from app.domain.events import Fill, FundingPaid, Severity
 from app.domain.ledger import LedgerEntry
 from app.domain.market import SECOND_NS
+from app.domain.money import ZERO
 from app.ports.books import Books
 from app.risk.leeway import Leeway
 
 DAY_NS = 86_400 * SECOND_NS
+
+
+def part_of(limit: Decimal | None, value: Decimal) -> float:
+    """Return how much of a limit a value uses up, 1 where it leaves nothing; 0 without a limit.
+
+    >>> part_of(Decimal(50), Decimal(45)), part_of(None, Decimal(45)), part_of(Decimal(0), Decimal(45))
+    (0.9, 0.0, 1.0)
+    """
+    if limit is None or value <= ZERO:
+        return 0.0
+    return float(value / limit) if limit > ZERO else 1.0
 
 
 class Breach(msgspec.Struct, frozen=True):
@@ -40,6 +52,9 @@ class Guard(Protocol):
 
     def figure(self) -> str:
         """Return the value it watches and its limit, for people."""
+
+    def nearness(self) -> float:
+        """Return how much of its limit is used up: 1 at the limit, 0 without one, and while nothing is known."""
 
     def snapshot(self) -> dict[str, str]:
         """Return its memory."""

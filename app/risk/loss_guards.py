@@ -9,7 +9,7 @@ from app.domain.market import SECOND_NS
 from app.domain.money import ZERO, brief, plain
 from app.domain.records import DayClosed
 from app.ports.books import Books
-from app.risk.guards import DAY_NS, Breach
+from app.risk.guards import DAY_NS, Breach, part_of
 from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
 
 _FEES = Account.FEES
@@ -65,6 +65,11 @@ class DailyLoss:
         change = self._equity - self._start
         limit = "no limit" if self._floor is None else f"limit {brief(self._start - self._floor)}"
         return f"{'+' if change > 0 else ''}{brief(change)} today, {limit}"
+
+    def nearness(self) -> float:
+        """Today's loss as a part of the limit."""
+        limit = None if self._floor is None else self._start - self._floor
+        return part_of(limit, self._start - self._equity)
 
     def snapshot(self) -> dict[str, str]:
         """The day, the equity that it began with, and the latest: where the next day begins."""
@@ -138,6 +143,12 @@ class Drawdown:
         limit = "none" if self._peak is None or self._floor is None else brief(self._peak - self._floor)
         return f"{brief(below)} below the peak, limit {limit}"
 
+    def nearness(self) -> float:
+        """Distance from the peak as a part of the limit."""
+        if self._peak is None or self._floor is None:
+            return 0.0
+        return part_of(self._peak - self._floor, self._peak - self._equity)
+
     def snapshot(self) -> dict[str, str]:
         """The peak."""
         return {} if self._peak is None else {"peak": str(self._peak)}
@@ -203,6 +214,10 @@ class ConsecutiveLosses:
         """The count and the limit."""
         return f"{self._losses} in a row, limit {self._losses_max or 'none'}"
 
+    def nearness(self) -> float:
+        """The count as a part of the limit."""
+        return self._losses / self._losses_max if self._losses_max else 0.0
+
     def snapshot(self) -> dict[str, str]:
         """The count and the end of the rest."""
         until = "" if self._rests_until_ns is None else str(self._rests_until_ns)
@@ -224,10 +239,12 @@ class FundingCost:
         self._ratio_max = ratio_max
         self._day: int | None = None
         self._paid = ZERO
+        self._equity = ZERO
 
     def look(self, books: Books, equity: Decimal, now_ns: int) -> Breach | None:
         """Compare what was paid today with the equity."""
         del books
+        self._equity = equity
         day = now_ns // DAY_NS
         if day != self._day:
             self._day, self._paid = day, ZERO
@@ -256,6 +273,10 @@ class FundingCost:
     def figure(self) -> str:
         """Paid today, and the limit."""
         return f"{brief(self._paid)} paid today, limit {'none' if self._ratio_max is None else self._ratio_max}"
+
+    def nearness(self) -> float:
+        """What was paid today as a part of the limit."""
+        return part_of(None if self._ratio_max is None else self._ratio_max * self._equity, self._paid)
 
     def snapshot(self) -> dict[str, str]:
         """The day and what it cost."""

@@ -7,9 +7,9 @@ from math import log, sqrt
 from app.domain.events import Severity
 from app.domain.margin import liquidation_price
 from app.domain.market import SECOND_NS
-from app.domain.money import plain
+from app.domain.money import ZERO, plain
 from app.ports.books import Books
-from app.risk.guards import Breach
+from app.risk.guards import Breach, part_of
 from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
 
 UNSEEN = "no trusted mark of"
@@ -66,6 +66,10 @@ class MarkStaleness(_WithoutMemory):
         """Age of the oldest mark of a position, and the limit."""
         age = "unknown" if self._age_ns is None else f"{self._age_ns / SECOND_NS:.1f} s"
         return f"{age}, limit {self._age_s_max} s"
+
+    def nearness(self) -> float:
+        """Age of the oldest mark as a part of the limit."""
+        return 0.0 if self._age_ns is None else self._age_ns / self._age_ns_max
 
 
 class _Window:
@@ -136,8 +140,15 @@ class VolatilityBreaker(_WithoutMemory):
 
     def figure(self) -> str:
         """The highest volatility, and the limit."""
-        highest = sqrt(max((window.variance for window in self._windows.values()), default=0.0))
+        highest = self._highest()
         return f"{f'{highest:.2f}' if highest else 'unknown'} a year, limit {self._ratio_max or 'none'}"
+
+    def nearness(self) -> float:
+        """The highest volatility as a part of the limit."""
+        return self._highest() / self._ratio_max if self._ratio_max else 0.0
+
+    def _highest(self) -> float:
+        return sqrt(max((window.variance for window in self._windows.values()), default=0.0))
 
 
 class LiquidationBuffer(_WithoutMemory):
@@ -190,6 +201,11 @@ class LiquidationBuffer(_WithoutMemory):
         nearest = f"{min(distances):.4f} of the mark" if distances else none
         return f"{nearest}, limit {self._ratio_min or 'none'}"
 
+    def nearness(self) -> float:
+        """The limit as a part of the distance of the nearest."""
+        distances = [] if self._books is None else _liquidation_distances(self._books)
+        return part_of(min(distances), self._ratio_min or ZERO) if distances else 0.0
+
 
 def _liquidation_distances(books: Books) -> list[Decimal]:
     """Return the distance of each position's mark to its liquidation price, as a part of the mark."""
@@ -232,3 +248,7 @@ class MarginRatio(_WithoutMemory):
         """The ratio and the limit."""
         ratio = f"{self._maintenance / self._equity:.4f}" if self._equity > 0 else "no equity"
         return f"{ratio}, limit {self._ratio_max or 'none'}"
+
+    def nearness(self) -> float:
+        """The ratio as a part of the limit."""
+        return part_of(None if self._ratio_max is None else self._ratio_max * self._equity, self._maintenance)

@@ -16,6 +16,9 @@ WIDE_COLUMNS = 132
 WIDE_ROWS = 30
 """Below them the full view would cut its numbers, or its end."""
 LISTED_MIN = 3
+NEAR = 0.7
+"""How much of its limit a guard has used up when it is shown at the top."""
+NEAR_LISTED_MAX = 3
 LOG_LINES_MIN = 3
 LINE = re.compile(r"\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z (\w+) +(.*)", re.DOTALL)
 """A line of the log: its time of day, its level, and the rest."""
@@ -100,11 +103,20 @@ def _header(status: BotStatus) -> Panel:
     line.append(status.trading, style=COLOURS.get(status.trading, ""))
     for reason in status.reasons:
         line.append(f"\n{reason}", style="yellow")
+    for name in _near(status)[:NEAR_LISTED_MAX]:
+        line.append(f"\nnear its limit: {SHORT.get(name, name)} {status.guards[name]}", style="yellow")
     line.append("\n" + "  ".join(f"{symbol} {mark or 'unknown'}" for symbol, mark in status.marks.items()))
     names = dict.fromkeys(("perps-bot", status.profile, status.adapter))
     # At the top, where a terminal of any height has it.
     hint = Text("Ctrl-C stops cleanly; a second one aborts", style="dim")
     return Panel(line, title=" · ".join(names), title_align="left", subtitle=hint, subtitle_align="right")
+
+
+def _near(status: BotStatus) -> list[str]:
+    """Return the guards that are near their limits, the nearest first; what is past its limit is among the reasons."""
+    told = {reason.partition(" ")[0] for reason in status.reasons}
+    near = [name for name, part in status.nearness.items() if part >= NEAR and f"risk:{name}" not in told]
+    return sorted(near, key=lambda name: -status.nearness[name])
 
 
 def _account(status: BotStatus) -> Panel:
@@ -166,7 +178,8 @@ def _health(status: BotStatus) -> Panel:
 def _guards(status: BotStatus) -> Panel:
     table = _pairs()
     for name, figure in status.guards.items():
-        table.add_row(f"{SHORT.get(name, name)} ", Text(figure, style="dim"))
+        style = "yellow" if status.nearness[name] >= NEAR else "dim"
+        table.add_row(f"{SHORT.get(name, name)} ", Text(figure, style=style))
     return Panel(table, title="guards", title_align="left")
 
 

@@ -74,6 +74,8 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True):
     marks: dict[str, str | None]
     positions: tuple[PositionStatus, ...]
     guards: dict[str, str]
+    nearness: dict[str, float]
+    """How much of its limit each guard has used up: 1 at the limit."""
     health: dict[str, Any]
     events: int
     bars: int
@@ -112,6 +114,7 @@ def bot_status(context: CoordinatorContext, report: HealthReport, figures: RunFi
         marks={symbol: _text(portfolio.mark(symbol)) for symbol in context.instruments},
         positions=_positions(context, context.instruments),
         guards=dict(context.risk.figures()),
+        nearness={name: round(part, 3) for name, part in context.risk.nearness().items()},
         health=msgspec.to_builtins(report),
         events=figures.events,
         bars=figures.bars,

@@ -51,7 +51,7 @@ class TestDailyLoss:
         guard = DailyLoss(TENTH)
         assert equity_path(guard, (0, 1000), (DAY_S - 1, 890)) is not None
         assert equity_path(guard, (DAY_S, 885)) is None
-        assert guard.figure() == "-5.00 today, limit 89.00"
+        assert (guard.figure(), guard.nearness()) == ("-5.00 today, limit 89.00", pytest.approx(5 / 89))
 
     def test_a_gain_of_the_same_day_is_not_the_base(self):
         guard = DailyLoss(TENTH)
@@ -87,7 +87,7 @@ class TestDailyLoss:
     def test_without_a_limit_it_only_keeps_count(self):
         guard = DailyLoss(None)
         assert equity_path(guard, (0, 1000), (1, 1)) is None
-        assert guard.figure() == "-999.00 today, no limit"
+        assert (guard.figure(), guard.nearness()) == ("-999.00 today, no limit", 0)
 
     def test_a_fresh_one_has_nothing_to_remember(self):
         guard = DailyLoss(TENTH)
@@ -106,7 +106,7 @@ class TestDrawdown:
             "121 below the peak of 1200",
             "120",
         )
-        assert guard.figure() == "121.00 below the peak, limit 120.00"
+        assert (guard.figure(), guard.nearness()) == ("121.00 below the peak, limit 120.00", pytest.approx(121 / 120))
 
     def test_it_is_latched(self):
         assert equity_path(Drawdown(TENTH), (0, 1000), (1, 899)).latched
@@ -119,7 +119,7 @@ class TestDrawdown:
 
     def test_without_a_limit_it_only_keeps_count(self):
         guard = Drawdown(None)
-        assert guard.figure() == "0.00 below the peak, limit none"
+        assert (guard.figure(), guard.nearness()) == ("0.00 below the peak, limit none", 0)
         assert equity_path(guard, (0, 1000), (1, 1)) is None
         assert guard.figure() == "999.00 below the peak, limit none"
 
@@ -153,6 +153,7 @@ class TestConsecutiveLosses:
         for price in ("99", "99", "99"):
             guard.on_fill(*account.fill("-1", price, order_id="exit"), account.books)
         assert guard.figure() == "1 in a row, limit 2"
+        assert guard.nearness() == HALF
         guard.on_fill(*account.fill("-1", "105", order_id="exit"), account.books)
         assert guard.figure() == "0 in a row, limit 2"
 
@@ -212,7 +213,7 @@ class TestConsecutiveLosses:
         guard.restore({})
         self.closed(account, guard, -1, -1)
         assert look(guard, account) is None
-        assert guard.figure() == "2 in a row, limit none"
+        assert (guard.figure(), guard.nearness()) == ("2 in a row, limit none", 0)
 
 
 class TestFundingCost:
@@ -221,6 +222,7 @@ class TestFundingCost:
         guard = FundingCost(Decimal("0.01"))
         guard.on_funding(account.fund("-99"), account.books)
         assert look(guard, account) is None
+        assert guard.nearness() == pytest.approx(0.99, abs=0.01)
         account.clock.pass_s(1)
         guard.on_funding(account.fund("-1"), account.books)
         breach = look(guard, account)
@@ -270,13 +272,13 @@ class TestFundingCost:
         guard.restore(guard.snapshot())
         guard.on_funding(account.fund("-50"), account.books)
         assert look(guard, account) is None
-        assert guard.figure() == "50.00 paid today, limit none"
+        assert (guard.figure(), guard.nearness()) == ("50.00 paid today, limit none", 0)
 
 
 class TestMarkStaleness:
     def test_it_restricts_when_the_mark_of_a_position_grows_old(self, account):
         guard = MarkStaleness(10.0)
-        assert guard.figure() == "unknown, limit 10.0 s"
+        assert (guard.figure(), guard.nearness()) == ("unknown, limit 10.0 s", 0)
         account.fill("1")
         account.clock.pass_s(10)
         assert look(guard, account) is None
@@ -289,7 +291,7 @@ class TestMarkStaleness:
         )
         account.mark("100")
         assert look(guard, account) is None
-        assert guard.figure() == "0.0 s, limit 10.0 s"
+        assert (guard.figure(), guard.nearness()) == ("0.0 s, limit 10.0 s", 0)
 
     def test_only_marks_of_positions_matter(self, account):
         account.clock.pass_s(1000)
@@ -326,7 +328,7 @@ class TestVolatilityBreaker:
             f"{BTC} moves 7.21 a year",
             "7",
         )
-        assert guard.figure() == "7.21 a year, limit 7.0"
+        assert (guard.figure(), guard.nearness()) == ("7.21 a year, limit 7.0", pytest.approx(7.21 / 7, abs=0.001))
 
     def test_it_bears_what_is_within_the_limit(self, account):
         assert self.marked(account, VolatilityBreaker(Decimal("7.3"), 2), ["101", "100", "101"]) is None
@@ -362,7 +364,7 @@ class TestVolatilityBreaker:
     def test_without_a_limit_it_does_not_look(self, account):
         guard = VolatilityBreaker(None, 2)
         assert self.marked(account, guard, ["101", "50", "101"]) is None
-        assert guard.figure() == "unknown a year, limit none"
+        assert (guard.figure(), guard.nearness()) == ("unknown a year, limit none", 0)
 
 
 class TestLiquidationBuffer:
@@ -370,11 +372,11 @@ class TestLiquidationBuffer:
         """Long 1 at 100 with 10 is liquidated at 90.909…: from 96 that is 5.3 % away, from 95 4.3 %."""
         account = Account(mode=MarginMode.ISOLATED)
         guard = LiquidationBuffer(Decimal("0.05"))
-        assert guard.figure() == "no position, limit 0.05"
+        assert (guard.figure(), guard.nearness()) == ("no position, limit 0.05", 0)
         account.fill("1")
         account.mark("96")
         assert look(guard, account) is None
-        assert guard.figure() == "0.0530 of the mark, limit 0.05"
+        assert (guard.figure(), guard.nearness()) == ("0.0530 of the mark, limit 0.05", pytest.approx(0.943, abs=0.001))
         account.mark("95")
         breach = look(guard, account)
         assert (breach.severity, breach.limit) == (Severity.REDUCE_ONLY, "0.05")
@@ -396,7 +398,7 @@ class TestLiquidationBuffer:
         guard = LiquidationBuffer(Decimal("0.9"))
         account.fill("1")
         assert look(guard, account) is None
-        assert guard.figure() == "unreachable, limit 0.9"
+        assert (guard.figure(), guard.nearness()) == ("unreachable, limit 0.9", 0)
 
     def test_without_a_limit_it_does_not_look(self):
         account = Account(mode=MarginMode.ISOLATED)
@@ -412,14 +414,14 @@ class TestMarginRatio:
         """Long 100 at 100 with 1,000: at 91 the maintenance is 91 of an equity of 100."""
         account = Account(deposit="1000")
         guard = MarginRatio(HALF)
-        assert guard.figure() == "no equity, limit 0.5"
+        assert (guard.figure(), guard.nearness()) == ("no equity, limit 0.5", 0)
         account.fill("100")
         account.mark("92")
         assert look(guard, account) is None
         account.mark("91")
         breach = look(guard, account)
         assert (breach.severity, breach.value, breach.limit) == (Severity.HALTED, "91 on 100 equity", "0.5")
-        assert guard.figure() == "0.9100, limit 0.5"
+        assert (guard.figure(), guard.nearness()) == ("0.9100, limit 0.5", pytest.approx(1.82))
 
     def test_it_is_within_the_limit_at_the_limit(self):
         """Long 1 at 100 with 2: 1 % maintenance is half of the equity; a bit lower it is more."""
@@ -433,14 +435,16 @@ class TestMarginRatio:
         account = Account(deposit="2")
         account.fill("1")
         account.mark("90")
-        assert look(MarginRatio(Decimal(1)), account) is not None
+        guard = MarginRatio(Decimal(1))
+        assert look(guard, account) is not None
+        assert guard.nearness() == 1
 
     def test_without_a_limit_it_only_measures(self):
         account = Account(deposit="2")
         account.fill("1")
         guard = MarginRatio(None)
         assert look(guard, account) is None
-        assert guard.figure() == "0.5000, limit none"
+        assert (guard.figure(), guard.nearness()) == ("0.5000, limit none", 0)
 
 
 @pytest.mark.parametrize("guard", [MarkStaleness(1.0), MarginRatio(HALF), LiquidationBuffer(HALF)])

@@ -321,6 +321,31 @@ async def test_a_small_terminal_gets_whole_numbers(bot, container, exchange):
     assert "\u2026" not in text
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30), (140, 45)], ids=str)
+async def test_a_guard_near_its_limit_is_at_the_top_of_every_terminal(bot, container, exchange, size):
+    """Nine tenths of a limit are near, half of one is not; what is past its limit is among the reasons already."""
+    context, report = await shown(bot, container, exchange)
+    status = msgspec.structs.replace(
+        bot_status(context, report, RunFigures()),
+        reasons=("risk:drawdown (60 below the peak, limit 50)",),
+        guards={"daily_loss": "-45.00 today, limit 50.00", "drawdown": "60", "margin_ratio": "0.4000, limit 0.5"},
+        nearness={"daily_loss": 0.9, "drawdown": 1.2, "margin_ratio": 0.5},
+    )
+    console = Console(file=io.StringIO(), width=size[0], height=size[1])
+    console.print(picture(console, status, ("a log line",)))
+    drawn = console.file.getvalue().splitlines()
+    assert [line for line in drawn[:6] if "near its limit: daily_loss -45.00 today, limit 50.00" in line]
+    assert sum("near its limit" in line for line in drawn) == 1
+    assert len(drawn) <= size[1]
+
+
+async def test_the_status_says_how_near_each_guard_is(bot, container, exchange):
+    """Equity 10,004, deposit 10,000: no loss; the guards of the profile, none of them near."""
+    status = bot_status(*await shown(bot, container, exchange), RunFigures())
+    assert status.nearness.keys() == status.guards.keys()
+    assert all(0 <= part < 1 for part in status.nearness.values())
+
+
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (132, 20), (132, 43), (200, 60)], ids=str)
 async def test_no_terminal_loses_its_end_or_a_part_of_a_number(bot, container, exchange, size):
     """Ctrl-C is at the top; whatever is left of the rows goes to the log, its latest line last."""
@@ -352,8 +377,6 @@ async def test_the_summary_tells_the_run(bot, container, exchange):
     figures = RunFigures()
     figures.observe(bar("100"))
     figures.on_fact(funding_paid("-3"))
-    import msgspec
-
     figures.on_fact(msgspec.structs.replace(funding_paid("-3"), mark_known=False))
     figures.on_fact(fill(liquidation=True, fee="0.5"))
     figures.on_fact(fill("t2", fee="0.002", fee_currency="BNB"))
