@@ -9,6 +9,7 @@ from app.domain.events import Fill, FundingPaid, StreamEvent
 from app.domain.instrument import Instrument
 from app.domain.market import Bar
 from app.domain.money import ZERO
+from app.domain.records import StrategySetAside
 from app.domain.target import Target
 from app.ports.portfolio import PortfolioView
 from app.telemetry import RunFigures
@@ -35,7 +36,9 @@ class BacktestFigures(RunFigures):
         self.close_times_ns: dict[str, array[int]] = {}
         self.all_fills: list[Fill] = []
         self.targets: list[Target] = []
-        self.counts[Target] = self.targets.append
+        self.set_aside: list[StrategySetAside] = []
+        """What the log has told of strategies that failed."""
+        self.counts |= {Target: self.targets.append, StrategySetAside: self.set_aside.append}
 
     @property
     def trips(self) -> RoundTripBuilder:

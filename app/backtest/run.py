@@ -32,6 +32,12 @@ class Backtested(msgspec.Struct, frozen=True):
         ended = self.result.reason if self.result.exit_code is ExitCode.CRITICAL_FAILURE else None
         return [*self.result.errors, *(why for why in (ended, of_strategy) if why is not None)]
 
+    @property
+    def untold(self) -> list[str]:
+        """Those of the failures that the log did not tell when they happened."""
+        told = "; ".join(fact.words for fact in self.figures.set_aside)
+        return [why for why in self.failures if why != told]
+
 
 class Backtest:
     """A bot on recorded data that has not run yet. ``figures`` grow while it does."""

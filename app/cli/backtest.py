@@ -80,8 +80,6 @@ def backtest(
         "reproduce": origin,
         "engine": "event" if run is None else engine,
     }
-    for error in document["errors"]:
-        logger.error(error)
     if as_json:
         print(json.dumps(document))
     elif statistics is not None:
@@ -106,6 +104,8 @@ def _on_events(loaded: LoadedSettings, *, quiet: bool) -> Outcome:
 
         run, _ = run_loop(Backtest(loaded).run(show))
     _configure_logs(loaded)
+    for failure in run.untold:
+        logger.error(failure)
     document = run.document | {"errors": run.failures}
     if run.failures and run.result.exit_code is ExitCode.CLEAN:
         # The bot itself goes on with its other strategies; here there is nothing to go on for.

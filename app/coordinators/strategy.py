@@ -79,6 +79,7 @@ class StrategyCoordinator(BaseCoordinator):
             for symbol in (strategy.symbol, *(s.symbol or strategy.symbol for s in strategy.subscriptions())):
                 if symbol not in context.instruments:
                     raise UnknownSymbol(strategy.strategy_id, symbol, tuple(context.instruments))
+        self._set_aside: list[StrategySetAside] = []
         self._router = StrategyRouter(self._strategies, self._view, self._on_failure)
         self.asks = {**self._router.ways, InstrumentChanged: self._on_instrument}
         for reason in context.trading_state.current.reasons:
@@ -112,7 +113,7 @@ class StrategyCoordinator(BaseCoordinator):
 
     async def health_check(self) -> HealthStatus:
         """Degraded while a strategy is set aside, or cannot get the bars that it asked for."""
-        problems = [f"{s.strategy_id} {s.symbol}: {error}" for s, error in self._router.failed.items()]
+        problems = [fact.words for fact in self._set_aside]
         problems += [
             f"bars of {subscription.feed.interval_s} s cannot be built from bars of {coarse_s} s of "
             f"{subscription.feed.symbol}: set strategies.{strategy.strategy_id}.params.interval_s={coarse_s}"
@@ -176,15 +177,15 @@ class StrategyCoordinator(BaseCoordinator):
         return 0
 
     def _on_failure(self, strategy: Strategy, why: str, error: BaseException) -> None:
-        self._publish(
-            StrategySetAside(
-                time_ns=self._clock.now_ns,
-                strategy_id=strategy.strategy_id,
-                symbol=strategy.symbol,
-                error=why,
-                traceback="".join(format_exception(error)),
-            )
+        fact = StrategySetAside(
+            time_ns=self._clock.now_ns,
+            strategy_id=strategy.strategy_id,
+            symbol=strategy.symbol,
+            error=why,
+            traceback="".join(format_exception(error)),
         )
+        self._set_aside.append(fact)
+        self._publish(fact)
         code = f"failed:{strategy.strategy_id}:{strategy.symbol}"
         self._trading_state.raise_reason(self.name, code, Severity.REDUCE_ONLY, why)
 

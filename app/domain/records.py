@@ -147,6 +147,11 @@ class StrategySetAside(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str
     """For whoever mends it."""
 
+    @property
+    def words(self) -> str:
+        """Who failed, and why."""
+        return f"{self.strategy_id} {self.symbol}: {self.error}"
+
 
 class HealthChanged(msgspec.Struct, frozen=True):
     """The set of unhealthy parts changed."""
