@@ -7,6 +7,7 @@ sends, 2026-11.
 import hashlib
 import hmac
 from decimal import Decimal
+from itertools import count
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -79,6 +80,7 @@ class LoopbackBinance(LoopbackVenue):
         """Milliseconds and rate of past settlements."""
         self._categories = {}
         self._listen_keys = {}
+        self._numbers = count(1)
         super().__init__(**changes)
 
     def refuse_keys(self):
@@ -92,15 +94,18 @@ class LoopbackBinance(LoopbackVenue):
 
     # -- the market ----------------------------------------------------------------------------------------------
 
-    def tell_market(self):
-        now = self.now_ms
+    def tell_quote(self, now, number):
         self.publish(
             f"{MARKET.lower()}@bookTicker",
             {
-                "e": "bookTicker", "u": now, "s": MARKET, "b": str(self.bid), "B": str(self.size), "a": str(self.ask),
-                "A": str(self.size), "T": now, "E": now,
+                "e": "bookTicker", "u": number, "s": MARKET, "b": str(self.bid), "B": str(self.size),
+                "a": str(self.ask), "A": str(self.size), "T": now, "E": now,
             },
         )  # fmt: skip
+
+    def tell_market(self):
+        now = self.now_ms
+        self.tell_quote(now, next(self._numbers))
         self.publish(
             f"{MARKET.lower()}@markPrice@1s",
             {

@@ -17,11 +17,15 @@ class Candles:
         self.closed_ns: int | None = None
         """When the last candle that was handed out closed."""
 
+    def is_over(self, candle: Bar) -> bool:
+        """Whether a candle, or a later one, was handed out."""
+        return self.closed_ns is not None and candle.time_ns <= self.closed_ns
+
     def take(self, candles: Iterable[Bar]) -> list[Bar]:
         """Take candles as they are now; return those that are over because a later one has begun."""
         over = []
         for candle in sorted(candles, key=lambda item: item.time_ns):
-            if self.closed_ns is not None and candle.time_ns <= self.closed_ns:
+            if self.is_over(candle):
                 continue
             if self._open is not None and candle.time_ns > self._open.time_ns:
                 over.append(self._close(self._open))

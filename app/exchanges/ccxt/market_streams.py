@@ -19,6 +19,7 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.readable import readable
 from app.exchanges.ccxt.relisting import Relisting
 from app.exchanges.ccxt.session import Session
+from app.exchanges.ccxt.succession import Succession
 from app.exchanges.ccxt.translate import bar_from, funding_rate_from, mark_from, quote_from, top_of
 from app.exchanges.ccxt.watch import Watch
 from app.ports.connection import ExchangeUnavailable
@@ -69,6 +70,7 @@ class MarketStreams:
         self._candles: dict[str, Candles] = {}
         self._intervals: dict[str, int] = {}
         self._relisting = Relisting()
+        self._succession = {name: Succession(name) for name in ("quotes", "marks", "candles")}
         self._quotes: dict[str, Quote] = {}
         self._settles_ns: dict[str, int] = {}
         """When funding settles next, by symbol, as far as it is known."""
@@ -117,7 +119,7 @@ class MarketStreams:
             ExchangeUnavailable: There is no answer.
         """
         book = await self._line.read(lambda: self._client.fetch_order_book(symbol), top_of, urgency)
-        self._take_quotes({"": book})
+        self._keep_quote(quote_from(book, self._session.now_ns))
 
     def settled(self, by_ns: int) -> dict[str, int]:
         """Return when funding has settled, by symbol, where that is before ``by_ns`` and was not forgotten yet."""
@@ -194,6 +196,8 @@ class MarketStreams:
             self._session.queue.put(BookStale(symbol, self._session.now_ns, why))
             return
         logger.bind(stream=watch.name).warning(f"the market's stream broke: {why}")
+        for succession in self._succession.values():
+            succession.begin_anew()
         for each in self._symbols:
             self._session.queue.put(BookStale(each, self._session.now_ns, why))
         if watch.name.startswith("candles"):
@@ -201,16 +205,22 @@ class MarketStreams:
 
     def _take_quotes(self, tickers: dict[str, Any]) -> None:
         for ticker in tickers.values():
-            quote = quote_from(ticker, self._session.now_ns)
-            if quote is not None:
-                if is_sound(quote):
-                    self._quotes[quote.symbol] = quote
-                self._session.queue.put(quote)
+            now_ns = self._session.now_ns
+            quote, number = quote_from(ticker, now_ns), self._session.venue.number_of_quote(ticker)
+            if quote is None or self._succession["quotes"].follows(quote.symbol, quote.time_ns, number, now_ns):
+                self._keep_quote(quote)
+
+    def _keep_quote(self, quote: Quote | None) -> None:
+        if quote is not None:
+            if is_sound(quote):
+                self._quotes[quote.symbol] = quote
+            self._session.queue.put(quote)
 
     def _take_marks(self, tickers: dict[str, Any]) -> None:
         for ticker in tickers.values():
-            mark = mark_from(ticker, self._session.now_ns)
-            if mark is not None:
+            now_ns = self._session.now_ns
+            mark = mark_from(ticker, now_ns)
+            if mark is not None and self._succession["marks"].follows(mark.symbol, mark.time_ns, None, now_ns):
                 self._session.queue.put(mark)
                 if self._session.venue.tick_follows_price and is_sound(mark) and self._relisting.is_due(mark):
                     self._relisting.begin()
@@ -222,7 +232,12 @@ class MarketStreams:
                 self._close_candles(symbol, rows)
 
     def _close_candles(self, symbol: str, rows: Sequence[Sequence[Any]]) -> None:
-        for bar in self._candles[symbol].take(bar_from(symbol, self._intervals[symbol], row) for row in rows):
+        candles, now_ns = self._candles[symbol], self._session.now_ns
+        told = [bar_from(symbol, self._intervals[symbol], row) for row in rows]
+        for bar in told:
+            if candles.is_over(bar):
+                self._succession["candles"].count(now_ns)
+        for bar in candles.take(told):
             self._session.queue.put(bar)
 
     async def _poll_candles(self, symbols: list[str]) -> None:

@@ -89,6 +89,27 @@ async def test_a_funding_rate_that_is_no_number_ends_nothing(bench_class, warned
     await bench.close()
 
 
+@pytest.mark.parametrize("bench_class", [LoopbackBench])
+async def test_quotes_that_repeat_or_go_back_are_left_out_and_told_once(bench, warned):
+    """Three of the same moment and number, two of two seconds before: none reaches the bot, and one line says so."""
+    await bench.until(Quote)
+    bench.venue.quiet = True
+    await bench.settle(0.3)
+    bench.seen.clear()
+    now = bench.venue.now_ms
+    bench.venue.tell_quote(now, 1_000_000)
+    bench.venue.price = Decimal(1)
+    for _ in range(3):
+        bench.venue.tell_quote(now, 1_000_000)
+    for _ in range(2):
+        bench.venue.tell_quote(now - 2_000, 999_999)
+    await bench.settle(0.5)
+    assert {quote.ask for quote in bench.seen if isinstance(quote, Quote)} == {Decimal("50000.1")}
+    assert [line for line in warned if "repeat" in line] == ["1 messages left out that repeat, or go back"]
+    bench.venue.tell_quote(now, 1_000_001)
+    assert (await bench.until(Quote, after=1)).ask == Decimal("1.1")
+
+
 # -- an order whose answer is lost -------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from app.domain.events import (
     OrderTriggered,
     OrderUnknown,
 )
-from app.domain.market import Bar
+from app.domain.market import SECOND_NS, Bar
 from app.domain.order import OrderStatus, OrderType
 from app.exchanges.ccxt.candles import Candles
 from app.exchanges.ccxt.client_ids import HexIds
@@ -31,10 +31,11 @@ from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.orders import NotHeldThere, OrderSeen, order_seen, request_from, venue_params
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words, says
 from app.exchanges.ccxt.queue import EventQueue
+from app.exchanges.ccxt.succession import LATE_NS_MAX, Succession
 from app.exchanges.ccxt.translate import fill_from, instrument_from, position_from
 from app.exchanges.ccxt.venues import VENUES, UnreadableAnswer
 from app.timing import SequentialIds, run_virtual
-from tests.builders import BTC, fill, instrument, limit, mark, order, quote
+from tests.builders import BTC, ETH, fill, instrument, limit, mark, order, quote
 
 BINANCE = VENUES["binanceusdm"]
 MINUTE = 60 * 10**9
@@ -375,6 +376,53 @@ async def test_a_past_candle_that_is_none_hides_no_other_and_stays_a_gap(flawed,
     [told] = warned
     assert f"1 of 4 past candles of {BTC} left out" in told
     limiter.close()
+
+
+# -- the order of what is told ------------------------------------------------------------------------------------
+
+
+def test_what_repeats_or_goes_back_is_counted_and_told_once_a_minute(warned):
+    """The first is told at once; the eleven of the following minute together, by the next after it."""
+    told = Succession("quotes")
+    assert told.follows(BTC, MINUTE, 7, MINUTE)
+    for second in range(12):
+        now_ns = MINUTE + second * SECOND_NS
+        assert not told.follows(BTC, MINUTE, 7, now_ns)
+    assert not told.follows(BTC, MINUTE - 1, None, 2 * MINUTE)
+    assert warned == ["1 messages left out that repeat, or go back", "12 messages left out that repeat, or go back"]
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "number", "follows"),
+    [
+        (MINUTE, 8, True),
+        (MINUTE, 7, False),
+        (MINUTE, None, True),
+        (MINUTE + 1, 1, True),
+        (MINUTE - 1, 8, False),
+        (MINUTE - LATE_NS_MAX, 8, False),
+        (MINUTE - LATE_NS_MAX - 1, 8, True),
+    ],
+)
+def test_a_message_follows_by_its_time_and_then_by_its_number(time_ns, number, follows):
+    """A clock that is set back by more than any message is late stops no stream."""
+    told = Succession("quotes")
+    told.follows(BTC, MINUTE, 7, 2 * MINUTE)
+    assert told.follows(ETH, 1, 1, 2 * MINUTE)
+    assert told.follows(BTC, time_ns, number, 2 * MINUTE) is follows
+
+
+def test_what_claims_to_be_of_later_makes_nothing_late():
+    told = Succession("quotes")
+    told.follows(BTC, MINUTE + SECOND_NS, 7, MINUTE)
+    assert told.follows(BTC, MINUTE, 8, MINUTE)
+
+
+def test_after_a_break_nothing_is_compared_with_what_was_before():
+    told = Succession("quotes")
+    told.follows(BTC, MINUTE, 7, MINUTE)
+    told.begin_anew()
+    assert told.follows(BTC, MINUTE, 7, MINUTE)
 
 
 # -- the edge ----------------------------------------------------------------------------------------------------

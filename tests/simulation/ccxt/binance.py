@@ -5,6 +5,7 @@ venue does.
 """
 
 from decimal import Decimal
+from itertools import count
 
 import msgspec
 
@@ -80,6 +81,7 @@ class SimulatedBinance:
         self._kept = {}
         self._refusal = None
         self._listen_keys = 0
+        self._numbers = count(1)
         self._markets = {symbol.partition(":")[0].replace("/", ""): symbol for symbol in venue.instruments}
         self._marks = {}
         self._public = {
@@ -388,8 +390,8 @@ class SimulatedBinance:
         self.listen(
             f"{market.lower()}@bookTicker",
             {
-                "e": "bookTicker", "u": now, "s": market, "b": str(quote.bid), "B": str(quote.bid_contracts),
-                "a": str(quote.ask), "A": str(quote.ask_contracts), "T": now, "E": now,
+                "e": "bookTicker", "u": next(self._numbers), "s": market, "b": str(quote.bid),
+                "B": str(quote.bid_contracts), "a": str(quote.ask), "A": str(quote.ask_contracts), "T": now, "E": now,
             },
         )  # fmt: skip
 

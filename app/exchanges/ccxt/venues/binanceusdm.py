@@ -72,6 +72,7 @@ VENUE = Venue(
     validity=_receive_window,
     refuses_late_orders=True,
     conditional_apart=True,  # the "algo" service, since 2025-12
+    quote_number="u",
     trigger_by=("workingType", {TriggerPrice.MARK: "MARK_PRICE", TriggerPrice.LAST: "CONTRACT_PRICE"}),
     duplicate_codes=("-4116", "-4111"),
     already_set_codes=("-4046",),

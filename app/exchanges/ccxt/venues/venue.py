@@ -77,6 +77,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """Key and value by which a raw order says that it was triggered, where it keeps its id."""
     mode_with_leverage: bool = False
     """Whether margin mode and leverage are one request."""
+    quote_number: str | None = None
+    """Key of the number of a raw quote, which grows with each; None where quotes have times alone."""
     marks_in_tickers: bool = False
     """Whether the stream of tickers has mark prices, and no stream has them alone."""
     is_liquidation: Callable[[Payload, str], bool] = lambda trade, client_order_id: False  # noqa: ARG005 - unknown
@@ -107,6 +109,11 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     dead_man: Callable[[Any, str, int], Awaitable[Any]] | None = None
     """Has the venue cancel what rests, of a symbol, when it does not hear from us for so many milliseconds; 0 is never.
     Given a client of ccxt."""
+
+    def number_of_quote(self, ticker: Payload) -> int | None:
+        """Return the number of a quote of ccxt; None where it has none."""
+        raw = None if self.quote_number is None else (ticker.get("info") or {}).get(self.quote_number)
+        return None if raw is None else int(raw)
 
 
 def field(payload: Payload, *path: str) -> Any:  # noqa: ANN401 - a venue's JSON
