@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from app.lifecycle.coordinator import Coordinator
-from app.lifecycle.deadline import late_of
 from app.lifecycle.health import HealthReport, HealthState, HealthStatus, TaskState, TaskStatus
 from app.lifecycle.phases import Phase
+from app.lifecycle.waiting import late_of
 
 
 async def inspect(

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import msgspec
 
-from app.lifecycle.deadline import finish, look_at
 from app.lifecycle.errors import StartFailed
 from app.lifecycle.stop_request import StopRequest
+from app.lifecycle.waiting import finish, look_at
 from app.ports.exit_codes import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -8,7 +8,6 @@ from typing import TypeVar, cast
 
 from app.lifecycle.context import ContextCell, CoordinatorContext
 from app.lifecycle.coordinator import Coordinator
-from app.lifecycle.deadline import bounded, finish
 from app.lifecycle.deadlines import Budget, Deadlines, now_s
 from app.lifecycle.errors import IllegalPhase, LifecycleError, NotStarted, StartFailed, StepCancelled
 from app.lifecycle.health import HealthReport
@@ -16,6 +15,7 @@ from app.lifecycle.inspection import inspect
 from app.lifecycle.phases import PHASES, Phase, Transition
 from app.lifecycle.supervisor import Supervisor
 from app.lifecycle.units import Unit, start_order
+from app.lifecycle.waiting import bounded, finish
 
 STOP_MINIMUM_S = 0.05
 """Every unit gets at least this long to stop, even when the total is used up."""

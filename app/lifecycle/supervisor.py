@@ -8,10 +8,10 @@ from typing import cast
 
 import msgspec
 
-from app.lifecycle.deadline import bounded
 from app.lifecycle.deadlines import now_s
 from app.lifecycle.errors import IllegalPhase, StepCancelled
 from app.lifecycle.health import TaskState, TaskStatus
+from app.lifecycle.waiting import bounded
 
 Work = Callable[[], Awaitable[None]]
 

@@ -19,8 +19,8 @@ from app.lifecycle import (
     Supervisor,
     TaskState,
 )
-from app.lifecycle.deadline import bounded
 from app.lifecycle.supervisor import Restart
+from app.lifecycle.waiting import bounded
 from app.timing import run_virtual
 from tests.lifecycle.parts import NAMES, SHORT, Part, Planned, alive, end_all, parts, stubborn
 

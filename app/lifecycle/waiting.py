@@ -1,4 +1,4 @@
-"""Waiting with a bound, and finishing what must be finished.
+"""Waiting that ends: with a bound, or with what must be finished, whoever cancels.
 
 ``asyncio.wait_for`` waits as long as a task that swallows its cancellation wishes; ``asyncio.wait`` does not.
 """
