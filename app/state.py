@@ -1,14 +1,22 @@
 """Where the state of a run lies: its folder, and its journal."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
 from app.ports.journal import Journal
 from app.settings import Settings
 from app.storage import MemoryJournal, Place, ServerPlace, StateFolderLock, open_journal, schema_of
+
+if TYPE_CHECKING:
+    from app.storage.sql_journal import SqlJournal
 
 
 def state_folder(settings: Settings) -> Path | None:
@@ -36,7 +44,7 @@ def journal_place(settings: Settings, folder: Path) -> Place:
     )
 
 
-def journal_of(settings: Settings, folder: Path | None, new_instance: str) -> Iterator[Journal]:
+async def journal_of(settings: Settings, folder: Path | None, new_instance: str) -> AsyncIterator[Journal]:
     """Open the journal; close it at the end."""
     if not settings.storage.keeps_state or folder is None:
         yield MemoryJournal(new_instance)
@@ -44,7 +52,8 @@ def journal_of(settings: Settings, folder: Path | None, new_instance: str) -> It
     place = journal_place(settings, folder)
     # On a server the journal has a lease of its own; the folder is still that of one bot, with its health file.
     with nullcontext() if place == folder else StateFolderLock(folder, settings.profile):
-        journal = open_journal(
+        opening = partial(
+            open_journal,
             place,
             settings.account.id,
             # In simulation the order of commits must not depend on how fast a disk is.
@@ -53,7 +62,28 @@ def journal_of(settings: Settings, folder: Path | None, new_instance: str) -> It
             profile=settings.profile,
             new_instance=new_instance,
         )
+        journal = await _opened_beside(opening) if isinstance(place, ServerPlace) else opening()
         try:
             yield journal
         finally:
             journal.close()
+
+
+async def _opened_beside(opening: Callable[..., "SqlJournal"]) -> "SqlJournal":
+    """Open a journal on a thread of its own: while another bot holds its lease, no signal and no deadline waits."""
+    given_up = Event()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="journal-opening")
+    opened = thread.submit(opening, given_up=given_up)
+    thread.shutdown(wait=False)
+    try:
+        return await asyncio.wrap_future(opened)
+    except asyncio.CancelledError:
+        given_up.set()
+        # Had it been opened in this very moment, its lease would be nobody's to give back.
+        opened.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opened: "Future[SqlJournal]") -> None:
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result().close()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Event
 
 import msgspec
 import sqlalchemy as sa
@@ -50,14 +51,23 @@ class Held(msgspec.Struct, frozen=True):
             self.lease.confirm()
 
 
-def hold(place: Place, account_id: str, busy_timeout_s: float, profile: str = "") -> AbstractContextManager[Held]:
+def hold(
+    place: Place, account_id: str, busy_timeout_s: float, profile: str = "", given_up: Event | None = None
+) -> AbstractContextManager[Held]:
     """Hold the right to write the journal at ``place``, which is created or migrated if need be.
+
+    Args:
+        place: The state folder, or a server's.
+        account_id: Whose records they are.
+        busy_timeout_s: How long to wait for another program that has the database locked.
+        profile: For the lock file or the lease.
+        given_up: Set by another thread to end the wait for a lease that somebody else holds.
 
     Raises:
         StorageError: It cannot be had, or what was done with it failed; the message says what to do.
     """
     if isinstance(place, ServerPlace):
-        return _hold_server(place, account_id, busy_timeout_s, profile)
+        return _hold_server(place, account_id, busy_timeout_s, profile, given_up or Event())
     return _hold_folder(place, busy_timeout_s, profile)
 
 
@@ -91,26 +101,27 @@ def _undamaged(path: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def _hold_server(place: ServerPlace, account_id: str, busy_timeout_s: float, profile: str) -> Iterator[Held]:
+def _hold_server(
+    place: ServerPlace, account_id: str, busy_timeout_s: float, profile: str, given_up: Event
+) -> Iterator[Held]:
     with diagnosed(place, busy_timeout_s), connect_server(place, busy_timeout_s) as connection:
         lease = Lease(place, account_id, profile)
-        _wait_for(lease, connection)
+        _wait_for(lease, connection, given_up)
         try:
             yield Held(place, connection, lease)
         finally:
             lease.give_back(connection)
 
 
-def _wait_for(lease: Lease, connection: sa.Connection) -> None:
+def _wait_for(lease: Lease, connection: sa.Connection, given_up: Event) -> None:
     place = lease.place
     give_up_s = time.monotonic() + place.wait_s
     holder = _try_to_take(lease, connection)
     if holder is not None:
         logger.info(f"the journal {place} is in use by {holder}: waiting up to {place.wait_s:g} s for its lease")
     while holder is not None:
-        if time.monotonic() >= give_up_s:
+        if given_up.wait(POLL_S) or time.monotonic() >= give_up_s:
             raise JournalInUse(place, holder, place.wait_s)
-        time.sleep(POLL_S)
         holder = _try_to_take(lease, connection)
 
 

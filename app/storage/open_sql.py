@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack, suppress
 from functools import partial
+from threading import Event
 
 from app.storage.commit_now import CommitNow
 from app.storage.commit_threaded import CommitThreaded
@@ -24,10 +25,11 @@ def open_sql_journal(
     profile: str,
     is_start: bool,
     new_instance: str = "",
+    given_up: Event | None = None,
 ) -> SqlJournal:
     """Hold the place, bring its database up to date, count the start if it is one."""
     with ExitStack() as opened:
-        held = opened.enter_context(hold(place, account_id, busy_timeout_s, profile))
+        held = opened.enter_context(hold(place, account_id, busy_timeout_s, profile, given_up))
         begun = begin_run(held.connection, account_id, held.fence, is_start=is_start, new_instance=new_instance)
         held.confirm()
         store = _store(held, begun.projections, busy_timeout_s)

@@ -8,6 +8,8 @@ from app.storage.place import Place
 from app.storage.summary import RECENT_ROWS, Summary
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from app.storage.sql_journal import SqlJournal
 
 READ_TIMEOUT_S = 1.0
@@ -21,6 +23,7 @@ def open_journal(
     busy_timeout_s: float,
     profile: str = "",
     new_instance: str = "",
+    given_up: "Event | None" = None,
 ) -> "SqlJournal":
     """Become the one writer of a journal, which is created or migrated if need be. Counts as a start.
 
@@ -33,6 +36,7 @@ def open_journal(
         profile: For the lock file or the lease, so that a second bot can say who is in its way.
         new_instance: What client order ids are to call the journal if it has no such name yet: six hexadecimal digits;
             or nothing, where nobody else can have made ids.
+        given_up: Set by another thread to end the wait for a lease that somebody else holds.
 
     Raises:
         StorageError: It cannot be opened; the message says what to do.
@@ -47,6 +51,7 @@ def open_journal(
         profile=profile,
         is_start=True,
         new_instance=new_instance,
+        given_up=given_up,
     )
 
 

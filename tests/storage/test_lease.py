@@ -9,6 +9,7 @@ import time
 
 import msgspec
 import pytest
+from dependency_injector import providers
 
 from app.ports.journal import JournalFailed, LeaseLost
 from app.storage import JournalInUse, lease, read_summary, rebuild_projections, schema_of
@@ -91,6 +92,50 @@ def test_a_start_waits_for_one_that_is_stopping(opened, place):
     closing.start()
     assert opened(at=msgspec.structs.replace(place, wait_s=10.0)).recovered().epoch == 2
     closing.join()
+
+
+@pytest.fixture
+def bot_here(container, place):
+    """A bot whose journal is at the place: how it is started."""
+    storage = {"backend": "postgres", "url": place.url, "lease_wait_s": 20.0, "folder": None}
+    settings = container.settings()
+    container.settings.override(
+        providers.Object(settings.model_copy(update={"storage": settings.storage.model_copy(update=storage)}))
+    )
+    container.journal.reset_override()
+    return container
+
+
+async def test_the_event_loop_goes_on_while_a_start_waits_for_a_lease(opened, bot_here, tmp_path):
+    """Until it is given back the loop turns; then the bot is up, and its transactions are fenced."""
+    bot_here.folder.override(providers.Object(tmp_path))
+    first = opened()
+    starting = asyncio.create_task(bot_here.init_resources())
+    for _ in range(50):
+        await asyncio.sleep(0.01)
+    assert not starting.done()
+    first.close()
+    await starting
+    journal = bot_here.journal()
+    assert journal.recovered().epoch == 2
+    assert journal._commit._store.failed is None
+    await bot_here.shutdown_resources()
+
+
+@pytest.mark.parametrize("is_free", [False, True])
+async def test_a_start_that_is_given_up_while_it_waits_takes_no_lease(opened, bot_here, tmp_path, place, is_free):
+    """Nor does it keep one that it got in the very moment: the next bot is let in at once."""
+    bot_here.folder.override(providers.Object(tmp_path))
+    first = opened()
+    starting = asyncio.create_task(bot_here.init_resources())
+    await asyncio.sleep(0.3)
+    if is_free:
+        first.close()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    first.close()
+    assert opened(at=msgspec.structs.replace(place, wait_s=2.0)).recovered().epoch in {2, 3}
 
 
 def test_two_who_start_at_once_in_an_empty_database_take_turns(opened, place):
