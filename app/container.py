@@ -261,7 +261,7 @@ class Container(containers.DeclarativeContainer):
     system_monitor_factory = Factory(
         SystemMonitor,
         health=health_probe,
-        stream_silence_s=Callable_(lambda container: lambda: container.coordinator("runtime").silence_s, __self__),
+        stream_silence_s=Callable_(lambda runtime: lambda: runtime.silence_s, runtime),
         state_folder=folder,
         settings_files=loaded.provided.files,
         check_settings=Callable_(lambda loaded: lambda: verdict_on(loaded), loaded),

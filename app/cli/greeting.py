@@ -6,13 +6,14 @@ from pathlib import Path
 from loguru import logger
 
 from app.domain.events import ReasonRaised
+from app.domain.reasons import EXECUTION, LIFECYCLE, MARK_STALE, RECONCILING, RISK, STOPPING
 from app.domain.trading_state import TradingState
 from app.settings import Settings
 from app.state import journal_place
 
 LOOK_AGAIN_S = 30.0
 """After the start, what belongs to every start is over; if it is not, somebody must know."""
-OF_EVERY_START = frozenset({("lifecycle", "stopping"), ("execution", "reconciling"), ("risk", "mark_stale")})
+OF_EVERY_START = frozenset({(LIFECYCLE, STOPPING), (EXECUTION, RECONCILING), (RISK, MARK_STALE)})
 """Reasons, by owner and code, that a start holds until the books are compared and each mark has come."""
 
 
@@ -35,7 +36,7 @@ def greet(settings: Settings, folder: Path | None, trading: TradingState) -> Non
 
 def warn_of_what_stayed(trading: TradingState) -> None:
     """Warn of what belongs to every start and is still there: it was no warning then."""
-    if trading.holds("lifecycle", "stopping"):
+    if trading.holds(LIFECYCLE, STOPPING):
         return
     for words in _held_back(trading, [r for r in trading.reasons if (r.owner, r.code) in OF_EVERY_START]):
         logger.warning(f"{LOOK_AGAIN_S:g} s after the start still {words}")

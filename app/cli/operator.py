@@ -12,7 +12,8 @@ from app.cli.failures import NotDone, UsageRefused
 from app.control import NoAnswer, NobodyListens, ask
 from app.domain.confirmation import REFUSED, is_confirmed, offer, token_of, words_of
 from app.domain.events import HaltCommand, ReasonCleared, ReasonRaised, ResumeCommand, Severity
-from app.domain.trading_state import HALT, OPERATOR, TradingState
+from app.domain.reasons import HALT, OPERATOR
+from app.domain.trading_state import TradingState
 from app.ports.control import REASON_LENGTH_MAX, WAIT_S_MAX, Reply, Request
 from app.ports.exit_codes import ExitCode
 from app.ports.journal import JournalFailed

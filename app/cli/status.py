@@ -8,6 +8,7 @@ from typing import Any
 
 from app.cli.failures import UsageRefused
 from app.domain.money import plain
+from app.domain.reasons import LIFECYCLE, STOPPING
 from app.domain.records import OrderRecord
 from app.domain.times import iso
 from app.domain.trading_state import TradingLevel, TradingState
@@ -17,8 +18,6 @@ from app.state import journal_place, state_folder
 from app.storage import Place, Summary, is_held, read_holder, read_summary
 from app.telemetry.health_file import FILE_NAME
 
-STOPPING = ("lifecycle", "stopping")
-"""Owner and code of the reason that a run ends with."""
 FILLS_MAX = 3
 """The latest; with --json there are more."""
 PERIODS_MAX = 5
@@ -124,7 +123,7 @@ def _stopped_in_order(summary: Summary, *, held: bool) -> bool | None:
     """Return whether the last run came to its end; None when none has been, or one runs."""
     if held or summary.writer is not None or not summary.epoch:
         return None
-    return TradingState(summary.reasons).holds(*STOPPING)
+    return TradingState(summary.reasons).holds(LIFECYCLE, STOPPING)
 
 
 def _trading(summary: Summary, health: dict[str, Any] | None) -> str:
@@ -204,7 +203,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     for fill in document["last_fills"][:FILLS_MAX]:
         yield f"fill {fill['side']} {fill['contracts']} {fill['symbol']} at {fill['price']}, {fill['at']}"
     for reason in document["reasons"]:
-        if document["stopped_in_order"] and (reason["owner"], reason["code"]) == STOPPING:
+        if document["stopped_in_order"] and (reason["owner"], reason["code"]) == (LIFECYCLE, STOPPING):
             continue
         yield f"trading {reason['severity']}: {reason['owner']}:{reason['code']}, {reason['detail']}"
         if reason["latched"]:

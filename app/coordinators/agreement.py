@@ -7,6 +7,7 @@ from decimal import Decimal
 from app.coordinators.reconciler import Reconciler
 from app.domain.events import AccountSeen, Severity, StreamReset
 from app.domain.order import OrderStatus
+from app.domain.reasons import RECONCILING
 from app.domain.records import EventLeftOut
 from app.execution import AccountBooks, Overheard, TrackedOrder
 from app.execution.overheard import BALANCE
@@ -14,8 +15,6 @@ from app.execution.send_point import OWNER
 from app.lifecycle import CoordinatorContext
 from app.ports.connection import ExchangeUnavailable
 
-RECONCILING = "reconciling"
-"""Since something may have been missed, the books were not compared with success."""
 DIFFERS = "differs"
 """They were compared, and are not the exchange's."""
 UNKNOWN_ORDERS = "unknown_orders"

@@ -37,6 +37,7 @@ from app.domain.events import (
 from app.domain.market import Bar, MarkPrice, Quote
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
+from app.domain.reasons import EXECUTION, LIFECYCLE, RISK, STOPPING
 from app.domain.records import OrderRecord, Record, StateSaved
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
@@ -54,7 +55,6 @@ from app.ports.journal import JournalFailed, LeaseLost
 from app.ports.risk import Risk
 from app.settings.models import Settings
 
-RISK_OWNER = "risk"
 FLATTENED = "flattened by the operator"
 FOREIGN = "it is not the bot's"
 UNLISTED = "unlisted:"
@@ -63,7 +63,7 @@ UNLISTED = "unlisted:"
 class ExecutionCoordinator(BaseCoordinator):
     """Rebuilds the books from the journal, tracks orders, and pursues targets through the one send point."""
 
-    name = "execution"
+    name = EXECUTION
     critical = True
 
     def __init__(self, make_send_point: Callable[..., SendPoint], risk: Risk) -> None:
@@ -212,7 +212,7 @@ class ExecutionCoordinator(BaseCoordinator):
     async def drain(self) -> None:
         """Work the stop policy off, and put the end on record."""
         policy = self._settings.execution.stop_policy
-        self._trading_state.raise_reason("lifecycle", "stopping", Severity.REDUCE_ONLY, f"stop policy {policy}")
+        self._trading_state.raise_reason(LIFECYCLE, STOPPING, Severity.REDUCE_ONLY, f"stop policy {policy}")
         try:
             if self.stop_policy is None or self._send_point.lost is not None:
                 return
@@ -434,7 +434,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _forget_lifted(self) -> None:
         reasons = self._trading_state.current.reasons
-        self._risk.keep_raised({reason.code for reason in reasons if reason.owner == RISK_OWNER})
+        self._risk.keep_raised({reason.code for reason in reasons if reason.owner == RISK})
 
     def _close_foreign(self, orders: Iterable[TrackedOrder], symbols: Iterable[str]) -> None:
         for tracked in orders:
@@ -459,7 +459,7 @@ class ExecutionCoordinator(BaseCoordinator):
         pursuits = context.journal.state_of(self.name)
         if pursuits is not None:
             self._pursuits.restore(pursuits)
-        self._trading_state.clear_reason("lifecycle", "stopping")
+        self._trading_state.clear_reason(LIFECYCLE, STOPPING)
         for symbol in context.instruments:
             # Whoever connects finds listed what is configured, or does not start.
             self._trading_state.clear_reason(OWNER, UNLISTED + symbol)

@@ -8,7 +8,8 @@ from app.domain.confirmation import REFUSED, is_confirmed, offer, token_of, word
 from app.domain.events import FlattenCommand, HaltCommand, OperatorCommand, ResumeCommand, Severity
 from app.domain.money import plain
 from app.domain.order import Purpose
-from app.domain.trading_state import HALT, OPERATOR
+from app.domain.position import Position
+from app.domain.reasons import HALT, OPERATOR
 from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 from app.lifecycle.deadlines import now_s
@@ -67,9 +68,8 @@ class OperatorDesk:
         is_recorded = self._promise()
         await _until(lambda: not execution.growing() and is_recorded(), request.wait_s)
         left, failure = execution.growing(), self._context().journal.failure
-        held = self._positions(self._context().instruments, protection=True)
         lines += _list("still working, and asked for again until the exchange confirms", left)
-        lines += _list("kept; python -m app flatten closes them", held)
+        lines += _list("kept; python -m app flatten closes them", self._kept())
         if failure is not None:
             lines.append(f"this halt is not on record and ends with the process: {failure}")
         elif not is_recorded():
@@ -128,7 +128,7 @@ class OperatorDesk:
         lines = _list("left; the bot goes on closing it", left) or [
             f"flat{where}: nothing is held, nothing that can grow works"
         ]
-        lines += _list("still held", self._positions(set(listed) - set(symbols)))
+        lines += _list("still held", self._held(set(listed) - set(symbols)))
         return Reply(ExitCode.UNCLEAN_STOP if left else ExitCode.CLEAN, (*lines, *self._holding()))
 
     async def _taken(self, command: OperatorCommand, wait_s: float) -> bool:
@@ -141,20 +141,24 @@ class OperatorDesk:
             self.on_fact(command)
 
     def _unflat(self, symbols: Collection[str]) -> Sequence[str]:
-        return [*self._positions(symbols), *self._context().execution.growing(symbols)]
+        return [*self._held(symbols), *self._context().execution.growing(symbols)]
 
-    def _positions(self, symbols: Collection[str], *, protection: bool = False) -> Sequence[str]:
-        """Return positions in words, with what protects them if wanted."""
-        positions = [position for position in self._context().portfolio.positions if position.symbol in symbols]
-        words = {position.symbol: f"{plain(position.contracts)} {position.symbol}" for position in positions}
-        if protection:
-            stops = {
-                record.order.symbol: "its stop at work" if record.status in CONFIRMED else "its stop not confirmed yet"
-                for record in self._context().execution.orders()
-                if record.order.purpose is Purpose.STOP_LOSS
-            }
-            return [f"{said}, {stops.get(symbol, 'without a stop')}" for symbol, said in words.items()]
-        return list(words.values())
+    def _held(self, symbols: Collection[str]) -> Sequence[str]:
+        """Return the positions of some symbols in words."""
+        return [_words_of(position) for position in self._context().portfolio.positions if position.symbol in symbols]
+
+    def _kept(self) -> Sequence[str]:
+        """Return all positions in words, with what protects them."""
+        context = self._context()
+        stops = {
+            record.order.symbol: "its stop at work" if record.status in CONFIRMED else "its stop not confirmed yet"
+            for record in context.execution.orders()
+            if record.order.purpose is Purpose.STOP_LOSS
+        }
+        return [
+            f"{_words_of(position)}, {stops.get(position.symbol, 'without a stop')}"
+            for position in context.portfolio.positions
+        ]
 
     def _holding(self) -> Sequence[str]:
         """Return what trading is now, and what holds it there."""
@@ -170,6 +174,10 @@ async def _until(is_so: Callable[[], bool], wait_s: float) -> bool:
             return False
         await asyncio.sleep(POLL_S)
     return True
+
+
+def _words_of(position: Position) -> str:
+    return f"{plain(position.contracts)} {position.symbol}"
 
 
 def _list(what: str, items: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 from app.domain.events import InstrumentChanged, Severity
 from app.domain.market import SECOND_NS
 from app.domain.price_sieve import is_sound
+from app.domain.reasons import STRATEGY
 from app.domain.records import MemoryLost, StateSaved, StrategySetAside
 from app.domain.target import Target
 from app.domain.trading_state import TradingLevel
@@ -53,7 +54,7 @@ def _payload_of(strategy: Strategy, now_ns: int) -> bytes:
 class StrategyCoordinator(BaseCoordinator):
     """Owns the strategies, their warm-up, and their memory."""
 
-    name = "strategy"
+    name = STRATEGY
     critical = True
 
     def __init__(self, strategies: Sequence[Strategy]) -> None:

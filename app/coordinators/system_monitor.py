@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import disk_usage
 
 from app.domain.events import Severity
+from app.domain.reasons import MONITOR
 from app.domain.records import HealthChanged, SettingsChanged
 from app.lifecycle import (
     BaseCoordinator,
@@ -26,7 +27,7 @@ SILENCE_CODE = "stream_silent"
 class SystemMonitor(BaseCoordinator):
     """Last to start. It restricts trading when what trading stands on is not sound, and says what it saw."""
 
-    name = "system_monitor"
+    name = MONITOR
     critical = False
 
     def __init__(

@@ -3,12 +3,8 @@
 import msgspec
 
 from app.domain.events import ReasonCleared, ReasonRaised, Severity
+from app.domain.reasons import OPERATOR
 from app.domain.term import Term
-
-OPERATOR = "operator"
-"""Who holds trading back by hand."""
-HALT = "halt"
-"""The code of the operator's own reason."""
 
 
 class TradingLevel(Term):

@@ -11,6 +11,7 @@ from app.domain.events import OrderCanceled, Severity
 from app.domain.margin import MarginMode
 from app.domain.money import ZERO
 from app.domain.order import Order, OrderStatus
+from app.domain.reasons import EXECUTION
 from app.domain.records import CancelIntended, OrderDenied, OrderIntended, OrderSent
 from app.domain.trading_state import TradingLevel
 from app.execution.books import AccountBooks
@@ -21,7 +22,7 @@ from app.ports.order_entry import OrderEntry
 from app.ports.risk import Risk
 from app.ports.trading_state import TradingStatePort
 
-OWNER = "execution"
+OWNER = EXECUTION
 STORE_FAILED = "store_failed"
 LEASE_LOST = "lease_lost"
 _INTENDED = OrderStatus.INTENDED

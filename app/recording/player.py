@@ -14,6 +14,7 @@ import msgspec
 
 from app.domain.events import HaltCommand, ReasonCleared, ReasonRaised, StreamEvent
 from app.domain.order import Order
+from app.domain.reasons import MONITOR
 from app.lifecycle.deadlines import now_s
 from app.ports.connection import Capabilities, ExchangeUnavailable
 from app.ports.trading_state import TradingStatePort
@@ -40,8 +41,6 @@ STALL_S = 3600.0
 """Virtual time in which the bot must do what the record says next. Its timers jump there at once."""
 RESOLUTION_S = 1e-9
 """Sums of floats differ by less."""
-MONITOR = "system_monitor"
-"""Raises its reasons by what the machine is like: they come from outside."""
 SHOWN_MAX = 400
 """Characters shown of a line."""
 ERRORS: dict[str, type[Exception]] = {"ExchangeUnavailable": ExchangeUnavailable, "TimeoutError": TimeoutError}
@@ -239,6 +238,7 @@ class Player(PlayedAccount):
             self._stops = True
             operated.stop()
         elif isinstance(event, ReasonRaised | ReasonCleared) and event.owner == MONITOR:
+            # It raises reasons by what the machine is like: they come from outside.
             operated.restrict(event)
         else:
             return False

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from app.domain.events import FlattenCommand, HaltCommand, ReasonRaised, ResumeCommand, StreamEvent, Timer
+from app.domain.reasons import LIFECYCLE, STOPPING
 from app.lifecycle.deadlines import now_s
 from app.lifecycle.errors import LifecycleError
 from app.recording.edges import Edges
@@ -19,8 +20,6 @@ from app.recording.recorded import RecordedClock, RecordedExchange, RecordedJour
 from app.recording.tape import TAPE_VERSION, Answer, End, Head, Posted
 from app.recording.writer import TapeWriter
 
-STOPPING = ("lifecycle", "stopping")
-"""The reason with which a stop begins."""
 OUTSIDE = (Timer, HaltCommand, ResumeCommand, FlattenCommand)
 """What comes onto the bot's own stream from outside."""
 T = TypeVar("T")
@@ -28,7 +27,7 @@ T = TypeVar("T")
 
 def is_stopping(event: StreamEvent) -> bool:
     """Whether a stop begins with an event."""
-    return isinstance(event, ReasonRaised) and (event.owner, event.code) == STOPPING
+    return isinstance(event, ReasonRaised) and (event.owner, event.code) == (LIFECYCLE, STOPPING)
 
 
 class Recorder:

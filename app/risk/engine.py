@@ -11,6 +11,7 @@ from app.domain.events import Fill, FundingPaid, ReasonCleared, ReasonRaised, Se
 from app.domain.ledger import LedgerEntry
 from app.domain.money import ZERO
 from app.domain.order import Order
+from app.domain.reasons import RISK
 from app.domain.records import DayClosed
 from app.ports.books import Books
 from app.risk import account_checks, order_checks
@@ -21,7 +22,6 @@ from app.risk.loss_guards import ConsecutiveLosses, DailyLoss, Drawdown, Funding
 from app.risk.market_guards import LiquidationBuffer, MarginRatio, MarkStaleness, VolatilityBreaker
 from app.settings.models import RiskSettings
 
-OWNER = "risk"
 WATCH_FAILED = "watch_failed"
 ALARMED = -1
 """No revision of the books."""
@@ -241,13 +241,13 @@ class RiskEngine:
     ) -> None:
         if breach is None:
             del self._held[name]
-            changes.append(ReasonCleared(time_ns=now_ns, owner=OWNER, code=name))
+            changes.append(ReasonCleared(time_ns=now_ns, owner=RISK, code=name))
         elif self._held.get(name) is not breach.severity:
             self._held[name] = breach.severity
             changes.append(
                 ReasonRaised(
                     time_ns=now_ns,
-                    owner=OWNER,
+                    owner=RISK,
                     code=name,
                     severity=breach.severity,
                     detail=f"{breach.value}, limit {breach.limit}",

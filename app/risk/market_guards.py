@@ -8,6 +8,7 @@ from app.domain.events import Severity
 from app.domain.margin import liquidation_price
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO, plain
+from app.domain.reasons import MARK_STALE
 from app.ports.books import Books
 from app.risk.guards import Breach, part_of
 from app.risk.leeway import FOREVER_NS, NOT_CALM, Leeway
@@ -31,7 +32,7 @@ class _WithoutMemory:
 class MarkStaleness(_WithoutMemory):
     """The mark of a symbol with a position is fresh."""
 
-    name = "mark_stale"
+    name = MARK_STALE
 
     def __init__(self, age_s_max: float) -> None:
         self._age_s_max = age_s_max

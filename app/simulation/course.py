@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from app.domain.events import ResumeCommand
-from app.domain.trading_state import HALT, OPERATOR
+from app.domain.reasons import HALT, OPERATOR
 from app.lifecycle.deadlines import now_s
 from app.simulation.faults import Fault, FaultKind, Plan
 from app.simulation.invariants import Watch

@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import msgspec
 
-from app.domain.trading_state import HALT, OPERATOR, TradingLevel
+from app.domain.reasons import HALT, OPERATOR, RISK, STRATEGY
+from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthReport, StopRequest
 from app.ports.exit_codes import ExitCode
 from app.ports.risk import Risk
@@ -19,8 +20,7 @@ RECORDED_S = 10.0
 HALTED_S_MAX = 60.0
 """In which a halted bot has canceled what can grow, whatever becomes of a cancel or two."""
 RESUMED_S_MAX = 30.0
-RISK = "risk"
-EXCUSED = frozenset({OPERATOR, RISK, "strategy"})
+EXCUSED = frozenset({OPERATOR, RISK, STRATEGY})
 """Who may hold trading back although nothing is wrong any more: what they saw may have been so."""
 
 

@@ -21,6 +21,7 @@ from app.domain.events import (
     StreamReset,
 )
 from app.domain.money import plain
+from app.domain.reasons import LIFECYCLE, RECONCILING
 from app.domain.records import (
     DayClosed,
     DustHeld,
@@ -83,7 +84,7 @@ class FactLog:
 
 def _reason_raised(fact: ReasonRaised) -> None:
     level = "ERROR" if fact.severity is Severity.HALTED else "WARNING"
-    if fact.owner == "lifecycle" or fact.code == "reconciling" or fact.detail.startswith(UNSEEN):
+    if fact.owner == LIFECYCLE or fact.code == RECONCILING or fact.detail.startswith(UNSEEN):
         # It belongs to every start, and is gone in a moment; what is not is warned of by whoever runs the bot.
         level = "INFO"
     logger.bind(at=iso(fact.time_ns), owner=fact.owner, code=fact.code, detail=fact.detail).log(

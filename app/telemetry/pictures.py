@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.domain.money import brief
+from app.domain.reasons import RISK
 from app.lifecycle import HealthState
 from app.telemetry.status import BotStatus, OrderLine, PositionStatus
 
@@ -115,7 +116,7 @@ def _header(status: BotStatus) -> Panel:
 def _near(status: BotStatus) -> list[str]:
     """Return the guards that are near their limits, the nearest first; what is past its limit is among the reasons."""
     told = {reason.partition(" ")[0] for reason in status.reasons}
-    near = [name for name, part in status.nearness.items() if part >= NEAR and f"risk:{name}" not in told]
+    near = [name for name, part in status.nearness.items() if part >= NEAR and f"{RISK}:{name}" not in told]
     return sorted(near, key=lambda name: -status.nearness[name])
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.domain.money import ZERO, plain
+from app.domain.reasons import LIFECYCLE
 from app.domain.times import iso
 from app.domain.trading_state import TradingState
 from app.lifecycle import CoordinatorContext, HealthReport, RunResult
@@ -52,8 +53,8 @@ class RunSummary:
             "currency": portfolio.currency,
             "positions": {position.symbol: plain(position.contracts) for position in portfolio.positions},
             # What held trading back before the stop did.
-            "trading": str(TradingState(tuple(r for r in reasons if r.owner != "lifecycle")).level),
-            "held_back": [f"{r.owner}:{r.code} ({r.detail})" for r in reasons if r.owner != "lifecycle"],
+            "trading": str(TradingState(tuple(r for r in reasons if r.owner != LIFECYCLE)).level),
+            "held_back": [f"{r.owner}:{r.code} ({r.detail})" for r in reasons if r.owner != LIFECYCLE],
             "orders_digest": context.journal.digest(),
             "coordinators": {item.component: str(item.state) for item in report.components},
             "problems": {item.component: item.error for item in report.components if item.error},

@@ -9,7 +9,7 @@ from random import Random
 from app.domain.events import FlattenCommand, StreamEvent
 from app.domain.market import MarkPrice, Trade
 from app.domain.order import Purpose, Side
-from app.domain.trading_state import HALT, OPERATOR
+from app.domain.reasons import HALT, OPERATOR
 from app.exchanges.simulated.translate import instrument_from
 from app.lifecycle import StartFailed
 from app.lifecycle.deadlines import now_s

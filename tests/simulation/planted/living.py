@@ -16,7 +16,7 @@ from app.coordinators.stop_policy import StopPolicy
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import HaltCommand, ReasonRaised, Severity
 from app.domain.order import PROTECTIVE, OrderStatus, Purpose
-from app.domain.trading_state import HALT, OPERATOR
+from app.domain.reasons import HALT, OPERATOR
 from app.lifecycle import HealthState, StopRequest, Supervisor
 from app.lifecycle.health import TaskState
 from app.ports.exit_codes import ExitCode

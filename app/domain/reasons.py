@@ -1,0 +1,18 @@
+"""Names of reasons that hold trading back, as far as others than their owner go by them: who, and why."""
+
+OPERATOR = "operator"
+"""Whoever holds trading back by hand."""
+LIFECYCLE = "lifecycle"
+EXECUTION = "execution"
+STRATEGY = "strategy"
+RISK = "risk"
+MONITOR = "system_monitor"
+
+HALT = "halt"
+"""The operator's own."""
+STOPPING = "stopping"
+"""The lifecycle's: what a run that was stopped in order ends with."""
+RECONCILING = "reconciling"
+"""Execution's: the books have not been compared with the exchange."""
+MARK_STALE = "mark_stale"
+"""Risk's: a position's mark is old, or has not come yet."""
