@@ -1,43 +1,22 @@
 """What a trailing target comes to at every adapter: protected at once, followed after the price, closed behind it."""
 
-import asyncio
 from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from dependency_injector import providers
 
-from app.container import Container
 from app.domain.order import OrderType, Purpose
-from app.settings import load_settings
 from tests.builders import target
+from tests.contracts.place import Place
 from tests.loopback.binance import LoopbackBinance
 from tests.loopback.hyperliquid import LoopbackHyperliquid
 from tests.loopback.profile import write_profile
 
-PATIENCE_S = 10
 PLACES = [(venue, adapter) for venue in (LoopbackBinance, LoopbackHyperliquid) for adapter in ("ccxt", "paper")]
 
 
-class Place:
-    """A venue on loopback, and a bot at it, without any strategy."""
-
-    def __init__(self, venue, profile, adapter):
-        self.venue, self.adapter = venue, adapter
-        self._profile = profile
-
-    async def start(self):
-        self._container = Container(loaded=load_settings(str(self._profile), []))
-        self._container.strategies.override(providers.Object(()))
-        await self._container.init_resources()
-        self.bot = self._container.bot()
-
-    async def stop(self):
-        await self._container.shutdown_resources()
-
-    @property
-    def held(self):
-        return self.bot.execution.books.portfolio.position(self.venue.symbol).contracts
+class Trailing(Place):
+    """What becomes of a trailing target."""
 
     def stop_is_at(self, trigger):
         """Return whether one stop works, here and at the venue, and is there. Where paper holds it, it alone knows."""
@@ -47,17 +26,6 @@ class Place:
             return False
         only = (OrderType.TRAILING_STOP, None) if self.adapter == "paper" else (OrderType.STOP_MARKET, Decimal(trigger))
         return [(order.type, order.trigger_price) for order in working] == [only]
-
-    async def go_to(self, price, is_so):
-        async with asyncio.timeout(PATIENCE_S):
-            while not is_so():
-                self.venue.step(price)
-                await asyncio.sleep(0.1)
-
-    async def pass_by(self, *prices):
-        for price in prices:
-            self.venue.step(price)
-            await asyncio.sleep(0.1)
 
     async def trail_to_51000(self):
         """Buy at 50,000, trailed by 100, and go to 51,000, where the stop is at 50,900."""
@@ -86,7 +54,7 @@ async def place(request, tmp_path, monkeypatch):
     kind = "paper" if adapter == "paper" else "testnet"
     for name, value in write_profile(profile, venue, tmp_path / "state", adapter=adapter, kind=kind).items():
         monkeypatch.setenv(name, value)
-    made = Place(venue, profile, adapter)
+    made = Trailing(venue, profile, adapter)
     await made.start()
     yield made
     with suppress(ExceptionGroup):
