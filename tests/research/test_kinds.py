@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from app.cli.main import _files, data_download, data_import
+from app.cli.commands.data import data_download, data_import
+from app.cli.options import files_of
 from app.research.kinds import DOWNLOADED, KINDS, PLAYED
 
 
@@ -16,4 +17,4 @@ def test_the_help_names_the_kinds_that_there_are(command, kinds):
 
 
 def test_the_files_of_a_backtest_are_the_kinds_that_are_played():
-    assert set(_files(None, None, None)) == set(PLAYED)
+    assert set(files_of(None, None, None)) == set(PLAYED)

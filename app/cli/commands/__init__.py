@@ -1,0 +1,1 @@
+"""What the command line understands. Nothing heavy is imported before a command needs it."""

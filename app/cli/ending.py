@@ -1,0 +1,22 @@
+"""The end of a command: its exit code, or a sentence for what went wrong."""
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from app.cli.failures import report_failure
+
+
+def end_with(command: Callable[[], int]) -> NoReturn:
+    """Run a command, and end the process with its exit code."""
+    # What was imported stays for as long as the process: garbage is looked for among what comes now.
+    gc.freeze()
+    gc.enable()
+    try:
+        code = command()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
+        code = report_failure(error)
+    sys.exit(code)
