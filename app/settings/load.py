@@ -24,7 +24,8 @@ from pydantic_settings import (
 )
 
 from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, UnnamedStrategy, WrongValue
-from app.settings.models import Settings, SimulatedSettings
+from app.settings.exchange import SimulatedSettings
+from app.settings.models import Settings
 from app.settings.profiles import DEFAULT_PROFILE, profile_path, read_profile
 
 PREFIX = "APP__"

@@ -11,7 +11,7 @@ import ccxt.pro
 
 from app.exchanges.ccxt.guarded import MS, OpenedAnew
 from app.exchanges.ccxt.venues import VENUES
-from app.settings.models import CcxtSettings
+from app.settings.exchange import CcxtSettings
 
 
 def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> Any:  # noqa: ANN401 - ccxt has no types

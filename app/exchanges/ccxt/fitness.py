@@ -9,7 +9,8 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market import CcxtMarket
 from app.ports.connection import ExchangeUnavailable
 from app.ports.examination import Finding, Verdict
-from app.settings.models import AccountSettings, CcxtSettings
+from app.settings.exchange import CcxtSettings
+from app.settings.models import AccountSettings
 
 OFFSET_S_MAX = 1.0
 """Clocks further apart are corrected for; but the machine's clock is wrong, and logs and daily limits go by it."""

@@ -1,7 +1,7 @@
 """From settings to instruments. Pure."""
 
 from app.domain.instrument import Instrument, MarginTier
-from app.settings.models import InstrumentSettings
+from app.settings.exchange import InstrumentSettings
 
 
 def instrument_from(settings: InstrumentSettings) -> Instrument:
