@@ -34,6 +34,7 @@ from app.domain.events import (
     StreamReset,
     Timer,
 )
+from app.domain.instrument import Instrument
 from app.domain.market import Bar, MarkPrice, Quote
 from app.domain.order import TERMINAL, OrderStatus
 from app.domain.portfolio import Portfolio
@@ -398,11 +399,16 @@ class ExecutionCoordinator(BaseCoordinator):
         self.books.list_anew(instrument)
         self._pursuits.list_anew(instrument)
         self._publish(change)
+        self._weigh_listing(instrument)
+
+    def _weigh_listing(self, instrument: Instrument) -> None:
+        """Hold growth in a symbol back for as long as the exchange does not list it."""
+        code = UNLISTED + instrument.symbol
         if instrument.is_listed:
-            self._trading_state.clear_reason(OWNER, UNLISTED + instrument.symbol)
+            self._trading_state.clear_reason(OWNER, code)
         else:
             detail = f"the exchange lists {instrument.symbol} no more: it is known as it was, for exits"
-            self._trading_state.raise_reason(OWNER, UNLISTED + instrument.symbol, Severity.SYMBOL_REDUCE_ONLY, detail)
+            self._trading_state.raise_reason(OWNER, code, Severity.SYMBOL_REDUCE_ONLY, detail)
 
     # -- operator ------------------------------------------------------------------------------------------------
 
@@ -460,9 +466,8 @@ class ExecutionCoordinator(BaseCoordinator):
         if pursuits is not None:
             self._pursuits.restore(pursuits)
         self._trading_state.clear_reason(LIFECYCLE, STOPPING)
-        for symbol in context.instruments:
-            # Whoever connects finds listed what is configured, or does not start.
-            self._trading_state.clear_reason(OWNER, UNLISTED + symbol)
+        for instrument in context.instruments.values():
+            self._weigh_listing(instrument)
 
     def _record(self, *records: Record) -> None:
         try:

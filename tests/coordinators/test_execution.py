@@ -518,11 +518,15 @@ async def test_a_symbol_that_is_not_listed_any_more_grows_no_further_and_the_oth
     assert exchange.submitted[-1].purpose is Purpose.ENTRY
 
 
-async def test_a_symbol_that_a_start_finds_listed_is_held_back_no_more(container, journal):
+@pytest.mark.parametrize("is_listed", [True, False])
+async def test_a_symbol_is_held_back_by_what_a_start_finds_listed(container, exchange, journal, is_listed):
+    """Whatever the run before knew of it."""
+    exchange.listed = (instrument(is_listed=is_listed),)
     reason = {"owner": "execution", "code": f"unlisted:{BTC}", "severity": Severity.SYMBOL_REDUCE_ONLY}
     journal.append(ReasonRaised(time_ns=START_NS, detail="", **reason))
     await container.init_resources()
-    assert not container.registry.context.trading_state.current.reasons
+    held = container.registry.context.trading_state.current.reasons
+    assert [raised.code for raised in held] == ([] if is_listed else [f"unlisted:{BTC}"])
     await container.shutdown_resources()
 
 

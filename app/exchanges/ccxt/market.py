@@ -16,7 +16,7 @@ from app.exchanges.ccxt.history import History
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market_streams import MarketStreams
 from app.exchanges.ccxt.session import Session
-from app.exchanges.ccxt.translate import instrument_from
+from app.exchanges.ccxt.translate import instrument_from, is_active
 from app.exchanges.ccxt.venues import Payload, UnreadableAnswer
 from app.ports.connection import Capabilities, ExchangeUnavailable
 from app.settings.exchange import CcxtSettings
@@ -180,8 +180,10 @@ class CcxtMarket:
 
     async def _follow_listing(self) -> None:
         """Read the markets again when a price may soon leave the scale of its tick, and while a symbol is missing."""
-        again_s: float | None = None
+        is_known = True
         while True:
+            are_listed = all(instrument.is_listed for instrument in self._listed.values())
+            again_s = (None if are_listed else UNLISTED_AGAIN_S) if is_known else RELIST_AGAIN_S
             with suppress(TimeoutError):
                 async with asyncio.timeout(again_s):
                     await self._moved.wait()
@@ -190,9 +192,9 @@ class CcxtMarket:
                 await self._list_anew()
             except ExchangeUnavailable as error:
                 logger.warning(f"what is listed cannot be read again yet: {error}")
-                again_s = RELIST_AGAIN_S
+                is_known = False
             else:
-                again_s = None if all(known.is_listed for known in self._listed.values()) else UNLISTED_AGAIN_S
+                is_known = True
 
     async def _list_anew(self) -> None:
         """Go by what is listed now. What is not any more stays as it was, for a position in it is read, and closed."""
@@ -204,7 +206,7 @@ class CcxtMarket:
         with line.reading():
             now = [
                 self._instrument(symbol)
-                if symbol in told and told[symbol].get("active") is not False
+                if symbol in told and is_active(told[symbol])
                 else msgspec.structs.replace(self._listed[symbol], is_listed=False)
                 for symbol in self.symbols
             ]

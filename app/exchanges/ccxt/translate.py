@@ -53,7 +53,13 @@ def instrument_from(market: Payload, tiers: Sequence[Payload], venue: Venue) -> 
         margin_tiers=_tiers(tiers),
         liquidation_fee_rate=number_or(info.get("liquidationFee"), Decimal("0.0125"), "liquidationFee"),
         funding_interval_s=venue.funding_interval_s,
+        is_listed=is_active(market),
     )
+
+
+def is_active(market: Payload) -> bool:
+    """Whether a market of ccxt is traded; venues keep some that are not any more."""
+    return market.get("active") is not False
 
 
 def _tiers(tiers: Sequence[Payload]) -> tuple[MarginTier, ...]:

@@ -425,6 +425,22 @@ async def test_a_symbol_that_is_not_listed_any_more_is_closed_by_what_was_known_
         await bench.close()
 
 
+async def test_a_symbol_that_a_start_finds_unlisted_is_looked_for(monkeypatch):
+    """The venue keeps it among the others, marked: the start goes on, for something may be held of it."""
+    monkeypatch.setattr("app.exchanges.ccxt.market.UNLISTED_AGAIN_S", 0.2)
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.unlisted = "flagged"
+    await bench.open()
+    try:
+        [found] = await bench.exchange.instruments()
+        assert not found.is_listed
+        await bench.settle(0.3)
+        bench.venue.unlisted = None
+        assert (await bench.until(InstrumentChanged)).instrument == msgspec.structs.replace(found, is_listed=True)
+    finally:
+        await bench.close()
+
+
 async def test_an_answer_without_any_market_unlists_nothing(monkeypatch, warned):
     monkeypatch.setattr("app.exchanges.ccxt.market.RELIST_AGAIN_S", 0.2)
     bench = HyperliquidBench(key_refresh_s=60.0)
