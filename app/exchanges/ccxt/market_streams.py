@@ -119,7 +119,9 @@ class MarketStreams:
             ExchangeUnavailable: There is no answer.
         """
         book = await self._line.read(lambda: self._client.fetch_order_book(symbol), top_of, urgency)
-        self._keep_quote(quote_from(book, self._session.now_ns))
+        quote = quote_from(book, self._session.now_ns)
+        if quote is not None:
+            self._keep_quote(quote)
 
     def settled(self, by_ns: int) -> dict[str, int]:
         """Return when funding has settled, by symbol, where that is before ``by_ns`` and was not forgotten yet."""
@@ -207,14 +209,13 @@ class MarketStreams:
         for ticker in tickers.values():
             now_ns = self._session.now_ns
             quote, number = quote_from(ticker, now_ns), self._session.venue.number_of_quote(ticker)
-            if quote is None or self._succession["quotes"].follows(quote.symbol, quote.time_ns, number, now_ns):
+            if quote is not None and self._succession["quotes"].follows(quote.symbol, quote.time_ns, number, now_ns):
                 self._keep_quote(quote)
 
-    def _keep_quote(self, quote: Quote | None) -> None:
-        if quote is not None:
-            if is_sound(quote):
-                self._quotes[quote.symbol] = quote
-            self._session.queue.put(quote)
+    def _keep_quote(self, quote: Quote) -> None:
+        if is_sound(quote):
+            self._quotes[quote.symbol] = quote
+        self._session.queue.put(quote)
 
     def _take_marks(self, tickers: dict[str, Any]) -> None:
         for ticker in tickers.values():
