@@ -106,11 +106,8 @@ def _on_events(loaded: LoadedSettings, *, quiet: bool) -> Outcome:
 
         run, _ = run_loop(Backtest(loaded).run(show))
     _configure_logs(loaded)
-    document = run.document | {"errors": run.failures}
-    if run.failures and run.result.exit_code is ExitCode.CLEAN:
-        # The bot itself goes on with its other strategies; here there is nothing to go on for.
-        document["exit_code"] = int(ExitCode.CRITICAL_FAILURE)
-    return document["exit_code"], run.figures, document
+    document = run.document | {"errors": run.failures, "exit_code": int(run.exit_code)}
+    return run.exit_code, run.figures, document
 
 
 def _configure_logs(loaded: LoadedSettings) -> None:
