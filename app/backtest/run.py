@@ -11,7 +11,6 @@ from app.backtest.recorder import BacktestFigures
 from app.container import Container
 from app.container_lifecycle import LifecycleContainer
 from app.coordinators.runtime import STREAM_ENDED
-from app.domain.times import iso
 from app.lifecycle import SIGNALS, RunResult
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings
@@ -37,12 +36,13 @@ class Backtested(msgspec.Struct, frozen=True):
 
     @property
     def interruption(self) -> str | None:
-        """Who ended it before its data did, and where; None when it came to an end by itself."""
+        """Who ended it before its data did; None when it came to an end by itself.
+
+        While a bot stops its market goes on, and nothing new is traded: its figures are of no stretch of the data.
+        """
         if self.result.exit_code not in {ExitCode.CLEAN, ExitCode.UNCLEAN_STOP} or self.result.reason == STREAM_ENDED:
             return None
-        last_ns = self.figures.last_ns
-        where = "before the first event" if last_ns is None else f"at {iso(last_ns)}"
-        return f"interrupted ({self.result.reason}) {where}: the rest of the data was not run"
+        return f"interrupted ({self.result.reason}) before it had traded through its data"
 
     @property
     def exit_code(self) -> ExitCode:

@@ -40,9 +40,10 @@ def monte_carlo(
     configure_logs(loaded.settings.telemetry.log_level, as_json=loaded.settings.telemetry.log_json)
     origin = origin_of(loaded.settings)
     run, _ = run_loop(Backtest(loaded).run())
-    if run.result.exit_code is not ExitCode.CLEAN:
-        Console(stderr=True).print(f"error: {run.result.reason}", highlight=False, soft_wrap=True)
-        return run.result.exit_code
+    if run.exit_code is not ExitCode.CLEAN:
+        told = "; ".join(run.failures)
+        Console(stderr=True).print(f"error: {told}", highlight=False, markup=False, soft_wrap=True)
+        return run.exit_code
     results = [float(trip.pnl) for trip in run.figures.trips.closed] if run.figures.times_ns else []
     if not results:
         raise UsageRefused("there is nothing to draw from: not a single round trip was closed")

@@ -9,7 +9,7 @@ from app.backtest import Backtest
 from app.domain.money import ZERO
 from app.domain.target import Target
 from app.ports.exit_codes import ExitCode
-from app.research.errors import TrialFailed
+from app.research.errors import Interrupted, TrialFailed
 from app.settings import LoadedSettings
 
 
@@ -17,12 +17,15 @@ def decisions_of(loaded: LoadedSettings) -> list[Target]:
     """Run the bot to the end of the data; return its targets, in their order.
 
     Raises:
+        Interrupted: A signal came.
         TrialFailed: It did not run through.
     """
     logger.remove()
     run = asyncio.run(Backtest(loaded).run())
-    if run.failures or run.result.exit_code is not ExitCode.CLEAN:
-        raise TrialFailed(f"a run did not go through: {'; '.join(run.failures) or run.result.reason}")
+    if run.interruption is not None:
+        raise Interrupted(f"{run.interruption}: there is no verdict")
+    if run.exit_code is not ExitCode.CLEAN:
+        raise TrialFailed(f"a run did not go through: {'; '.join(run.failures)}")
     return run.figures.targets
 
 

@@ -41,6 +41,7 @@ def peeks_of(loaded: LoadedSettings, cuts: int, folder: Path) -> Iterator[Peek]:
 
     Raises:
         BadDataFile: A file cannot be used.
+        Interrupted: A signal came.
         TrialFailed: The bot did not run through.
     """
     ends = _ends(loaded, cuts)

@@ -42,6 +42,7 @@ def starts_of(loaded: LoadedSettings) -> Iterator[Start]:
 
     Raises:
         BadDataFile: A file cannot be used.
+        Interrupted: A signal came.
         TrialFailed: The bot did not run through.
     """
     candles = loaded.settings.exchange.simulated.candles
