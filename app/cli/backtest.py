@@ -71,7 +71,7 @@ def backtest(
     check_before_start(loaded.settings)
     _configure_logs(loaded)
     origin = origin_of(loaded.settings)
-    check_report(report)
+    check_report(report, loaded)
     run = _compiled(loaded) if engine == "compiled" else None
     exit_code, figures, document = run or _on_events(loaded, quiet=as_json)
     statistics = None if figures is None else figures.statistics()
