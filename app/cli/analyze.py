@@ -70,7 +70,7 @@ def lookahead(
         raise UsageRefused("--cuts must be at least 1")
     loaded = _on_candles(profile, overrides, files, strategy)
     with TemporaryDirectory() as folder:
-        peeks = list(peeks_of(loaded, cuts, Path(folder)))
+        peeks = peeks_of(loaded, cuts, Path(folder))
     if as_json:
         print(json.dumps({"cuts": cuts, "peeks": [msgspec.to_builtins(peek) for peek in peeks]}))
     else:
@@ -91,7 +91,7 @@ def warm_up(
     as_json: bool,
 ) -> int:
     """Find decisions that go on differing when a run begins later; return the exit code."""
-    starts = list(starts_of(_on_candles(profile, overrides, files, strategy)))
+    starts = starts_of(_on_candles(profile, overrides, files, strategy))
     if as_json:
         print(json.dumps({"starts": [msgspec.to_builtins(start) for start in starts]}))
     else:

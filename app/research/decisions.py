@@ -8,8 +8,9 @@ from loguru import logger
 from app.backtest import Backtest
 from app.domain.money import ZERO
 from app.domain.target import Target
+from app.exchanges.simulated import open_recorded
 from app.ports.exit_codes import ExitCode
-from app.research.errors import Interrupted, TrialFailed
+from app.research.errors import Interrupted, ResearchRefused, TrialFailed
 from app.settings import LoadedSettings
 
 
@@ -27,6 +28,36 @@ def decisions_of(loaded: LoadedSettings) -> list[Target]:
     if run.exit_code is not ExitCode.CLEAN:
         raise TrialFailed(f"a run did not go through: {'; '.join(run.failures)}")
     return run.figures.targets
+
+
+def opens_of(loaded: LoadedSettings, bars_min: int) -> list[int]:
+    """Return when the bars open that a run is on, UTC nanoseconds: those between the times that the settings give.
+
+    Args:
+        loaded: Of a backtest on the candles of one symbol.
+        bars_min: Fewer tell nothing.
+
+    Raises:
+        BadDataFile: The file cannot be used.
+        ResearchRefused: There are fewer.
+    """
+    simulated = loaded.settings.exchange.simulated
+    (candles,) = simulated.data
+    rows, _ = open_recorded(simulated, candles).table(0)
+    if len(rows) < bars_min:
+        raise ResearchRefused(f"the data has {len(rows)} bars between the times asked for: {bars_min} are the least")
+    opens: list[int] = rows["time"].to_list()
+    return opens
+
+
+def refuse_if_none(decisions: Iterable[list[Target]]) -> None:
+    """Refuse to call equal what is empty.
+
+    Raises:
+        ResearchRefused: No run decided anything.
+    """
+    if not any(decisions):
+        raise ResearchRefused("nothing was decided in any run: there is nothing to compare")
 
 
 def sides_at(targets: list[Target], times_ns: Iterable[int]) -> Iterator[int]:
