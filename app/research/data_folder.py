@@ -14,7 +14,7 @@ import msgspec
 
 from app.backtest import whole_file
 from app.domain.market import SECOND_NS
-from app.exchanges.simulated.columns import check_bars, check_positive, check_rates, read_columns
+from app.exchanges.simulated.columns import check_bars, check_rates, check_trades, read_columns
 from app.exchanges.simulated.errors import BadDataFile
 from app.research.errors import DataFileUnwritable
 from app.research.kinds import KINDS
@@ -183,7 +183,7 @@ def checked(path: Path, frame: "pl.DataFrame", kind: str) -> "pl.DataFrame":
     if known.is_steady:
         check_bars(path, frame)
     elif known.repeats:
-        check_positive(path, frame, known.wanted)
+        check_trades(path, frame)
     else:
         check_rates(path, frame)
     numbers = [name for name in frame.columns if name not in {"time", "side"}]

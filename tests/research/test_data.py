@@ -123,6 +123,13 @@ def test_an_import_that_never_gets_its_turn_is_refused_and_changes_nothing(tmp_p
     [
         ("funding", {"funding_rate": [0.0001, 7.0]}, "row 2: funding_rate is 7.0, not a rate"),
         ("trades", {"price": [1.0, -1.0], "contracts": [1.0, 1.0]}, "row 2: price is -1.0, not a positive number"),
+        ("trades", {"price": 1.0, "contracts": 1.0, "side": ["buy", "banana"]}, "row 2: side is banana, neither buy"),
+        ("funding", {"funding_rate": ["0.0001", "abc"]}, "row 2: column funding_rate is String, not a number"),
+        (
+            "candles",
+            {"open": 1.0, "high": 2.0, "low": 1.0, "close": 1.0, "volume": [1.0, -5.0]},
+            "row 2: volume is -5.0, neither a volume nor missing",
+        ),
         ("mark", {"close": [1.0, 1.0]}, "has no column open, high, low"),
     ],
 )
