@@ -25,6 +25,8 @@ class RunResult(msgspec.Struct, frozen=True):
     reason: str
     errors: tuple[str, ...] = ()
     """Everything that went wrong, a sentence each."""
+    is_signalled: bool = False
+    """Whether a signal came while it was up, or went down: one that came late is not the reason."""
 
 
 class LifecycleManager:
@@ -90,7 +92,7 @@ class LifecycleManager:
             await self._stop()
         except* Exception as group:  # noqa: BLE001 - every error of the stop is reported, none ends the report
             errors = tuple(_sentences(group))
-        return RunResult(self._code(errors), self._request.reason, errors)
+        return RunResult(self._code(errors), self._request.reason, errors, is_signalled=self._signals > 0)
 
     def _code(self, errors: tuple[str, ...]) -> ExitCode:
         code = self._request.exit_code

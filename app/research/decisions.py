@@ -25,6 +25,9 @@ def decisions_of(loaded: LoadedSettings) -> list[Target]:
     run = asyncio.run(Backtest(loaded).run())
     if run.interruption is not None:
         raise Interrupted(f"{run.interruption}: there is no verdict")
+    if run.result.is_signalled:
+        # This run had ended by then; what was to end is the analysis.
+        raise Interrupted("interrupted: there is no verdict")
     if run.exit_code is not ExitCode.CLEAN:
         raise TrialFailed(f"a run did not go through: {'; '.join(run.failures)}")
     return run.figures.targets

@@ -87,6 +87,13 @@ def test_an_analysis_that_was_interrupted_says_so_and_has_no_verdict(candles, wh
     assert Signalled.seen <= run_ends
 
 
+def test_an_analysis_ends_with_a_signal_that_comes_when_one_of_its_runs_is_over(candles, mocker):
+    over = Backtested(RunResult(ExitCode.CLEAN, "stream ended", is_signalled=True), {}, mocker.Mock(targets=[]))
+    mocker.patch("app.backtest.Backtest.run", return_value=over)
+    result = told(candles, "analyze", "warmup", params=())
+    assert (result.exit_code, result.stderr) == (6, "error: interrupted: there is no verdict\n")
+
+
 def test_an_analysis_that_is_interrupted_between_its_runs_says_so(candles, mocker):
     mocker.patch("app.cli.analyze.starts_of", side_effect=KeyboardInterrupt)
     result = told(candles, "analyze", "warmup", params=())
