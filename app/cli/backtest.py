@@ -86,10 +86,7 @@ def backtest(
         print(json.dumps(document))
     elif statistics is not None:
         _print(document, statistics)
-    if report is not None and document["errors"]:
-        # A page is kept, and shown to others, long after what was said here is forgotten.
-        print(f"no report in {report.absolute()}: these are not the figures of the whole", file=sys.stderr)
-    elif report is not None and figures is not None and statistics is not None:
+    if report is not None and figures is not None and statistics is not None:
         name = " ".join(item.strategy for item in loaded.settings.strategies.values())
         rows = {**dict(_given(loaded, document)), **dict(_rows(document, statistics)), **dict(origin_rows(origin))}
         write_report(report, f"Backtest: {name}", figures, rows)
@@ -186,7 +183,8 @@ def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[st
     for name in ("fees", "funding", "liquidations", "orders", "fills", "equity"):
         yield name, str(document[name])
     if document["errors"]:
-        yield "not the whole", "; ".join(document["errors"])
+        # A page is kept, and shown to others, long after what was said beside it is forgotten.
+        yield "went wrong", "; ".join(document["errors"])
     if document.get("held_back"):
         yield "at the end", f"{document['trading']}: {'; '.join(document['held_back'])}"
 

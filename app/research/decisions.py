@@ -60,7 +60,7 @@ def refuse_if_none(decisions: Iterable[list[Target]]) -> None:
         ResearchRefused: No run decided anything.
     """
     if not any(decisions):
-        raise ResearchRefused("nothing was decided in any run: there is nothing to compare")
+        raise ResearchRefused("nothing was decided at the times that are compared: there is no verdict")
 
 
 def sides_at(targets: list[Target], times_ns: Iterable[int]) -> Iterator[int]:

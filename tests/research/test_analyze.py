@@ -130,7 +130,7 @@ def test_where_nothing_was_decided_there_is_no_verdict(files, what):
     """An average of 5,000 bars never comes to be on 600."""
     result = refused(what, files, "strategies.trend.params.slow=5000")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "error: nothing was decided in any run: there is nothing to compare\n"
+    assert result.stderr == "error: nothing was decided at the times that are compared: there is no verdict\n"
 
 
 @pytest.mark.parametrize(("what", "bars"), [("lookahead", 12), ("warmup", 20)])
