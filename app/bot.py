@@ -1,7 +1,8 @@
 """The bot as an object that a person holds."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from signal import Signals
 from typing import Any, Protocol, cast
 
 from app.coordinators import (
@@ -11,7 +12,7 @@ from app.coordinators import (
     SystemMonitor,
     TelemetryCoordinator,
 )
-from app.lifecycle import Coordinator, HealthReport, LifecycleManager, RunResult, StopRequest
+from app.lifecycle import SIGNALS, Coordinator, HealthReport, LifecycleManager, RunResult, StopRequest
 
 
 class Lifecycle(Protocol):
@@ -83,18 +84,22 @@ class PerpsBot:
         self._request.request(reason)
 
     async def run(
-        self, on_ready: Callable[[], None] = lambda: None, abort: Callable[[], None] = lambda: None
+        self,
+        on_ready: Callable[[], None] = lambda: None,
+        abort: Callable[[], None] = lambda: None,
+        signals: Collection[Signals] = SIGNALS,
     ) -> RunResult:
         """Run until a signal, the end of the data, ``stop`` or the failure of a critical part.
 
         Args:
             on_ready: Called once everything is up.
             abort: Called at the second signal; it must not return to a bot that hangs.
+            signals: Which of them stop it; the others do what they did before.
         """
         manager = LifecycleManager(
             self._lifecycle.init_resources, self._lifecycle.shutdown_resources, self._request, abort
         )
-        return await manager.run(on_ready)
+        return await manager.run(on_ready, signals)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the type of the property that the old name stands for
         replacement = DEPRECATED_NAMES.get(name)

@@ -1,7 +1,8 @@
 """One backtest: the container on recorded data, watched."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from signal import Signals
 from typing import Any, cast
 
 import msgspec
@@ -9,7 +10,8 @@ import msgspec
 from app.backtest.recorder import BacktestFigures
 from app.container import Container
 from app.container_lifecycle import LifecycleContainer
-from app.lifecycle import RunResult
+from app.coordinators.runtime import STREAM_ENDED
+from app.lifecycle import SIGNALS, RunResult
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings
 
@@ -27,10 +29,27 @@ class Backtested(msgspec.Struct, frozen=True):
 
     @property
     def failures(self) -> list[str]:
-        """What makes the figures worth nothing: the bot did not end well, or a strategy failed or saw no bar."""
+        """Why the figures are not those of the whole: it was interrupted or did not end well, or a strategy failed."""
         of_strategy = self.document.get("problems", {}).get("strategy")
         ended = self.result.reason if self.result.exit_code is ExitCode.CRITICAL_FAILURE else None
-        return [*self.result.errors, *(why for why in (ended, of_strategy) if why is not None)]
+        return [*self.result.errors, *(why for why in (ended, of_strategy, self.interruption) if why is not None)]
+
+    @property
+    def interruption(self) -> str | None:
+        """Who ended it before its data did; None when it came to an end by itself.
+
+        While a bot stops its market goes on, and nothing new is traded: its figures are of no stretch of the data.
+        """
+        if self.result.exit_code not in {ExitCode.CLEAN, ExitCode.UNCLEAN_STOP} or self.result.reason == STREAM_ENDED:
+            return None
+        return f"interrupted ({self.result.reason}) before it had traded through its data"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The bot's, and not clean where figures are not those of the whole: there is nothing to go on for."""
+        if self.result.exit_code is not ExitCode.CLEAN or not self.failures:
+            return self.result.exit_code
+        return ExitCode.CRITICAL_FAILURE if self.interruption is None else ExitCode.UNCLEAN_STOP
 
     @property
     def untold(self) -> list[str]:
@@ -52,16 +71,19 @@ class Backtest:
         container.figures.override(self.figures)
         self._container = container
 
-    async def run(self, on_progress: Callable[[float, int], None] | None = None) -> Backtested:
+    async def run(
+        self, on_progress: Callable[[float, int], None] | None = None, signals: Collection[Signals] = SIGNALS
+    ) -> Backtested:
         """Run to the end of the data, or until a signal.
 
         Args:
             on_progress: Called now and then with the part of the data that is over, from 0 to 1, and the time of its
                 last event, UTC nanoseconds.
+            signals: Which of them end it early.
         """
         telling = None if on_progress is None else asyncio.create_task(self._tell(on_progress))
         try:
-            result = await self._container.bot().run()
+            result = await self._container.bot().run(signals=signals)
         finally:
             if telling is not None:
                 telling.cancel()

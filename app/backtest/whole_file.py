@@ -1,5 +1,6 @@
 """Replaces a file when its successor is complete: a disk that is full leaves the old one, and not half of a new one."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     if place.exists() and not place.is_file():
         yield place
         return
-    draft = place.with_name(f"{place.name}.unfinished")
+    # Of this process alone: two that write one draft would make a third thing of it.
+    draft = place.with_name(f"{place.name}.{os.getpid()}.unfinished")
     try:
         yield draft
         draft.replace(place)

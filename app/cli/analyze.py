@@ -40,9 +40,10 @@ def monte_carlo(
     configure_logs(loaded.settings.telemetry.log_level, as_json=loaded.settings.telemetry.log_json)
     origin = origin_of(loaded.settings)
     run, _ = run_loop(Backtest(loaded).run())
-    if run.result.exit_code is not ExitCode.CLEAN:
-        Console(stderr=True).print(f"error: {run.result.reason}", highlight=False, soft_wrap=True)
-        return run.result.exit_code
+    if run.exit_code is not ExitCode.CLEAN:
+        told = "; ".join(run.failures)
+        Console(stderr=True).print(f"error: {told}", highlight=False, markup=False, soft_wrap=True)
+        return run.exit_code
     results = [float(trip.pnl) for trip in run.figures.trips.closed] if run.figures.times_ns else []
     if not results:
         raise UsageRefused("there is nothing to draw from: not a single round trip was closed")
@@ -69,7 +70,7 @@ def lookahead(
         raise UsageRefused("--cuts must be at least 1")
     loaded = _on_candles(profile, overrides, files, strategy)
     with TemporaryDirectory() as folder:
-        peeks = list(peeks_of(loaded, cuts, Path(folder)))
+        peeks = peeks_of(loaded, cuts, Path(folder))
     if as_json:
         print(json.dumps({"cuts": cuts, "peeks": [msgspec.to_builtins(peek) for peek in peeks]}))
     else:
@@ -90,7 +91,7 @@ def warm_up(
     as_json: bool,
 ) -> int:
     """Find decisions that go on differing when a run begins later; return the exit code."""
-    starts = list(starts_of(_on_candles(profile, overrides, files, strategy)))
+    starts = starts_of(_on_candles(profile, overrides, files, strategy))
     if as_json:
         print(json.dumps({"starts": [msgspec.to_builtins(start) for start in starts]}))
     else:

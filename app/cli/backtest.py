@@ -29,8 +29,8 @@ PROFILE = "backtest"
 ENGINES = ("event", "compiled")
 IN_MEMORY = ("storage.backend=memory", "exchange.simulated.speed=0")
 """Whatever the profile says: a backtest neither waits for the clock nor goes on where a bot of that profile stands."""
-Outcome = tuple[int, BacktestFigures, dict[str, Any]]
-"""Exit code, what was seen, and the document of the run."""
+Outcome = tuple[int, BacktestFigures | None, dict[str, Any]]
+"""Exit code, what was seen (None of a run that was interrupted), and the document of the run."""
 PERCENT = frozenset(
     {"total_return", "cagr", "max_drawdown", "win_rate", "exposure", "buy_and_hold"},
 )
@@ -71,10 +71,10 @@ def backtest(
     check_before_start(loaded.settings)
     _configure_logs(loaded)
     origin = origin_of(loaded.settings)
-    check_report(report)
+    check_report(report, loaded)
     run = _compiled(loaded) if engine == "compiled" else None
     exit_code, figures, document = run or _on_events(loaded, quiet=as_json)
-    statistics = figures.statistics()
+    statistics = None if figures is None else figures.statistics()
     document |= {
         "statistics": None if statistics is None else msgspec.to_builtins(statistics),
         "reproduce": origin,
@@ -84,7 +84,7 @@ def backtest(
         print(json.dumps(document))
     elif statistics is not None:
         _print(document, statistics)
-    if report is not None and statistics is not None:
+    if report is not None and figures is not None and statistics is not None:
         name = " ".join(item.strategy for item in loaded.settings.strategies.values())
         rows = {**dict(_given(loaded, document)), **dict(_rows(document, statistics)), **dict(origin_rows(origin))}
         write_report(report, f"Backtest: {name}", figures, rows)
@@ -106,11 +106,8 @@ def _on_events(loaded: LoadedSettings, *, quiet: bool) -> Outcome:
     _configure_logs(loaded)
     for failure in run.untold:
         logger.error(failure)
-    document = run.document | {"errors": run.failures}
-    if run.failures and run.result.exit_code is ExitCode.CLEAN:
-        # The bot itself goes on with its other strategies; here there is nothing to go on for.
-        document["exit_code"] = int(ExitCode.CRITICAL_FAILURE)
-    return document["exit_code"], run.figures, document
+    document = run.document | {"errors": run.failures, "exit_code": int(run.exit_code)}
+    return run.exit_code, run.figures if run.interruption is None else None, document
 
 
 def _configure_logs(loaded: LoadedSettings) -> None:
@@ -185,6 +182,9 @@ def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[st
         yield label, _text(name, getattr(statistics, name))
     for name in ("fees", "funding", "liquidations", "orders", "fills", "equity"):
         yield name, str(document[name])
+    if document["errors"]:
+        # A page is kept, and shown to others, long after what was said beside it is forgotten.
+        yield "went wrong", "; ".join(document["errors"])
     if document.get("held_back"):
         yield "at the end", f"{document['trading']}: {'; '.join(document['held_back'])}"
 

@@ -17,6 +17,6 @@ def end_with(command: Callable[[], int]) -> NoReturn:
         code = command()
         if sys.stdout is not None:
             sys.stdout.flush()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
         code = report_failure(error)
     sys.exit(code)

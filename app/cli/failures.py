@@ -26,6 +26,8 @@ BY_NAME = {
     "WorkerLost": ExitCode.UNCLEAN_STOP,
     "DataFileUnwritable": ExitCode.UNCLEAN_STOP,
     "NotDone": ExitCode.UNCLEAN_STOP,
+    "Interrupted": ExitCode.UNCLEAN_STOP,
+    "KeyboardInterrupt": ExitCode.UNCLEAN_STOP,
 }
 
 
@@ -51,7 +53,7 @@ def report_failure(error: BaseException) -> int:
     for kind in type(error).__mro__:
         code = BY_NAME.get(kind.__name__)
         if code is not None:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
             return code
     traceback.print_exception(error, file=sys.stderr)
     print(f"this is a bug in perps-bot: {type(error).__name__}: {error}", file=sys.stderr)

@@ -93,11 +93,11 @@ class _Search(msgspec.Struct, frozen=True):
 def optimize(wish: Wish) -> int:
     """Search; return the exit code."""
     _check(wish)
-    check_report(wish.report)
     loaded = backtest_settings(wish.profile, [*words_for(wish.files, wish.period), *wish.overrides], wish.strategy)
     # What trials need goes to other processes, and with --scheduler to other machines.
     loaded = loaded.without_secrets()
     strategy_id = _only_strategy(loaded)
+    check_report(wish.report, loaded, wish.study)
     check_before_start(loaded.settings)
     logger.remove()
     given = loaded.settings.strategies[strategy_id]

@@ -14,7 +14,7 @@ from app.lifecycle.errors import (
     UndefinedDependency,
 )
 from app.lifecycle.health import HealthReport, HealthState, HealthStatus, TaskState, TaskStatus
-from app.lifecycle.manager import LifecycleManager, RunResult
+from app.lifecycle.manager import SIGNALS, LifecycleManager, RunResult
 from app.lifecycle.phases import Phase, Transition
 from app.lifecycle.registry import CoordinatorRegistry
 from app.lifecycle.stop_request import StopRequest
@@ -23,6 +23,7 @@ from app.lifecycle.units import Unit, start_order
 from app.ports.exit_codes import ExitCode
 
 __all__ = [
+    "SIGNALS",
     "BaseCoordinator",
     "ContextCell",
     "Coordinator",

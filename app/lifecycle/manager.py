@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -25,6 +25,8 @@ class RunResult(msgspec.Struct, frozen=True):
     reason: str
     errors: tuple[str, ...] = ()
     """Everything that went wrong, a sentence each."""
+    is_signalled: bool = False
+    """Whether a signal came while it was up, or went down: one that came late is not the reason."""
 
 
 class LifecycleManager:
@@ -37,15 +39,18 @@ class LifecycleManager:
         self._abort = abort
         self._signals = 0
 
-    async def run(self, on_ready: Callable[[], None] = lambda: None) -> RunResult:
+    async def run(
+        self, on_ready: Callable[[], None] = lambda: None, signals: Collection[signal.Signals] = SIGNALS
+    ) -> RunResult:
         """Run until there is a reason to stop, and stop.
 
         Args:
             on_ready: Called once everything is up.
+            signals: Which of them stop it; the others do what they did before.
         """
         self._request.renew()
         self._signals = 0
-        with self._signal_handlers():
+        with self._signal_handlers(signals):
             try:
                 failure = await self._come_up()
                 if failure is not None:
@@ -87,25 +92,25 @@ class LifecycleManager:
             await self._stop()
         except* Exception as group:  # noqa: BLE001 - every error of the stop is reported, none ends the report
             errors = tuple(_sentences(group))
-        return RunResult(self._code(errors), self._request.reason, errors)
+        return RunResult(self._code(errors), self._request.reason, errors, is_signalled=self._signals > 0)
 
     def _code(self, errors: tuple[str, ...]) -> ExitCode:
         code = self._request.exit_code
         return ExitCode.UNCLEAN_STOP if errors and code is ExitCode.CLEAN else code
 
     @contextmanager
-    def _signal_handlers(self) -> Iterator[None]:
+    def _signal_handlers(self, signals: Collection[signal.Signals]) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
             # Signals are the main thread's: whoever runs a bot in another one stops it by ``stop``.
             yield
             return
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        for number in signals:
             loop.add_signal_handler(number, self._on_signal, number)
         try:
             yield
         finally:
-            for number in SIGNALS:
+            for number in signals:
                 loop.remove_signal_handler(number)
 
     def _on_signal(self, number: signal.Signals) -> None:

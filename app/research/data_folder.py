@@ -1,10 +1,12 @@
 """A folder of market data: a file for each symbol and kind, sorted, without doubles, as the bot reads them.
 
 An import adds rows to what is there. The new file replaces the old one at once, when it is complete: an import that is
-interrupted leaves the old one, and the same command goes on.
+interrupted leaves the old one, and the same command goes on. Of several at once in one folder each waits its turn.
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +14,17 @@ import msgspec
 
 from app.backtest import whole_file
 from app.domain.market import SECOND_NS
-from app.exchanges.simulated.columns import check_bars, check_positive, check_rates, read_columns
+from app.exchanges.simulated.columns import check_bars, check_rates, check_trades, read_columns
 from app.exchanges.simulated.errors import BadDataFile
 from app.research.errors import DataFileUnwritable
 from app.research.kinds import KINDS
+from app.research.lock import lock
 
 if TYPE_CHECKING:
     import polars as pl
+
+TURN_S = 60.0
+"""For imports that came before to be done: hundreds of millions of rows are written in less."""
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -72,7 +78,7 @@ class DataFolder:
 
         Raises:
             BadDataFile: A row cannot be, times go backwards or repeat, or a row contradicts what is there.
-            DataFileUnwritable: The folder cannot be written, or its disk is full.
+            DataFileUnwritable: The folder cannot be written, its disk is full, or another import does not end.
         """
         return self._merge(source, read_checked(source, kind), symbol, kind)
 
@@ -118,12 +124,13 @@ class DataFolder:
     def _merge(self, source: Path, new: "pl.DataFrame", symbol: str, kind: str) -> Imported:
         path = self._path(symbol, kind)
         rows, added = new, len(new)
-        if path.is_file():
-            old = read_checked(path, kind)
-            fresh = _fresh(source, new, old, has_ids=not KINDS[kind].repeats)
-            added = len(fresh)
-            rows = old.vstack(fresh).sort("time") if added else old
-        _write(path, rows)
+        with _alone_in_folder_of(path):
+            if path.is_file():
+                old = read_checked(path, kind)
+                fresh = _fresh(source, new, old, has_ids=not KINDS[kind].repeats)
+                added = len(fresh)
+                rows = old.vstack(fresh).sort("time") if added else old
+            _write(path, rows)
         return Imported(added, len(new) - added, _contents(path, symbol, kind, rows))
 
     def examined(self) -> Iterator[Examined]:
@@ -176,18 +183,43 @@ def checked(path: Path, frame: "pl.DataFrame", kind: str) -> "pl.DataFrame":
     if known.is_steady:
         check_bars(path, frame)
     elif known.repeats:
-        check_positive(path, frame, known.wanted)
+        check_trades(path, frame)
     else:
         check_rates(path, frame)
     numbers = [name for name in frame.columns if name not in {"time", "side"}]
     return frame.with_columns([pl.col(name).cast(pl.Float64) for name in numbers])
 
 
+@contextmanager
+def _alone_in_folder_of(path: Path) -> Iterator[None]:
+    """Let nobody else read and replace a file there: of two that read the same rows the later would lose the others'.
+
+    The folder itself is locked, which leaves no file behind.
+
+    Raises:
+        DataFileUnwritable: It cannot be made, or somebody else has it for too long.
+    """
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise DataFileUnwritable(path, str(error)) from error
+    try:
+        try:
+            lock(place, TURN_S)
+        except BlockingIOError as error:
+            why = f"another import has been at work in {folder} for {TURN_S:g} s"
+            raise DataFileUnwritable(path, why) from error
+        yield
+    finally:
+        os.close(place)
+
+
 def _write(path: Path, rows: "pl.DataFrame") -> None:
     import polars as pl  # noqa: PLC0415 - as below
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as draft:
             rows.rename({"time": "ts"}).write_parquet(draft)
     except (OSError, pl.exceptions.ComputeError) as error:  # polars names a full disk by the latter

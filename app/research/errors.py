@@ -2,6 +2,7 @@
 
 ResearchRefused     the words or the files do not fit: say it, and start nothing
 TrialFailed         the bot did not run through: the data, or a part of the bot
+Interrupted         somebody wanted it to end: what was seen by then allows no verdict
 DataFileUnwritable  the disk does not take what is to be kept
 """
 
@@ -14,6 +15,10 @@ class ResearchRefused(Exception):
 
 class TrialFailed(Exception):
     """A trial did not come to its end; another set of parameters would not either."""
+
+
+class Interrupted(Exception):
+    """An analysis was ended by a signal."""
 
 
 class DataFileUnwritable(Exception):

@@ -15,8 +15,8 @@ from app.backtest import require_compiled
 from app.domain.money import plain
 from app.domain.target import Target
 from app.domain.times import iso
-from app.exchanges.simulated.columns import read_columns, write_before
-from app.research.decisions import decisions_of
+from app.exchanges.simulated.columns import write_before
+from app.research.decisions import decisions_of, opens_of, refuse_if_none
 from app.research.kinds import PLAYED
 from app.settings import ExtraMissing, LoadedSettings
 from app.strategies import strategy_class
@@ -31,8 +31,18 @@ class Peek(msgspec.Struct, frozen=True):
     """Both decisions, for people."""
 
 
-def peeks_of(loaded: LoadedSettings, cuts: int, folder: Path) -> Iterator[Peek]:
-    """Run on data that ends ever later, the whole of it last; yield where decisions differ from the whole's.
+class _Run(msgspec.Struct, frozen=True):
+    ends_ns: int
+    decided: list[Target]
+    rows: list[list[int]] | None
+    """What it says for all bars at once; None when it does not."""
+
+    def decided_by(self, time_ns: int) -> list[Target]:
+        return [target for target in self.decided if target.time_ns <= time_ns]
+
+
+def peeks_of(loaded: LoadedSettings, cuts: int, folder: Path) -> list[Peek]:
+    """Run on data that ends ever later, the whole of it last; return where decisions differ from the whole's.
 
     Args:
         loaded: Of a backtest on candles.
@@ -41,23 +51,32 @@ def peeks_of(loaded: LoadedSettings, cuts: int, folder: Path) -> Iterator[Peek]:
 
     Raises:
         BadDataFile: A file cannot be used.
+        Interrupted: A signal came.
+        ResearchRefused: There are too few bars, or nothing was decided before the last end.
         TrialFailed: The bot did not run through.
     """
-    ends = _ends(loaded, cuts)
+    opens = opens_of(loaded, bars_min=2 * (cuts + 1))
+    ends = [opens[len(opens) * number // (cuts + 1)] for number in range(1, cuts + 1)]
     # The shortest first: what a strategy keeps from one run to the next it cannot have seen yet.
     cut_off = [(end, until(loaded, end, folder)) for end in ends]
-    runs = [(end, decisions_of(cut), _arrays(cut)) for end, cut in cut_off]
-    whole, rows = decisions_of(loaded), _arrays(loaded)
-    for end, decided, cut_rows in runs:
-        before = [target for target in whole if target.time_ns <= end]
-        for without, with_future in zip_longest(decided, before):
+    runs = [_Run(end, decisions_of(cut), _arrays(cut)) for end, cut in cut_off]
+    whole = _Run(opens[-1], decisions_of(loaded), _arrays(loaded))
+    peeks = list(_differing(runs, whole))
+    if not peeks:
+        refuse_if_none([*(run.decided for run in runs), whole.decided_by(ends[-1])])
+    return peeks
+
+
+def _differing(runs: list[_Run], whole: _Run) -> Iterator[Peek]:
+    for run in runs:
+        for without, with_future in zip_longest(run.decided, whole.decided_by(run.ends_ns)):
             if without != with_future:
-                what = f"{_words(without)} where the data ends at {iso(end)}, {_words(with_future)} with the rest"
-                yield Peek(end, what)
+                decided = f"{_words(without)} where the data ends at {iso(run.ends_ns)}"
+                yield Peek(run.ends_ns, f"{decided}, {_words(with_future)} with the rest")
                 break
         else:
-            if cut_rows is not None and rows is not None and cut_rows != rows[: len(cut_rows)]:
-                yield Peek(end, f"its arrays say something else where the data ends at {iso(end)}")
+            if run.rows is not None and whole.rows is not None and run.rows != whole.rows[: len(run.rows)]:
+                yield Peek(run.ends_ns, f"its arrays say something else where the data ends at {iso(run.ends_ns)}")
 
 
 def until(loaded: LoadedSettings, end_ns: int, folder: Path) -> LoadedSettings:
@@ -76,14 +95,6 @@ def until(loaded: LoadedSettings, end_ns: int, folder: Path) -> LoadedSettings:
     }
     other = loaded.with_settings(loaded.settings.model_copy(update={"strategies": strategies}))
     return other.with_simulated(simulated.model_copy(update=cut))
-
-
-def _ends(loaded: LoadedSettings, cuts: int) -> list[int]:
-    candles = loaded.settings.exchange.simulated.candles
-    if candles is None:
-        raise ValueError("without candles there is nothing to cut")
-    times = read_columns(candles, ("close",))["time"]
-    return [int(times[len(times) * number // (cuts + 1)]) for number in range(1, cuts + 1)]
 
 
 def _cut(path: Path, end_ns: int, to: Path) -> Path:

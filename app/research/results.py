@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from app.research.errors import ResearchRefused
+from app.research.lock import lock
 from app.research.trial import Evaluate, Figures, Outcome, Refused, Trial
 
 
@@ -30,7 +31,8 @@ class Results:
         """Open the file, or begin it.
 
         Raises:
-            ResearchRefused: The file is of another study, or cannot be read or written.
+            ResearchRefused: The file is of another study or of something else, another search has it, or it cannot be
+                read or written.
         """
         self._evaluate = evaluate
         self._known: dict[bytes, Outcome] = {}
@@ -77,9 +79,16 @@ class Results:
             self._file.close()
 
     def _open(self, path: Path, origin: dict[str, Any]) -> BinaryIO:
-        file = path.open("r+b") if path.exists() else path.open("w+b")
+        # Never emptied by opening it: another search may have begun it at this moment.
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
         try:
+            lock(file.fileno(), 0.0)
             self._take_over(path, file, origin)
+        except BlockingIOError as error:
+            file.close()
+            raise ResearchRefused(
+                f"study {path}: another search is at work on it: wait, or name another file"
+            ) from error
         except BaseException:
             file.close()
             raise
@@ -87,9 +96,11 @@ class Results:
 
     def _take_over(self, path: Path, file: BinaryIO, origin: dict[str, Any]) -> None:
         """Read what is there; a last line that a crash cut short is cut off."""
-        whole = 0
+        whole, beginning = 0, msgspec.json.encode(origin) + b"\n"
         for number, line in enumerate(file):
             if not line.endswith(b"\n"):
+                if not number and not beginning.startswith(line):
+                    raise ResearchRefused(f"study {path}: is no study: name another file")
                 break
             try:
                 if not number:
@@ -105,7 +116,7 @@ class Results:
         file.truncate(whole)
         file.seek(whole)
         if not whole:
-            file.write(msgspec.json.encode(origin) + b"\n")
+            file.write(beginning)
 
     def _append(self, trial: Trial, outcome: Outcome) -> None:
         if self._file is not None:

@@ -4,19 +4,20 @@ A run that begins later has seen less. At first it may want something else, sinc
 position may have been entered before; for good it must want the same as the run that has seen everything.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 
+from app.domain.target import Target
 from app.domain.times import iso
-from app.exchanges.simulated.columns import read_columns
-from app.research.decisions import decisions_of, sides_at
+from app.research.decisions import decisions_of, opens_of, refuse_if_none, sides_at
 from app.settings import LoadedSettings
 
 STARTS = (0.1, 0.2, 0.3, 0.4)
 """Parts of the data after which a run begins."""
 SETTLED_RATIO = 0.5
 """Part of what is left of the data after which both runs must want the same."""
+
+BARS_MIN = 20
+"""Each run begins at another bar, and leaves some to compare."""
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -37,28 +38,32 @@ class Start(msgspec.Struct, frozen=True):
         return f"begun at {iso(self.begins_ns)}: {self.bars_differing} bars differ, {end}"
 
 
-def starts_of(loaded: LoadedSettings) -> Iterator[Start]:
-    """Run from ever later on; yield how each compares with the run over everything.
+def starts_of(loaded: LoadedSettings) -> list[Start]:
+    """Run from ever later on; return how each compares with the run over everything.
 
     Raises:
         BadDataFile: A file cannot be used.
+        Interrupted: A signal came.
+        ResearchRefused: There are too few bars, or nothing was decided.
         TrialFailed: The bot did not run through.
     """
-    candles = loaded.settings.exchange.simulated.candles
-    if candles is None:
-        raise ValueError("without candles there is no later beginning")
-    times = [int(time) for time in read_columns(candles, ("close",))["time"]]
+    opens = opens_of(loaded, BARS_MIN)
+    begins = [int(len(opens) * ratio) for ratio in STARTS]
     first = decisions_of(loaded)
-    for ratio in STARTS:
-        begin = int(len(times) * ratio)
-        later = decisions_of(_from(loaded, times[begin]))
-        # From the second close on: at the first one neither has been asked.
-        bars = times[begin + 1 :]
-        both = zip(bars, sides_at(first, bars), sides_at(later, bars), strict=True)
-        differing = [time for time, seen_all, seen_less in both if seen_all != seen_less]
-        settles = bars[int(len(bars) * SETTLED_RATIO)]
-        last = differing[-1] if differing else None
-        yield Start(times[begin], last, len(differing), last is None or last < settles)
+    later = [decisions_of(_from(loaded, opens[begin])) for begin in begins]
+    refuse_if_none([first, *later])
+    return [_start(opens[begin:], first, decided) for begin, decided in zip(begins, later, strict=True)]
+
+
+def _start(opens: list[int], first: list[Target], later: list[Target]) -> Start:
+    """Return how the decisions of a run on these bars compare with those of the first."""
+    # From the second close on: at the first one neither has been asked.
+    begins_ns, *bars = opens
+    both = zip(bars, sides_at(first, bars), sides_at(later, bars), strict=True)
+    differing = [time for time, seen_all, seen_less in both if seen_all != seen_less]
+    settles = bars[int(len(bars) * SETTLED_RATIO)]
+    last = differing[-1] if differing else None
+    return Start(begins_ns, last, len(differing), last is None or last < settles)
 
 
 def _from(loaded: LoadedSettings, begins_ns: int) -> LoadedSettings:

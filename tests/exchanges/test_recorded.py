@@ -30,6 +30,11 @@ def frame(**changes):
     return pl.DataFrame({name: column for name, column in (columns | changes).items() if column is not None})
 
 
+def times(divisor):
+    """The same three minutes, in a coarser unit."""
+    return frame(ts=[(START_NS + index * MINUTE_NS) // divisor for index in range(3)])
+
+
 def market(candles=None, *, trades=None, mark=None, funding=None, from_ns=None, to_ns=None, listed=None):
     return RecordedMarket(listed or instrument(), candles, trades, mark, funding, from_ns, to_ns)
 
@@ -156,7 +161,17 @@ BAD = [
     ("c.parquet", frame(low=[99.5, 100.5, -1.0]), "row 3: low is -1.0"),
     ("c.parquet", frame(high=[float("inf"), 102.5, 103.5]), "row 1: high is inf"),
     ("c.parquet", frame(high=[101.5, 99.0, 103.5]), "row 2: open and close do not lie between high and low"),
-    ("c.parquet", frame(open=["a", "b", "c"]), "column open is String, not a number"),
+    ("c.parquet", frame(open=["1", "b", "c"]), "row 2: column open is String, not a number"),
+    ("c.parquet", frame(volume=["1", "2", "x"]), "row 3: column volume is String, not a number"),
+    ("c.parquet", frame(volume=[1.0, -5.0, 2.0]), "row 2: volume is -5.0, neither a volume nor missing"),
+    ("c.parquet", frame(volume=[1.0, float("nan"), 2.0]), "row 2: volume is nan, neither a volume nor missing"),
+    ("c.parquet", times(10**9), "row 1: time is 1767225600, which as nanoseconds since 1970 does not lie in the years"),
+    ("c.parquet", times(10**9), "these look like seconds: multiply them by 1000000000"),
+    ("c.parquet", times(10**6), "these look like milliseconds: multiply them by 1000000"),
+    ("c.parquet", times(10**3), "these look like microseconds: multiply them by 1000"),
+    ("c.parquet", frame(ts=[1, 2, 3]), "row 1: time is 1, which as nanoseconds since 1970 does not lie in the years"),
+    ("c.parquet", frame(ts=[START_NS, 2**63, 2**63]), "row 2: time is 9223372036854775808, which as nanoseconds"),
+    ("c.csv", frame(ts=["2026-01-01", "2026-01-02", "2300-01-01"]), "row 3: time is 2300-01-01, which does not lie in"),
     ("c.parquet", frame().head(1), "has one row: the length of a bar cannot be told"),
     ("c.parquet", frame(ts=[START_NS, START_NS + 7, START_NS + 14]), "follow each other by 7 ns"),
     ("c.parquet", "no parquet at all", "cannot be read"),
@@ -187,6 +202,51 @@ def test_a_rate_that_is_none(write):
     table = pl.DataFrame({"ts": [START_NS], "funding_rate": [float("nan")]})
     with pytest.raises(BadDataFile, match="row 1: funding_rate is nan, not a rate"):
         market(write("c.parquet", frame()), funding=write("f.parquet", table))
+
+
+def test_a_volume_that_is_nowhere_is_missing(write):
+    """As a text file has it: a column of empty places, which is none of numbers."""
+    rows = "\n".join(f"{START_NS + index * MINUTE_NS},100,101,99,100," for index in range(3))
+    assert events(market(write("c.csv", f"ts,open,high,low,close,volume\n{rows}")))[0].volume == 0
+
+
+def test_rates_that_are_texts(write):
+    table = pl.DataFrame({"ts": [START_NS, START_NS + 1], "funding_rate": ["0.0001", "high"]})
+    with pytest.raises(BadDataFile, match="row 2: column funding_rate is String, not a number"):
+        market(write("c.parquet", frame()), funding=write("f.csv", table))
+
+
+@pytest.mark.parametrize("side", ["banana", None])
+def test_a_side_that_is_none(write, side):
+    table = pl.DataFrame({"ts": [START_NS, START_NS], "price": 1.0, "contracts": 1.0, "side": ["SELL", side]})
+    with pytest.raises(BadDataFile, match=f"row 2: side is {side}, neither buy nor sell"):
+        market(trades=write("t.parquet", table))
+
+
+@pytest.mark.parametrize("factor", [0.05, 2.1])
+def test_marks_of_another_symbol_are_refused(write, factor):
+    """In the median: a mark that is far off for a moment is one that liquidates."""
+    columns = [pl.col(name) * factor for name in ("open", "high", "low", "close")]
+    with pytest.raises(BadDataFile, match=rf"m\.parquet: does not fit .*c\.parquet: in the median .* {factor} times"):
+        market(write("c.parquet", frame()), mark=write("m.parquet", frame().with_columns(columns)))
+    one = frame(open=[100.0, 1.0, 102.0], low=[99.5, 1.0, 101.5], close=[101.0, 1.0, 103.0])
+    assert market(write("c.parquet", frame()), mark=write("m.parquet", one)).report.without_mark == 0
+
+
+YEAR_NS = 365 * 24 * 60 * MINUTE_NS
+
+
+@pytest.mark.parametrize("years", [-1, 1])
+def test_marks_and_funding_of_another_year_are_refused(write, years):
+    """A settlement of the same day need not lie within the few minutes of the candles."""
+    candles = write("c.parquet", frame())
+    with pytest.raises(BadDataFile, match=r"m\.parquet: is of 202[57].*, and .*c\.parquet of 2026"):
+        market(candles, mark=write("m.parquet", frame().with_columns(ts=pl.col("ts") + years * YEAR_NS)))
+    funding = pl.DataFrame({"ts": [START_NS + years * YEAR_NS], "funding_rate": [0.0001]})
+    with pytest.raises(BadDataFile, match=r"f\.parquet: is of 202[57].*, and .*c\.parquet of 2026"):
+        market(candles, funding=write("f.parquet", funding))
+    near = pl.DataFrame({"ts": [START_NS + years * 8 * 60 * MINUTE_NS], "funding_rate": [0.0001]})
+    assert len(market(candles, funding=write("f.parquet", near)).settlements) == 1
 
 
 def test_neither_candles_nor_trades():

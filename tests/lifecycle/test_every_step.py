@@ -238,6 +238,35 @@ async def test_the_first_signal_stops_and_the_second_aborts():
     await end_all()
 
 
+async def test_a_signal_that_comes_while_it_stops_already_is_told_and_is_not_the_reason():
+    """Whoever runs several bots one after the other ends with it."""
+    container, _ = parts(runtime__drain="hang")
+    manager = manager_of(container)
+    running = asyncio.ensure_future(manager.run(lambda: container.stop_request().request("stream ended")))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    result = await running
+    assert (result.reason, result.is_signalled) == ("stream ended", True)
+    await end_all()
+
+
+async def test_signals_that_it_does_not_take_do_what_they_did_before():
+    container, _ = parts()
+    met = []
+    before = signal.signal(signal.SIGINT, lambda *_: met.append("before"))
+
+    def ready():
+        os.kill(os.getpid(), signal.SIGINT)
+        container.stop_request().request("enough")
+
+    try:
+        result = await manager_of(container).run(ready, signals=())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (met, result.reason, result.is_signalled) == (["before"], "enough", False)
+
+
 def test_in_another_thread_signals_are_left_to_the_main_one():
     """A worker of a cluster runs backtests there; only ``stop`` ends such a bot."""
 

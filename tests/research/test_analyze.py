@@ -92,3 +92,49 @@ def test_arrays_that_nobody_can_look_at_are_not_called_clean(files, monkeypatch,
         monkeypatch.delitem(sys.modules, name)
     result = CliRunner().invoke(app, ["analyze", "lookahead", "--candles", str(files[0]), "--strategy", strategy])
     assert (result.exit_code, "needs numba" in result.output) == (code, bool(code))
+
+
+# -- what is looked at ------------------------------------------------------------------------------------------------
+
+PART = "exchange.simulated.time_to=2026-01-01T06:50:00Z"
+"""Not quite seven of the ten hours: no begin is a multiple of seven bars away."""
+PART_ROWS = 410
+
+
+@pytest.mark.parametrize("cheat", ["Reader", "Shifted"])
+def test_cuts_are_made_in_the_part_of_the_data_that_is_run(files, cheat):
+    """Not behind it, where each cut leaves the whole of what is run."""
+    words = [f"strategies.Reader.params.path={files[0]}"] if cheat == "Reader" else []
+    code, document = told("lookahead", files, f"tests.research.peeping.{cheat}", *words, PART)
+    assert code == 1
+    assert document["peeks"]
+    assert all(peek["cut_ns"] < START_NS + PART_ROWS * MINUTE_NS for peek in document["peeks"])
+
+
+def test_what_settles_settles_in_the_part_of_the_data_that_is_run(files):
+    """A bar behind the end is no bar at which both want the same."""
+    code, document = told("warmup", files, "tests.research.peeping.Counter", PART)
+    assert code == 1
+    last = [start["differs_until_ns"] for start in document["starts"] if not start["is_settled"]]
+    assert last
+    assert max(last) < START_NS + PART_ROWS * MINUTE_NS
+
+
+def refused(what, files, *sets):
+    words = [word for item in sets for word in ("--set", item)]
+    return CliRunner().invoke(app, ["analyze", what, "--candles", str(files[0]), "--strategy", "trend", *words])
+
+
+@pytest.mark.parametrize("what", ["lookahead", "warmup"])
+def test_where_nothing_was_decided_there_is_no_verdict(files, what):
+    """An average of 5,000 bars never comes to be on 600."""
+    result = refused(what, files, "strategies.trend.params.slow=5000")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: nothing was decided at the times that are compared: there is no verdict\n"
+
+
+@pytest.mark.parametrize(("what", "bars"), [("lookahead", 12), ("warmup", 20)])
+def test_a_handful_of_bars_tells_nothing(files, what, bars):
+    result = refused(what, files, "exchange.simulated.time_to=2026-01-01T00:10:00Z")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"the data has 10 bars between the times asked for: {bars} are the least" in result.stderr

@@ -1,6 +1,10 @@
 """Market data is kept sorted, once, and says what is missing."""
 
+import fcntl
 import json
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.main import app
+from app.research.data_folder import DataFolder
 from tests.builders import BTC, START_NS
 
 MINUTE_NS = 60_000_000_000
@@ -61,7 +66,7 @@ def test_what_contradicts_is_refused_with_its_row_and_changes_nothing(tmp_path, 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
 def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(tmp_path, folder):
     kept = Path(imported(candles(tmp_path / "a.parquet", range(5)), folder)["contents"]["path"])
-    kept.with_name(f"{kept.name}.unfinished").symlink_to("/dev/full")
+    kept.with_name(f"{kept.name}.{os.getpid()}.unfinished").symlink_to("/dev/full")
     text = told("import", candles(tmp_path / "b.parquet", range(5, 9)), "--symbol", BTC, "--folder", folder, code=6)
     assert text.startswith(f"error: data file {kept}: cannot be written (")
     assert "No space left on device" in text
@@ -84,11 +89,47 @@ def test_an_import_that_was_interrupted_leaves_what_was_there(tmp_path, folder, 
     assert (again["added"], again["contents"]["path"]) == (4, first["contents"]["path"])
 
 
+def test_imports_at_once_lose_nothing(tmp_path, folder):
+    """Five at once of ten minutes each, and a sixth of all of them: as many rows as there are minutes."""
+    parts = [candles(tmp_path / f"{at}.parquet", range(at * 10, at * 10 + 10)) for at in range(5)]
+    parts.append(candles(tmp_path / "all.parquet", range(50)))
+    together = threading.Barrier(len(parts))
+
+    def add(path):
+        together.wait()
+        return DataFolder(folder).add(path, BTC, "candles").added
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        added = sum(pool.map(add, parts))
+    (contents,) = DataFolder(folder).contents()
+    assert (added, contents.rows, contents.gaps) == (50, 50, 0)
+
+
+def test_an_import_that_never_gets_its_turn_is_refused_and_changes_nothing(tmp_path, folder, monkeypatch):
+    kept = Path(imported(candles(tmp_path / "a.parquet", range(5)), folder)["contents"]["path"])
+    monkeypatch.setattr("app.research.data_folder.TURN_S", 0.2)
+    other = os.open(kept.parent, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    words = ("import", candles(tmp_path / "b.parquet", range(9)), "--symbol", BTC, "--folder", folder)
+    assert f"another import has been at work in {kept.parent} for 0.2 s" in told(*words, code=6)
+    assert len(pl.read_parquet(kept)) == 5
+    os.close(other)
+    told(*words)
+    assert len(pl.read_parquet(kept)) == 9
+
+
 @pytest.mark.parametrize(
     ("kind", "columns", "what"),
     [
         ("funding", {"funding_rate": [0.0001, 7.0]}, "row 2: funding_rate is 7.0, not a rate"),
         ("trades", {"price": [1.0, -1.0], "contracts": [1.0, 1.0]}, "row 2: price is -1.0, not a positive number"),
+        ("trades", {"price": 1.0, "contracts": 1.0, "side": ["buy", "banana"]}, "row 2: side is banana, neither buy"),
+        ("funding", {"funding_rate": ["0.0001", "abc"]}, "row 2: column funding_rate is String, not a number"),
+        (
+            "candles",
+            {"open": 1.0, "high": 2.0, "low": 1.0, "close": 1.0, "volume": [1.0, -5.0]},
+            "row 2: volume is -5.0, neither a volume nor missing",
+        ),
         ("mark", {"close": [1.0, 1.0]}, "has no column open, high, low"),
     ],
 )

@@ -114,6 +114,33 @@ def test_a_file_that_is_no_study_is_refused_and_left_as_it_is(tmp_path):
     assert path.read_text() == "time,open\n1,2\n"
 
 
+@pytest.mark.parametrize("text", ['{"my":"precious notes"}', "notes"])
+def test_a_file_without_a_whole_line_is_somebody_else_s_and_left_as_it_is(tmp_path, text):
+    path = tmp_path / "notes.json"
+    path.write_text(text)
+    with pytest.raises(ResearchRefused, match="is no study: name another file"):
+        Results(InProcess(Counted()), path, ORIGIN)
+    assert path.read_text() == text
+
+
+def test_a_study_whose_first_line_a_crash_cut_short_is_begun_again(tmp_path):
+    path = tmp_path / "study"
+    found_by(Counted(), goal(), path)
+    content = path.read_bytes()
+    path.write_bytes(content[:7])
+    found_by(Counted(), goal(), path)
+    assert path.read_bytes() == content
+
+
+def test_a_second_search_on_a_study_is_refused_until_the_first_is_done(tmp_path):
+    path = tmp_path / "study"
+    first = Results(InProcess(Counted()), path, ORIGIN)
+    with pytest.raises(ResearchRefused, match="study: another search is at work on it"):
+        Results(InProcess(Counted()), path, ORIGIN)
+    first.close()
+    Results(InProcess(Counted()), path, ORIGIN).close()
+
+
 def test_what_does_badly_at_first_is_given_up():
     """Pruned trials run on the first quarter alone, and the top is still found."""
     engine = Counted()

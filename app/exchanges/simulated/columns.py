@@ -3,12 +3,19 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.domain.times import parse_iso
 from app.exchanges.simulated.errors import BadDataFile
 
 if TYPE_CHECKING:
     import polars as pl
 
 PRICES = ("open", "high", "low", "close")
+SIDES = ("buy", "sell")
+YEAR_MIN, YEAR_MAX = 2000, 2199
+"""What lies outside is no time of a perpetual, but another unit: seconds read as nanoseconds are of 1970."""
+EARLIEST_NS, LATEST_NS = parse_iso(f"{YEAR_MIN}-01-01T00:00:00Z"), parse_iso(f"{YEAR_MAX}-12-31T23:59:59Z")
+UNITS = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3}
+"""Nanoseconds of each."""
 
 
 def read_columns(
@@ -34,7 +41,7 @@ def read_columns(
     if missing:
         raise BadDataFile(path, f"has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
     kept = ["time", *wanted, *(name for name in optional if name in frame.columns)]
-    frame = frame.select(kept).with_columns(_nanoseconds(path, frame))
+    frame = frame.select(kept).with_columns(_nanoseconds(path, frame["time"]))
     _check_times(path, frame, repeats=repeats)
     return frame
 
@@ -65,15 +72,31 @@ def _read(path: Path) -> "pl.DataFrame":
     return frame
 
 
-def _nanoseconds(path: Path, frame: "pl.DataFrame") -> "pl.Expr":
+def _nanoseconds(path: Path, times: "pl.Series") -> "pl.Series":
     import polars as pl  # noqa: PLC0415 - as above
 
-    kind = frame.schema["time"]
-    if kind.is_integer():
-        return pl.col("time").cast(pl.Int64)
-    if isinstance(kind, pl.Datetime | pl.Date):
-        return pl.col("time").cast(pl.Datetime("ns")).cast(pl.Int64)
-    raise BadDataFile(path, f"column time is {kind}, not a time nor integer nanoseconds")
+    if times.dtype.is_integer():
+        # What is too large for a number of nanoseconds is null by then, and was not before.
+        numbers = times.cast(pl.Int64, strict=False)
+        outside = (numbers < EARLIEST_NS) | (numbers > LATEST_NS) | (numbers.is_null() & times.is_not_null())
+    elif isinstance(times.dtype, pl.Datetime | pl.Date):
+        outside = ~times.dt.year().is_between(YEAR_MIN, YEAR_MAX)
+    else:
+        raise BadDataFile(path, f"column time is {times.dtype}, not a time nor integer nanoseconds")
+    rows = outside.fill_null(value=False).arg_true()
+    if len(rows):
+        raise BadDataFile(path, _words_outside(times[rows[0]]), rows[0])
+    return times.cast(pl.Int64 if times.dtype.is_integer() else pl.Datetime("ns")).cast(pl.Int64)
+
+
+def _words_outside(time: object) -> str:
+    """Return what is wrong with a time, and in which unit it would be right."""
+    years = f"the years {YEAR_MIN} to {YEAR_MAX}"
+    if not isinstance(time, int):
+        return f"time is {time}, which does not lie in {years}"
+    fits = [unit for unit, size in UNITS.items() if EARLIEST_NS <= time * size <= LATEST_NS]
+    looks = f"; these look like {fits[0]}: multiply them by {UNITS[fits[0]]}" if fits else ""
+    return f"time is {time}, which as nanoseconds since 1970 does not lie in {years}{looks}"
 
 
 def _check_times(path: Path, frame: "pl.DataFrame", *, repeats: bool) -> None:
@@ -96,20 +119,13 @@ def check_positive(path: Path, frame: "pl.DataFrame", names: tuple[str, ...]) ->
     Raises:
         BadDataFile: Names the first row and the column.
     """
-    import polars as pl  # noqa: PLC0415 - as above
-
     for name in names:
-        column = frame[name]
-        if not column.dtype.is_numeric():
-            raise BadDataFile(path, f"column {name} is {column.dtype}, not a number")
-        values = column.cast(pl.Float64)
-        wrong = (values.is_null() | ~values.is_finite() | (values <= 0)).fill_null(value=True).arg_true()
-        if len(wrong):
-            raise BadDataFile(path, f"{name} is {column[wrong[0]]}, not a positive number", wrong[0])
+        values = _numbers(path, frame, name)
+        _refuse(path, frame[name], ~(values.is_finite() & (values > 0)), "not a positive number")
 
 
 def check_bars(path: Path, frame: "pl.DataFrame") -> None:
-    """Refuse bars that cannot be.
+    """Refuse bars that cannot be. A volume may be missing.
 
     Raises:
         BadDataFile: Names the first row and what is wrong.
@@ -120,6 +136,25 @@ def check_bars(path: Path, frame: "pl.DataFrame") -> None:
     wrong = (outside | (low > frame["open"]) | (low > frame["close"])).arg_true()
     if len(wrong):
         raise BadDataFile(path, "open and close do not lie between high and low", wrong[0])
+    # A column that nothing is in has whatever type it was read as.
+    if "volume" in frame.columns and frame["volume"].null_count() < len(frame):
+        volumes = _numbers(path, frame, "volume")
+        wrong_volume = volumes.is_not_null() & ~(volumes.is_finite() & (volumes >= 0))
+        _refuse(path, frame["volume"], wrong_volume, "neither a volume nor missing")
+
+
+def check_trades(path: Path, frame: "pl.DataFrame") -> None:
+    """Refuse trades that cannot be.
+
+    Raises:
+        BadDataFile: Names the first row and the column.
+    """
+    import polars as pl  # noqa: PLC0415 - as above
+
+    check_positive(path, frame, ("price", "contracts"))
+    if "side" in frame.columns:
+        sides = frame["side"].cast(pl.String).str.to_lowercase()
+        _refuse(path, frame["side"], ~sides.is_in(SIDES), "neither buy nor sell")
 
 
 def check_rates(path: Path, frame: "pl.DataFrame") -> None:
@@ -128,7 +163,24 @@ def check_rates(path: Path, frame: "pl.DataFrame") -> None:
     Raises:
         BadDataFile: Names the first row.
     """
-    rates = frame["funding_rate"]
-    wrong = (rates.is_null() | ~rates.is_finite() | (rates.abs() > 1)).fill_null(value=True).arg_true()
-    if len(wrong):
-        raise BadDataFile(path, f"funding_rate is {rates[wrong[0]]}, not a rate", wrong[0])
+    rates = _numbers(path, frame, "funding_rate")
+    _refuse(path, frame["funding_rate"], ~(rates.is_finite() & (rates.abs() <= 1)), "not a rate")
+
+
+def _numbers(path: Path, frame: "pl.DataFrame", name: str) -> "pl.Series":
+    import polars as pl  # noqa: PLC0415 - as above
+
+    column = frame[name]
+    if not column.dtype.is_numeric():
+        # In a column of numbers a single text makes texts of all.
+        texts = column.is_not_null() & column.cast(pl.String).cast(pl.Float64, strict=False).is_null()
+        row = next(iter(texts.arg_true()), None)
+        raise BadDataFile(path, f"column {name} is {column.dtype}, not a number", row)
+    return column.cast(pl.Float64)
+
+
+def _refuse(path: Path, column: "pl.Series", wrong: "pl.Series", what: str) -> None:
+    """Refuse the first value that is wrong, or missing where that is not said to be right."""
+    rows = wrong.fill_null(value=True).arg_true()
+    if len(rows):
+        raise BadDataFile(path, f"{column.name} is {column[rows[0]]}, {what}", rows[0])

@@ -19,9 +19,9 @@ from app.domain.instrument import Instrument
 from app.domain.market import SECOND_NS, Bar, FundingRate, MarketEvent, MarkPrice, Trade
 from app.domain.money import ZERO
 from app.domain.order import Side
-from app.domain.times import parse_iso
+from app.domain.times import iso, parse_iso
 from app.exchanges.matching import PriceRange
-from app.exchanges.simulated.columns import PRICES, check_bars, check_positive, check_rates, read_columns
+from app.exchanges.simulated.columns import PRICES, check_bars, check_rates, check_trades, read_columns
 from app.exchanges.simulated.errors import BadDataFile
 from app.exchanges.simulated.translate import instrument_from
 from app.settings.exchange import RecordedSettings, SimulatedSettings
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 ROUNDED_RATIO_MAX = 0.001
 """Part of a price that rounding it to the tick may take away or add."""
+MARK_RATIO_MAX = 2.0
+"""Between marks and closes of the same bars, in the median: a perpetual's never come apart so far for long."""
+SETTLES_EVERY_NS_MAX = 86_400 * SECOND_NS
+"""Settlements that end or begin by more than a day outside of the candles are of another time."""
 CHUNK_ROWS = 2000
 """Rows that are events at once: enough to spread the cost of a slice, few enough to stay in the processor's caches."""
 
@@ -81,7 +85,7 @@ class RecordedMarket:
             self._interval_s = self._infer_interval()
         elif trades is not None:
             self._path, self._frame = trades, read_columns(trades, ("price", "contracts"), ("side",), repeats=True)
-            check_positive(trades, self._frame, ("price", "contracts"))
+            check_trades(trades, self._frame)
             self._events_of, self._interval_s = self._trades, 0
         else:
             raise ValueError("a recorded market needs candles or trades")
@@ -101,7 +105,7 @@ class RecordedMarket:
         self._look_over()
         # Once for the whole file: a chunk is too small to spread what starting a column's operation costs.
         names = PRICES if self._interval_s else ("price",)
-        self._frame = self._frame.with_columns([self._ticks(self._frame, name) for name in names]).fill_nan(None)
+        self._frame = self._frame.with_columns([self._ticks(self._frame, name) for name in names])
 
     # -- MarketSource --------------------------------------------------------------------------------------------
 
@@ -265,6 +269,7 @@ class RecordedMarket:
     def _read_marks(self, path: Path) -> dict[int, tuple[PriceRange, bool]]:
         frame = read_columns(path, PRICES)
         check_bars(path, frame)
+        self._refuse_other_marks(path, frame)
         columns = [self._decimals(self._ticks(frame, name)) for name in PRICES]
         close_ns = self._interval_s * SECOND_NS
         return {
@@ -272,15 +277,16 @@ class RecordedMarket:
             for time_ns, *prices in zip(frame["time"].to_list(), *columns, strict=True)
         }
 
-    @staticmethod
-    def _read_funding(path: Path) -> list[tuple[int, Decimal]]:
+    def _read_funding(self, path: Path) -> list[tuple[int, Decimal]]:
         """Return settlements; venues stamp them some milliseconds late, so the stamps are rounded to the second."""
         frame = read_columns(path, ("funding_rate",))
         check_rates(path, frame)
-        rates = frame["funding_rate"]
+        times, rates, opens = frame["time"], frame["funding_rate"], self._frame["time"]
+        if times[-1] < opens[0] - SETTLES_EVERY_NS_MAX or times[0] > opens[-1] + SETTLES_EVERY_NS_MAX:
+            raise BadDataFile(path, f"is of {_span(times)}, and {self._path} of {_span(opens)}")
         return [
-            (round(time_ns / SECOND_NS) * SECOND_NS, Decimal(repr(rate)))
-            for time_ns, rate in zip(frame["time"].to_list(), rates.to_list(), strict=True)
+            (round(time_ns / SECOND_NS) * SECOND_NS, Decimal(str(rate)))
+            for time_ns, rate in zip(times.to_list(), rates.to_list(), strict=True)
         ]
 
     def _bounds(self, from_ns: int | None, to_ns: int | None) -> tuple[int, int]:
@@ -305,6 +311,19 @@ class RecordedMarket:
             closes = (used["time"] + self._interval_s * SECOND_NS).to_list()
             report.without_mark = sum(1 for time_ns in closes if time_ns not in self._marks)
 
+    def _refuse_other_marks(self, path: Path, marks: "pl.DataFrame") -> None:
+        """Refuse marks of another market or time, whichever part of it is run: equity and liquidations go by them."""
+        if not self._interval_s:
+            return
+        both = self._frame.join(marks, on="time", suffix="_mark")
+        if both.is_empty():
+            of = f"is of {_span(marks['time'])}, and {self._path} of {_span(self._frame['time'])}"
+            raise BadDataFile(path, f"{of}: it has a price at none of its bars")
+        ratio = float((both["close_mark"] / both["close"]).median())  # type: ignore[arg-type] # a column of floats
+        if not 1 / MARK_RATIO_MAX <= ratio <= MARK_RATIO_MAX:
+            why = f"in the median its prices are {ratio:.4g} times those. Is it of another symbol?"
+            raise BadDataFile(path, f"does not fit {self._path}: {why}")
+
     def _refuse_if_foreign(self, prices: "pl.Series") -> None:
         """Refuse prices that the tick would make others of: results would be of no market at all."""
         moved = float(((prices / self._tick).round() * self._tick / prices - 1).abs().max())  # type: ignore[arg-type] # a column of floats
@@ -314,6 +333,10 @@ class RecordedMarket:
                 f"does not fit {self._instrument.symbol}: the tick of {self._instrument.tick_size} moves prices by up "
                 f"to {moved:.2%}. Is it of another symbol? Set exchange.simulated.instruments for it",
             )
+
+
+def _span(times: "pl.Series") -> str:
+    return f"{iso(int(times[0]))} to {iso(int(times[-1]))}"
 
 
 def open_recorded(settings: SimulatedSettings, data: RecordedSettings) -> RecordedMarket:
