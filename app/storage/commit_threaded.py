@@ -13,6 +13,8 @@ QUEUED_RECORDS_MAX = 10_000
 """Records that may wait for the writer. More means a disk that hangs, and orders that are not on record."""
 GROUP_RECORDS_MAX = 1_000
 """Records of one transaction, so that the first of a crowd need not wait for the last; more if they belong together."""
+LINGER_S = 0.005
+"""How long the loop stands still for an order that waits for the disk: ten times what one takes that is well."""
 CLOSE_S = 10.0
 """How long closing waits for the writer beyond the busy timeout; a disk that hangs must not hang the stop."""
 
@@ -23,6 +25,10 @@ class CommitThreaded:
     It is woken once the loop has done with the event that the records are of, or as soon as somebody waits for one of
     them. A decision, what it is for and its intent are one transaction then: woken by the first of them, it would have
     the intent wait for the disk twice.
+
+    When somebody waits, the loop does too, for a moment. Both threads share one interpreter: a loop that went on with
+    other work would take it away from the writer at every statement, for 5 ms at a time (``sys.getswitchinterval``).
+    A disk that hangs costs the loop that moment once; who waits is called back whenever it is done.
 
     ``put`` and ``when_durable`` belong to the event loop's thread. Callbacks run there too, in the order of the
     records; so ``durable_seq`` is moved there, and not by the writer, or a late callback could overtake an early one.
@@ -81,6 +87,8 @@ class CommitThreaded:
         else:
             self._waiting.append((seq, callback))
             self._wake()
+            if len(self._waiting) == 1:
+                asyncio.get_running_loop().call_soon(self._linger)
 
     def flush(self) -> None:
         """Wait until everything queued is durable; blocks the caller.
@@ -115,6 +123,13 @@ class CommitThreaded:
         self._woken = True
         with self._changed:
             self._changed.notify_all()
+
+    def _linger(self) -> None:
+        """Leave the interpreter to the writer until it is done, or for a moment."""
+        with self._changed:
+            self._changed.wait_for(self._is_idle, timeout=LINGER_S)
+            committed_seq = self._committed_seq
+        self._advance(committed_seq)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
         """Start the writer with the first record: opening needs no loop, and the loop that appends is the bot's."""

@@ -42,7 +42,7 @@ class Held(msgspec.Struct, frozen=True):
             LeaseLost: Somebody else writes by now.
         """
         if self.lease is not None:
-            self.lease.fence(connection)
+            self.lease.fence(connection.connection.cursor())
 
     def confirm(self) -> None:
         """Count the lease from the last fence on, whose transaction has been committed."""
@@ -126,7 +126,7 @@ def _try_to_take(lease: Lease, connection: sa.Connection) -> Holder | None:
         cursor.execute(FIND_SCHEMA, {"schema": place.schema})
         if cursor.fetchone() is None:
             connection.execute(sa.schema.CreateSchema(place.schema))
-        holder = read_holder(connection, lock=True)
+        holder = read_holder(cursor, lock=True)
         if holder is None:
             migrate_if_due(connection, place)
             lease.take(connection)

@@ -1,10 +1,10 @@
 """Writes batches of records: all of a batch and its projections in one transaction, or nothing."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.domain.order import SCHEMA_VERSION
 from app.domain.records import OrderDenied, OrderIntended, StateSaved
@@ -13,6 +13,7 @@ from app.storage.diagnosis import diagnose
 from app.storage.fold import Numbered
 from app.storage.place import Place
 from app.storage.projections import Projections
+from app.storage.transaction import transaction
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -70,13 +71,10 @@ class JournalStore:
         Raises:
             JournalFailed: It is not, and no later one will be.
         """
-        self._transact(partial(self._insert, batch))
-
-    def _transact(self, work: Callable[[], None]) -> None:
         self.check()
         try:
-            with self._connection.begin():
-                work()
+            with transaction(self._connection) as cursor:
+                self._insert(cursor, batch)
         except BaseException as error:  # an interrupt too: the projections in memory are ahead from here on
             failed = self._broken = self._broken or self._meaning_of(error)
             if isinstance(error, Exception):
@@ -88,10 +86,10 @@ class JournalStore:
             return error
         return JournalFailed(str(diagnose(error, self._place, self._busy_timeout_s)))
 
-    def _insert(self, batch: Sequence[Encoded]) -> None:
-        origins = self._projections.fold_in(self._connection, [encoded.numbered for encoded in batch])
+    def _insert(self, cursor: DBAPICursor, batch: Sequence[Encoded]) -> None:
+        origins = self._projections.fold_in(cursor, [encoded.numbered for encoded in batch])
         account_id = self._projections.account_id
-        self._connection.connection.cursor().executemany(
+        cursor.executemany(
             self._projections.statements.insert_record,
             [
                 {
@@ -109,7 +107,7 @@ class JournalStore:
                 if not isinstance(encoded.numbered.record, StateSaved)
             ],
         )
-        self._projections.write_changes(self._connection)
+        self._projections.write_changes(cursor)
 
 
 def _schema_version(numbered: Numbered) -> int:

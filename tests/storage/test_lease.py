@@ -233,7 +233,7 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(opened, place, rows):
     first = opened()
     store = first._commit._store
     with store._turn, store._connection.begin():
-        store._lease.fence(store._connection)
+        store._lease.fence(store._connection.connection.cursor())
         store._connection.exec_driver_sql("UPDATE lease SET expires_at = clock_timestamp()")
         with pytest.raises(JournalInUse):
             opened()
@@ -245,7 +245,7 @@ def test_a_holder_frozen_within_a_transaction_is_put_out_by_the_server(opened, b
     store = first._commit._store
     with store._turn:
         store._connection.begin()
-        store._lease.fence(store._connection)
+        store._lease.fence(store._connection.connection.cursor())
         assert opened(at=brief).recovered().epoch == 3
     with pytest.raises(LeaseLost):
         first.append(intended())
