@@ -169,6 +169,8 @@ class CommitThreaded:
                 self._changed.notify_all()
             with suppress(RuntimeError):  # the loop has been closed: nobody is left who waits
                 loop.call_soon_threadsafe(self._advance, self._committed_seq)
+            if not self._queue:
+                self._store.tidy()
         with self._changed:
             self._changed.notify_all()
 

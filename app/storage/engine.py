@@ -8,6 +8,11 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 JOURNAL_FILE = "journal.sqlite"
+CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+"""Moves what is in the write-ahead log into the file, as far as no reader is in the way."""
+CHECKPOINT_PAGES = 20_000
+"""Length of the log, 80 MB, at which SQLite does so by itself, within a commit that somebody waits for. Its default is
+1000, a checkpoint every 20 orders. ``JournalStore.tidy`` is there earlier."""
 WAL_BYTES_MAX = 64 * 1024 * 1024
 """Size to which the write-ahead log is cut after a checkpoint."""
 BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
@@ -15,6 +20,7 @@ WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
     f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}",
 )
 

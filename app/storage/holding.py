@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from loguru import logger
 
 from app.storage.diagnosis import diagnosed
-from app.storage.engine import JOURNAL_FILE, writer_engine
+from app.storage.engine import CHECKPOINT, JOURNAL_FILE, writer_engine
 from app.storage.errors import JournalInUse, JournalUnreadable
 from app.storage.folder_lock import StateFolderLock
 from app.storage.holder import Holder
@@ -74,7 +74,7 @@ def _hold_folder(folder: Path, busy_timeout_s: float, profile: str) -> Iterator[
             check_whole(connection, path)
         bring_to_head(connection, path)
         # The tables are in the file itself from here on: see ``check_whole``.
-        connection.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        connection.connection.cursor().execute(CHECKPOINT)
         yield Held(path, connection, None)
 
 
