@@ -92,7 +92,10 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
         if wall_s is not None:
             loop.call_later(wall_s, bot.stop, f"--for {wall_s:g} s is over")
 
-    return await bot.run(on_ready, abort=_abort)
+    try:
+        return await bot.run(on_ready, abort=_abort)
+    finally:
+        gc.unfreeze()
 
 
 def _log_transition(transition: Transition) -> None:

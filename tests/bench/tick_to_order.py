@@ -42,7 +42,7 @@ async def _measure(folder):
         )
     )
     await container.init_resources()
-    gc.freeze()  # as the run command does
+    gc.freeze()  # as ``python -m app run`` does
     exchange = container.exchange()
     times, decided, parsed, submitted = [], [], [0.0], [0.0]
     queue, client, sender = exchange._market.session.queue, exchange._connected.line.client, exchange._connected.sender

@@ -318,6 +318,7 @@ async def test_what_waited_for_a_record_is_not_done_after_the_lease_is_lost(open
     journal = opened(threaded=True)
     ticket = journal.append(intended())
     ticket.when_durable(lambda: pytest.fail("was called back"))
+    journal._commit._wake()
     while journal._commit._committed_seq < 1:
         pass  # the loop is kept from running meanwhile
     clock(3600)

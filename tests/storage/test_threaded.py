@@ -51,10 +51,12 @@ async def test_an_order_that_waits_has_the_loop_wait_for_the_disk(opened, mocker
     """Else the two threads would take the interpreter from each other while the order waits."""
     mocker.patch.object(commit_threaded, "LINGER_S", 5)
     called = []
-    opened(threaded=True).append(intended()).when_durable(lambda: called.append("durable"))
+    journal = opened(threaded=True)
+    for number in range(3):
+        ticket = journal.append(intended(f"main-1-{number:06d}"))
+        ticket.when_durable(lambda number=number: called.append(number))
     await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert called == ["durable"]
+    assert called == [0, 1, 2]
 
 
 async def test_a_disk_that_hangs_holds_the_loop_up_once(opened, mocker):
@@ -91,6 +93,7 @@ async def test_a_ticket_is_not_durable_before_those_that_waited_earlier_were_cal
     called = []
     first = journal.append(intended())
     first.when_durable(lambda: called.append("first"))
+    journal._commit._wake()
     while journal._commit._committed_seq < 1:
         pass  # the loop is kept from running meanwhile
     first.when_durable(lambda: called.append("second"))
