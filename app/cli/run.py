@@ -1,6 +1,7 @@
 """Runs the bot: builds it, says what runs, and reports how it ended."""
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -83,13 +84,18 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
     loop = asyncio.get_running_loop()
 
     def on_ready() -> None:
+        # What is loaded by now stays: to look through it for garbage would hold the loop up for 0.1 s, now and then.
+        gc.freeze()
         trading = bot.runtime.context.trading_state
         greet(container.settings(), container.folder(), trading.current)
         loop.call_later(LOOK_AGAIN_S, lambda: warn_of_what_stayed(trading.current))
         if wall_s is not None:
             loop.call_later(wall_s, bot.stop, f"--for {wall_s:g} s is over")
 
-    return await bot.run(on_ready, abort=_abort)
+    try:
+        return await bot.run(on_ready, abort=_abort)
+    finally:
+        gc.unfreeze()
 
 
 def _log_transition(transition: Transition) -> None:

@@ -56,6 +56,7 @@ class CommitNow:
             self._store.write(self._buffer)
             self.durable_seq = self._buffer[-1].numbered.seq
             self._buffer = []
+            self._store.tidy()
 
     def close(self) -> bool:
         """Commit what is buffered, unless the store has failed; the connection can then be closed."""

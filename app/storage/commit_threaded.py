@@ -13,6 +13,8 @@ QUEUED_RECORDS_MAX = 10_000
 """Records that may wait for the writer. More means a disk that hangs, and orders that are not on record."""
 GROUP_RECORDS_MAX = 1_000
 """Records of one transaction, so that the first of a crowd need not wait for the last; more if they belong together."""
+LINGER_S = 0.005
+"""How long the loop stands still for an order that waits for the disk: ten times what one takes that is well."""
 CLOSE_S = 10.0
 """How long closing waits for the writer beyond the busy timeout; a disk that hangs must not hang the stop."""
 
@@ -20,9 +22,12 @@ CLOSE_S = 10.0
 class CommitThreaded:
     """One writer thread with group commit: whatever came while it wrote goes into its next transaction.
 
-    It is woken once the loop has done with the event that the records are of, or as soon as somebody waits for one of
-    them. A decision, what it is for and its intent are one transaction then: woken by the first of them, it would have
-    the intent wait for the disk twice.
+    It is woken once the loop has done with the event that the records are of. A decision, what it is for and its intent
+    are one transaction then: woken by the first of them, it would have the intent wait for the disk twice.
+
+    When somebody waits, the loop does too, for a moment. Both threads share one interpreter: a loop that went on with
+    other work would take it away from the writer at every statement, for 5 ms at a time (``sys.getswitchinterval``).
+    A disk that hangs costs the loop that moment once; who waits is called back whenever it is done.
 
     ``put`` and ``when_durable`` belong to the event loop's thread. Callbacks run there too, in the order of the
     records; so ``durable_seq`` is moved there, and not by the writer, or a late callback could overtake an early one.
@@ -44,6 +49,8 @@ class CommitThreaded:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = True
+        self._is_awaited = False
+        """Whether somebody waits, for whom the loop has not waited yet."""
 
     @property
     def failed(self) -> JournalFailed | None:
@@ -68,7 +75,7 @@ class CommitThreaded:
             self._queued_seq = records[-1].numbered.seq
         if self._woken:
             self._woken = False
-            loop.call_soon(self._wake)
+            loop.call_soon(self._hand_over)
 
     def when_durable(self, seq: int, callback: Callable[[], None]) -> None:
         """Call ``callback`` on the loop once the record ``seq`` is durable; at once if it is.
@@ -79,8 +86,8 @@ class CommitThreaded:
             if not self._store.lease_lost:
                 callback()
         else:
+            self._is_awaited = self._is_awaited or not self._waiting
             self._waiting.append((seq, callback))
-            self._wake()
 
     def flush(self) -> None:
         """Wait until everything queued is durable; blocks the caller.
@@ -115,6 +122,15 @@ class CommitThreaded:
         self._woken = True
         with self._changed:
             self._changed.notify_all()
+
+    def _hand_over(self) -> None:
+        """Wake the writer. If somebody waits, leave the interpreter to it until it is done, or for a moment."""
+        self._wake()
+        if self._is_awaited:
+            self._is_awaited = False
+            with self._changed:
+                self._changed.wait_for(self._is_idle, timeout=LINGER_S)
+            self._advance(self._committed_seq)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
         """Start the writer with the first record: opening needs no loop, and the loop that appends is the bot's."""
@@ -154,6 +170,8 @@ class CommitThreaded:
                 self._changed.notify_all()
             with suppress(RuntimeError):  # the loop has been closed: nobody is left who waits
                 loop.call_soon_threadsafe(self._advance, self._committed_seq)
+            if not self._queue:
+                self._store.tidy()
         with self._changed:
             self._changed.notify_all()
 

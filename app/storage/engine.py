@@ -8,12 +8,19 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 JOURNAL_FILE = "journal.sqlite"
+CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+"""Moves what is in the write-ahead log into the file, as far as no reader is in the way."""
+CHECKPOINT_PAGES = 20_000
+"""Length of the log, 80 MB, at which SQLite does so by itself, within a commit that somebody waits for. Its default is
+1000, a checkpoint every 20 orders. ``JournalStore.tidy`` is there earlier."""
 WAL_BYTES_MAX = 64 * 1024 * 1024
 """Size to which the write-ahead log is cut after a checkpoint."""
+BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
 WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
     f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}",
 )
 
@@ -24,7 +31,7 @@ def writer_engine(path: Path, busy_timeout_s: float) -> sa.Engine:
     A deferred transaction that reads and then writes fails at once when another one wrote in between, whatever the
     busy timeout says; an IMMEDIATE one waits its turn.
     """
-    return _engine(path, busy_timeout_s, "rwc", "BEGIN IMMEDIATE", WRITER_PRAGMAS)
+    return _engine(path, busy_timeout_s, "rwc", BEGIN_TO_WRITE, WRITER_PRAGMAS)
 
 
 def reader_engine(path: Path, busy_timeout_s: float) -> sa.Engine:
@@ -54,6 +61,6 @@ def _engine(path: Path, busy_timeout_s: float, mode: str, begin: str, pragmas: t
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.connection.cursor().execute(begin)  # 0.04 ms less than by SQLAlchemy, at every commit
+        connection.exec_driver_sql(begin)
 
     return engine

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from loguru import logger
 
 from app.storage.diagnosis import diagnosed
-from app.storage.engine import JOURNAL_FILE, writer_engine
+from app.storage.engine import CHECKPOINT, JOURNAL_FILE, writer_engine
 from app.storage.errors import JournalInUse, JournalUnreadable
 from app.storage.folder_lock import StateFolderLock
 from app.storage.holder import Holder
@@ -43,7 +43,7 @@ class Held(msgspec.Struct, frozen=True):
             LeaseLost: Somebody else writes by now.
         """
         if self.lease is not None:
-            self.lease.fence(connection)
+            self.lease.fence(connection.connection.cursor())
 
     def confirm(self) -> None:
         """Count the lease from the last fence on, whose transaction has been committed."""
@@ -84,7 +84,7 @@ def _hold_folder(folder: Path, busy_timeout_s: float, profile: str) -> Iterator[
             check_whole(connection, path)
         bring_to_head(connection, path)
         # The tables are in the file itself from here on: see ``check_whole``.
-        connection.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        connection.connection.cursor().execute(CHECKPOINT)
         yield Held(path, connection, None)
 
 
@@ -137,7 +137,7 @@ def _try_to_take(lease: Lease, connection: sa.Connection) -> Holder | None:
         cursor.execute(FIND_SCHEMA, {"schema": place.schema})
         if cursor.fetchone() is None:
             connection.execute(sa.schema.CreateSchema(place.schema))
-        holder = read_holder(connection, lock=True)
+        holder = read_holder(cursor, lock=True)
         if holder is None:
             migrate_if_due(connection, place)
             lease.take(connection)

@@ -9,14 +9,16 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.ports.journal import LeaseLost
 from app.storage.holder import Holder
 from app.storage.place import ServerPlace
-from app.storage.schema import table_names
+from app.storage.transaction import transaction
 
 MARGIN_RATIO = 0.2
 """Part of its validity that a holder leaves unused: for a commit that is slow, and for clocks that run unlike."""
+FIND_TABLE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'lease'"
 # Times are the server's, and those of the statement: a transaction's own time stands still while it migrates.
 READ = """
     SELECT host, pid, profile, since, COALESCE(expires_at > clock_timestamp(), false) FROM lease WHERE name = 'writer'
@@ -81,7 +83,7 @@ class Lease:
         )
         (self._epoch,) = cursor.fetchone() or (0,)
 
-    def fence(self, connection: sa.Connection) -> None:
+    def fence(self, cursor: DBAPICursor) -> None:
         """Begin a transaction that no holder after this one has to fear; renews the lease with it.
 
         The row stays locked until the transaction ends: nobody takes the lease over in between.
@@ -90,10 +92,9 @@ class Lease:
             LeaseLost: Somebody else has taken it.
         """
         asked_s = now_s()
-        cursor = connection.connection.cursor()
         cursor.execute(RENEW, {"validity": timedelta(seconds=self.place.lease_s), "epoch": self._epoch})
         if cursor.rowcount != 1:
-            raise LeaseLost(self._taken(read_holder(connection)))
+            raise LeaseLost(self._taken(read_holder(cursor)))
         self._asked_s = asked_s
 
     def confirm(self) -> None:
@@ -104,8 +105,8 @@ class Lease:
         """Let the next one in at once, if it is still ours; never raises."""
         if self._epoch and not self.is_over:
             self._over_s = 0.0
-            with suppress(Exception), connection.begin():  # whatever is wrong, the lease runs out by itself
-                connection.connection.cursor().execute(GIVE_BACK, {"epoch": self._epoch})
+            with suppress(Exception), transaction(connection) as cursor:  # if not, the lease runs out by itself
+                cursor.execute(GIVE_BACK, {"epoch": self._epoch})
 
     def why_over(self, cause: Exception | None) -> str:
         """Return the sentence for a lease that was not renewed in time, because of ``cause`` or for no known reason."""
@@ -122,27 +123,26 @@ class Lease:
         )
 
 
-def read_holder(connection: sa.Connection, *, lock: bool = False) -> Holder | None:
+def read_holder(cursor: DBAPICursor, *, lock: bool = False) -> Holder | None:
     """Return who holds the lease; None when nobody does.
 
     Args:
-        connection: The place's.
+        cursor: Of the place's connection.
         lock: Keep others from taking the lease until the transaction ends. One who is in a transaction of its own just
             now counts as the holder: there is no waiting.
     """
-    if "lease" not in table_names(connection):
+    if _row(cursor, FIND_TABLE) is None:
         return None
-    row = _row(connection, READ_AND_LOCK) if lock else None
+    row = _row(cursor, READ_AND_LOCK) if lock else None
     is_busy = lock and row is None
-    row = row or _row(connection, READ)
+    row = row or _row(cursor, READ)
     if row is None:
         return None
     host, pid, profile, since, is_good = row
     return Holder(pid, since.astimezone(UTC), profile, host) if is_good or is_busy else None
 
 
-def _row(connection: sa.Connection, query: str) -> tuple[Any, ...] | None:
-    cursor = connection.connection.cursor()
+def _row(cursor: DBAPICursor, query: str) -> tuple[Any, ...] | None:
     cursor.execute(query)
     found: tuple[Any, ...] | None = cursor.fetchone()
     return found

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.ports.journal import JournalFailed, LeaseLost
 from app.storage.diagnosis import diagnosed
@@ -12,6 +13,7 @@ from app.storage.errors import ConnectionLost, StorageError
 from app.storage.lease import Lease
 from app.storage.projections import Projections
 from app.storage.store import Encoded, JournalStore
+from app.storage.transaction import transaction
 
 STOP_S = 5.0
 """How long stopping waits for the keeper; a server that hangs must not hang the stop."""
@@ -60,6 +62,9 @@ class LeasedStore(JournalStore):
             self._lease.confirm()
         self.check()
 
+    def tidy(self) -> None:
+        """Do nothing: a server tidies up by itself."""
+
     def start(self) -> None:
         """Begin to renew."""
         self._keeper.start()
@@ -70,9 +75,9 @@ class LeasedStore(JournalStore):
         self._keeper.join(STOP_S)
         return not self._keeper.is_alive()
 
-    def _insert(self, batch: Sequence[Encoded]) -> None:
-        self._lease.fence(self._connection)
-        super()._insert(batch)
+    def _insert(self, cursor: DBAPICursor, batch: Sequence[Encoded]) -> None:
+        self._lease.fence(cursor)
+        super()._insert(cursor, batch)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -96,8 +101,8 @@ class LeasedStore(JournalStore):
 
     def _renew(self) -> None:
         try:
-            with diagnosed(self._place, self._busy_timeout_s), self._connection.begin():
-                self._lease.fence(self._connection)
+            with diagnosed(self._place, self._busy_timeout_s), transaction(self._connection) as cursor:
+                self._lease.fence(cursor)
         except LeaseLost as lost:
             self._broken = lost
         except ConnectionLost as lost:

@@ -46,24 +46,23 @@ class Projections:
         """Return the saved states, by owner."""
         return {row.owner: row.payload for row in self._rows(connection, tables.states)}
 
-    def fold_in(self, connection: sa.Connection, records: Sequence[Numbered]) -> list[tuple[str, int]]:
+    def fold_in(self, cursor: DBAPICursor, records: Sequence[Numbered]) -> list[tuple[str, int]]:
         """Add records up, in memory; return the strategy and the instrument version behind each."""
-        self._fetch(connection, connection.connection.cursor(), records)
+        self._fetch(cursor, records)
         origins = []
         for numbered in records:
             self.fold.apply(numbered)
             origins.append(self.fold.origin_of(numbered.record))
         return origins
 
-    def write_changes(self, connection: sa.Connection) -> None:
+    def write_changes(self, cursor: DBAPICursor) -> None:
         """Write what has changed. The records come first: rows refer to them, and SQLite searches whole tables else."""
-        cursor = connection.connection.cursor()
         for statement, written in self._writings(self.fold.take_changes()):
             if written:
                 cursor.executemany(statement, written)
         self.fold.forget_old()
 
-    def _fetch(self, connection: sa.Connection, cursor: DBAPICursor, records: Sequence[Numbered]) -> None:
+    def _fetch(self, cursor: DBAPICursor, records: Sequence[Numbered]) -> None:
         """Bring back to hand what the records speak of and the fold has let go."""
         fold = self.fold
         for numbered in records:
@@ -74,17 +73,19 @@ class Projections:
                 self._fetch_key(cursor, self.statements.find_settlement, record.reference, fold.settlements)
             named = record.order if isinstance(record, OrderIntended) else record
             key = getattr(named, "client_order_id", None)
-            if key is not None and key not in fold.orders and self._holds(cursor, self.statements.find_order, key):
-                of_key = tables.orders.c.client_order_id == key
-                fold.orders[key] = rows.order_of(self._rows(connection, tables.orders, of_key)[0])
+            if key is not None and key not in fold.orders:
+                found = self._find(cursor, self.statements.find_order, key)
+                if found is not None:
+                    fold.orders[key] = rows.order_from(*found)
 
     def _fetch_key(self, cursor: DBAPICursor, find: str, key: str, known: dict[str, None]) -> None:
-        if key not in known and self._holds(cursor, find, key):
+        if key not in known and self._find(cursor, find, key) is not None:
             known[key] = None
 
-    def _holds(self, cursor: DBAPICursor, find: str, key: str) -> bool:
+    def _find(self, cursor: DBAPICursor, find: str, key: str) -> tuple[Any, ...] | None:
         cursor.execute(find, {"account_id": self.account_id, "key": key})
-        return cursor.fetchone() is not None
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        return found
 
     def _writings(self, changes: Changes) -> Iterator[Writing]:
         """Yield each statement with its rows; most have none."""

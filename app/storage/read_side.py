@@ -77,7 +77,7 @@ def _summary(connection: sa.Connection, account_id: str, recent: int) -> Summary
     return Summary(
         account_id=account_id,
         epoch=read_epoch(connection, account_id),
-        writer=read_holder(connection) if connection.dialect.name == "postgresql" else None,
+        writer=read_holder(connection.connection.cursor()) if connection.dialect.name == "postgresql" else None,
         records=last_seq(connection),
         last_time_ns=last_time_ns(connection, account_id),
         positions=tuple(position for row in held if not (position := rows.position_of(row).position).is_flat),

@@ -30,6 +30,7 @@ def rebuild_sql_projections(place: Place, busy_timeout_s: float) -> int:
 def _rebuild(connection: sa.Connection) -> int:
     for table in tables.PROJECTIONS:
         connection.execute(sa.delete(table))
+    cursor = connection.connection.cursor()
     accounts: dict[str, Projections] = {}
     statements = statements_of(connection)
     count = after = 0
@@ -41,8 +42,8 @@ def _rebuild(connection: sa.Connection) -> int:
             by_account.setdefault(row.account_id, []).append(Numbered(row.seq, DECODER.decode(row.payload)))
         for account_id, records in by_account.items():
             projections = accounts.setdefault(account_id, Projections(account_id, statements))
-            projections.fold_in(connection, records)
-            projections.write_changes(connection)
+            projections.fold_in(cursor, records)
+            projections.write_changes(cursor)
     return count
 
 

@@ -17,6 +17,7 @@ from app.storage.fold import Caused, FoldedOrder, FoldedPosition, ReasonKey, Tot
 Row = dict[str, str | int | bytes | None]
 INTENT_ENCODER = msgspec.json.Encoder()
 INTENT_DECODER = msgspec.json.Decoder(Order)
+ORDER_READ = ("intent", "status", "filled", "venue_order_id", "reason", "seq", "updated_ns")
 
 
 def latest(table: sa.FromClause, account_id: str, count: int) -> sa.Select[Any]:
@@ -61,10 +62,21 @@ def _progress(folded: FoldedOrder) -> Row:
 
 def order_of(row: sa.Row[Any]) -> FoldedOrder:
     """Return the order of a row."""
-    known = OrderRecord(
-        INTENT_DECODER.decode(row.intent), OrderStatus(row.status), row.filled, row.venue_order_id, row.reason
-    )
-    return FoldedOrder(known, row.seq, row.updated_ns)
+    return order_from(*(getattr(row, name) for name in ORDER_READ))
+
+
+def order_from(
+    intent: str,
+    status: str,
+    filled: Decimal | str,
+    venue_order_id: str | None,
+    reason: str,
+    seq: int,
+    updated_ns: int,
+) -> FoldedOrder:
+    """Return the order of what the driver reads of a row: the columns of ``ORDER_READ``."""
+    known = OrderRecord(INTENT_DECODER.decode(intent), OrderStatus(status), Decimal(filled), venue_order_id, reason)
+    return FoldedOrder(known, seq, updated_ns)
 
 
 def fill_row(account_id: str, caused: Caused[Fill]) -> Row:

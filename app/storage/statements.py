@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from app.storage import tables
+from app.storage.rows import ORDER_READ
 
 PROGRESS = ("status", "filled", "venue_order_id", "reason", "updated_ns")
 
@@ -60,9 +61,11 @@ class _Compiler:
             )
         )
 
-    def find(self, table: sa.Table, key: sa.Column[str]) -> str:
+    def find(self, table: sa.Table, key: sa.Column[str], *read: str) -> str:
         return self.text(
-            sa.select(key).where(table.c.account_id == sa.bindparam("account_id"), key == sa.bindparam("key"))
+            sa.select(*(table.c[name] for name in read)).where(
+                table.c.account_id == sa.bindparam("account_id"), key == sa.bindparam("key")
+            )
         )
 
 
@@ -98,9 +101,9 @@ def _statements(kind: str) -> Statements:
         ),
         put_state=made.upsert(tables.states, "payload", "time_ns"),
         put_day=made.upsert(tables.days, "equity_start", "equity_end", "time_ns", "seq"),
-        find_order=made.find(tables.orders, tables.orders.c.client_order_id),
-        find_trade=made.find(tables.fills, tables.fills.c.trade_id),
-        find_settlement=made.find(tables.funding, tables.funding.c.reference),
+        find_order=made.find(tables.orders, tables.orders.c.client_order_id, *ORDER_READ),
+        find_trade=made.find(tables.fills, tables.fills.c.trade_id, "trade_id"),
+        find_settlement=made.find(tables.funding, tables.funding.c.reference, "reference"),
     )
 
 

@@ -1,18 +1,24 @@
 """Writes batches of records: all of a batch and its projections in one transaction, or nothing."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.domain.order import SCHEMA_VERSION
 from app.domain.records import OrderDenied, OrderIntended, StateSaved
 from app.ports.journal import JournalFailed, LeaseLost
 from app.storage.diagnosis import diagnose
+from app.storage.engine import CHECKPOINT
 from app.storage.fold import Numbered
 from app.storage.place import Place
 from app.storage.projections import Projections
+from app.storage.transaction import transaction
+
+CHECKPOINT_COMMITS = 100
+"""Commits between two checkpoints: some 1000 pages."""
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -36,6 +42,8 @@ class JournalStore:
         self._projections = projections
         self._busy_timeout_s = busy_timeout_s
         self._broken: JournalFailed | None = None
+        self._commits = 0
+        """Since the last checkpoint."""
 
     @property
     def failed(self) -> JournalFailed | None:
@@ -70,28 +78,36 @@ class JournalStore:
         Raises:
             JournalFailed: It is not, and no later one will be.
         """
-        self._transact(partial(self._insert, batch))
-
-    def _transact(self, work: Callable[[], None]) -> None:
         self.check()
         try:
-            with self._connection.begin():
-                work()
+            with transaction(self._connection) as cursor:
+                self._insert(cursor, batch)
         except BaseException as error:  # an interrupt too: the projections in memory are ahead from here on
             failed = self._broken = self._broken or self._meaning_of(error)
             if isinstance(error, Exception):
                 raise type(failed)(str(failed)) from error
             raise
+        self._commits += 1
+
+    def tidy(self) -> None:
+        """Do what no order shall wait for: a file's checkpoint takes as long as ten commits.
+
+        To be called when nobody waits for a write.
+        """
+        if self._commits >= CHECKPOINT_COMMITS:
+            self._commits = 0
+            with suppress(Exception):  # the records are safe in the log, and the next one tries again
+                self._connection.connection.cursor().execute(CHECKPOINT)
 
     def _meaning_of(self, error: BaseException) -> JournalFailed:
         if isinstance(error, JournalFailed):
             return error
         return JournalFailed(str(diagnose(error, self._place, self._busy_timeout_s)))
 
-    def _insert(self, batch: Sequence[Encoded]) -> None:
-        origins = self._projections.fold_in(self._connection, [encoded.numbered for encoded in batch])
+    def _insert(self, cursor: DBAPICursor, batch: Sequence[Encoded]) -> None:
+        origins = self._projections.fold_in(cursor, [encoded.numbered for encoded in batch])
         account_id = self._projections.account_id
-        self._connection.connection.cursor().executemany(
+        cursor.executemany(
             self._projections.statements.insert_record,
             [
                 {
@@ -109,7 +125,7 @@ class JournalStore:
                 if not isinstance(encoded.numbered.record, StateSaved)
             ],
         )
-        self._projections.write_changes(self._connection)
+        self._projections.write_changes(cursor)
 
 
 def _schema_version(numbered: Numbered) -> int:

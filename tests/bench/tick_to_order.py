@@ -1,6 +1,7 @@
 """Measures how soon an order leaves after the price that it was decided on: the whole bot at a venue on loopback."""
 
 import asyncio
+import gc
 import os
 import tempfile
 import time
@@ -41,6 +42,7 @@ async def _measure(folder):
         )
     )
     await container.init_resources()
+    gc.freeze()  # as ``python -m app run`` does
     exchange = container.exchange()
     times, decided, parsed, submitted = [], [], [0.0], [0.0]
     queue, client, sender = exchange._market.session.queue, exchange._connected.line.client, exchange._connected.sender

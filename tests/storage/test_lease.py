@@ -278,7 +278,7 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(opened, place, rows):
     first = opened()
     store = first._commit._store
     with store._turn, store._connection.begin():
-        store._lease.fence(store._connection)
+        store._lease.fence(store._connection.connection.cursor())
         store._connection.exec_driver_sql("UPDATE lease SET expires_at = clock_timestamp()")
         with pytest.raises(JournalInUse):
             opened()
@@ -290,7 +290,7 @@ def test_a_holder_frozen_within_a_transaction_is_put_out_by_the_server(opened, b
     store = first._commit._store
     with store._turn:
         store._connection.begin()
-        store._lease.fence(store._connection)
+        store._lease.fence(store._connection.connection.cursor())
         assert opened(at=brief).recovered().epoch == 3
     with pytest.raises(LeaseLost):
         first.append(intended())
@@ -363,6 +363,7 @@ async def test_what_waited_for_a_record_is_not_done_after_the_lease_is_lost(open
     journal = opened(threaded=True)
     ticket = journal.append(intended())
     ticket.when_durable(lambda: pytest.fail("was called back"))
+    journal._commit._wake()
     while journal._commit._committed_seq < 1:
         pass  # the loop is kept from running meanwhile
     clock(3600)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -46,6 +47,32 @@ async def test_append_returns_before_anything_is_written(opened, mocker):
     assert ticket.durable
 
 
+async def test_an_order_that_waits_has_the_loop_wait_for_the_disk(opened, mocker):
+    """Else the two threads would take the interpreter from each other while the order waits."""
+    mocker.patch.object(commit_threaded, "LINGER_S", 5)
+    called = []
+    journal = opened(threaded=True)
+    for number in range(3):
+        ticket = journal.append(intended(f"main-1-{number:06d}"))
+        ticket.when_durable(lambda number=number: called.append(number))
+    await asyncio.sleep(0)
+    assert called == [0, 1, 2]
+
+
+async def test_a_disk_that_hangs_holds_the_loop_up_once(opened, mocker):
+    mocker.patch.object(commit_threaded, "LINGER_S", 0.2)
+    journal = opened(threaded=True)
+    gate = Gate(journal, mocker)
+    began_s = time.monotonic()
+    for number in range(20):
+        ticket = journal.append(intended(f"main-1-{number:06d}"))
+        ticket.when_durable(lambda: None)
+        await asyncio.sleep(0)
+    assert 0.2 <= time.monotonic() - began_s < 20 * 0.2
+    gate.open.set()
+    await durable(ticket)
+
+
 async def test_callbacks_run_on_the_loop_in_the_order_of_the_records(opened):
     journal = opened(threaded=True)
     called = []
@@ -66,6 +93,7 @@ async def test_a_ticket_is_not_durable_before_those_that_waited_earlier_were_cal
     called = []
     first = journal.append(intended())
     first.when_durable(lambda: called.append("first"))
+    journal._commit._wake()
     while journal._commit._committed_seq < 1:
         pass  # the loop is kept from running meanwhile
     first.when_durable(lambda: called.append("second"))
