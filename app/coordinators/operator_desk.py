@@ -123,13 +123,12 @@ class OperatorDesk:
         if not await self._taken(FlattenCommand(context.clock.now_ns, symbols), request.wait_s):
             return Reply(ExitCode.UNCLEAN_STOP, (NOT_TAKEN,))
         await _until(lambda: not self._unflat(symbols), request.wait_s - (now_s() - began))
-        left = self._unflat(symbols)
+        left, held = self._unflat(symbols), self._held(symbols)
         where = "" if request.symbol is None else f" in {request.symbol}"
-        lines = _list("left; the bot goes on closing it", left) or [
-            f"flat{where}: nothing is held, nothing that can grow works"
-        ]
+        lines = _list("left; the bot goes on closing it", left) or _list("stays, for it is less than a lot", held)
+        lines = lines or [f"flat{where}: nothing is held, nothing that can grow works"]
         lines += _list("still held", self._held(set(listed) - set(symbols)))
-        return Reply(ExitCode.UNCLEAN_STOP if left else ExitCode.CLEAN, (*lines, *self._holding()))
+        return Reply(ExitCode.UNCLEAN_STOP if left or held else ExitCode.CLEAN, (*lines, *self._holding()))
 
     async def _taken(self, command: OperatorCommand, wait_s: float) -> bool:
         """Put a command on the stream; return whether it was acted on in time."""
@@ -141,7 +140,14 @@ class OperatorDesk:
             self.on_fact(command)
 
     def _unflat(self, symbols: Collection[str]) -> Sequence[str]:
-        return [*self._held(symbols), *self._context().execution.growing(symbols)]
+        """Return what the bot can still close or cancel, in words."""
+        context = self._context()
+        tradable = [
+            position.symbol
+            for position in context.portfolio.positions
+            if position.symbol in symbols and context.instruments[position.symbol].round_contracts(position.contracts)
+        ]
+        return [*self._held(tradable), *context.execution.growing(symbols)]
 
     def _held(self, symbols: Collection[str]) -> Sequence[str]:
         """Return the positions of some symbols in words."""

@@ -11,6 +11,7 @@ from app.domain.events import (
     CancelRejected,
     FlattenCommand,
     HaltCommand,
+    InstrumentChanged,
     OrderAccepted,
     OrderCanceled,
     ReasonCleared,
@@ -504,6 +505,21 @@ async def test_flatten_works_while_halted_and_says_what_is_left(ready, exchange)
         "trading is halted",
         "halted by operator:halt (halted by hand)",
     )
+
+
+async def test_a_flatten_says_what_is_less_than_a_lot(ready, exchange):
+    """0.5 are held when the lot becomes 0.4: 0.4 are sold, and there is nothing to wait for."""
+    ready.execution.pursue([target(LONG)])
+    exchange.tell(filled_of(exchange.submitted[-1], "t1"), InstrumentChanged(instrument(lot_size="0.4"), START_NS))
+    await settle()
+    asked = asyncio.create_task(ask(ready, "flatten", symbol=BTC, wait_s=60))
+    await settle()
+    exchange.tell(filled_of(exchange.submitted[-1], "t2"))
+
+    reply = await asked
+
+    assert reply.code is ExitCode.UNCLEAN_STOP
+    assert reply.lines[0] == f"stays, for it is less than a lot: 0.1 {BTC}"
 
 
 async def test_an_entry_that_fills_after_a_flatten_is_closed_too(ready, exchange):
