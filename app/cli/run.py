@@ -84,7 +84,7 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
     loop = asyncio.get_running_loop()
 
     def on_ready() -> None:
-        # What is loaded by now stays: to look through it for garbage would hold the loop up for 0.1 s, now and then.
+        # What the start has loaded stays: to look through it for garbage would hold the loop up for 0.1 s at times.
         gc.freeze()
         trading = bot.runtime.context.trading_state
         greet(container.settings(), container.folder(), trading.current)
@@ -92,10 +92,7 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
         if wall_s is not None:
             loop.call_later(wall_s, bot.stop, f"--for {wall_s:g} s is over")
 
-    try:
-        return await bot.run(on_ready, abort=_abort)
-    finally:
-        gc.unfreeze()
+    return await bot.run(on_ready, abort=_abort)
 
 
 def _log_transition(transition: Transition) -> None:
