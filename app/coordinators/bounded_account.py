@@ -50,4 +50,4 @@ class BoundedAccount:
             async with asyncio.timeout(self._timeout_s):
                 return await answer
         except TimeoutError:
-            raise ExchangeUnavailable(f"no answer within {self._timeout_s:g} s") from None
+            raise ExchangeUnavailable(f"no answer within {self._timeout_s:g} s (execution.query_timeout_s)") from None
