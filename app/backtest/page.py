@@ -64,7 +64,8 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>{script}
 <style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 1100px; color: #1c2024; }}
-table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 500; padding: 2px 24px 2px 0; }}
+table {{ border-collapse: collapse; }}
+th {{ text-align: left; font-weight: 500; white-space: nowrap; padding: 2px 24px 2px 0; }}
 th, td {{ vertical-align: top; }}
 td {{ font-variant-numeric: tabular-nums; padding: 2px 0; overflow-wrap: anywhere; }}
 </style></head>

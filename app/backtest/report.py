@@ -76,16 +76,15 @@ def _drawdown(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as 
 
 
 def _prices(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as above
-    symbol = next(iter(figures.closes))
-    times, closes = figures.close_times_ns[symbol], figures.closes[symbol]
-    size = max(1, -(-len(closes) // CANDLES_MAX))
-    chunks = [closes[start : start + size] for start in range(0, len(closes), size)]
+    symbol, bars = next(iter(figures.bars_of.items()))
+    size = max(1, -(-len(bars.closes) // CANDLES_MAX))
+    chunks = [slice(start, start + size) for start in range(0, len(bars.closes), size)]
     candles = plot.Candlestick(
-        x=_moments(times[::size]),
-        open=[chunk[0] for chunk in chunks],
-        high=[max(chunk) for chunk in chunks],
-        low=[min(chunk) for chunk in chunks],
-        close=[chunk[-1] for chunk in chunks],
+        x=_moments(bars.times_ns[::size]),
+        open=[bars.opens[chunk][0] for chunk in chunks],
+        high=[max(bars.highs[chunk]) for chunk in chunks],
+        low=[min(bars.lows[chunk]) for chunk in chunks],
+        close=[bars.closes[chunk][-1] for chunk in chunks],
         name=symbol,
     )
     fills = [fill for fill in figures.all_fills if fill.symbol == symbol]

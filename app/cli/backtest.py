@@ -182,6 +182,8 @@ def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[st
         yield label, _text(name, getattr(statistics, name))
     for name in ("fees", "funding", "liquidations", "orders", "fills", "equity"):
         yield name, str(document[name])
+    if document["orders_denied"]:
+        yield "denied by risk", f"{document['orders_denied']} (python -m app run on this data says why)"
     if document["errors"]:
         # A page is kept, and shown to others, long after what was said beside it is forgotten.
         yield "went wrong", "; ".join(document["errors"])

@@ -24,12 +24,12 @@ def greet(settings: Settings, folder: Path | None, trading: TradingState) -> Non
         for name, item in settings.strategies.items()
     )
     if folder is None or not settings.storage.keeps_state:
-        state = "state is kept in memory only"
+        state, look = "state is kept in memory only", ""
     else:
-        state = f"state lies in {journal_place(settings, folder)}"
+        state, look = f"state lies in {journal_place(settings, folder)}", "python -m app status, "
     logger.info(f"READY: {running or 'no strategy'}; exchange {settings.exchange.adapter}, profile {settings.profile}")
     logger.info(f"{state}")
-    logger.info("Ctrl-C stops cleanly; try next: python -m app status, python -m app strategy new my_idea")
+    logger.info(f"Ctrl-C stops cleanly; try next: {look}python -m app strategy new my_idea")
     for words in _held_back(trading, [r for r in trading.reasons if (r.owner, r.code) not in OF_EVERY_START]):
         logger.warning(f"READY, but {words}")
 

@@ -348,7 +348,9 @@ def _verdict(document: dict[str, Any]) -> str:
     if chance is None:
         return "whether the best is luck cannot be told: too few trials or days with a result"
     told = f"{100 * chance:.1f} % probability that the best is more than the luck of having tried this many"
-    return f"WARNING: the best is likely luck: {told}" if document["likely_luck"] else told
+    if not document["likely_luck"]:
+        return told
+    return f"WARNING: not shown to be more than luck: {told}; {100 * CONFIDENCE:.0f} % is wanted"
 
 
 def _page_rows(document: dict[str, Any], strategy_id: str) -> Iterator[tuple[str, str]]:

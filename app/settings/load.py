@@ -299,6 +299,8 @@ def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]], merged
         return UnnamedStrategy(str(first["loc"][1]), named)
     if not key:
         return SettingsRefused(f"the settings are refused: {why}")
+    if first["type"] == "missing":
+        return SettingsRefused(f"setting {key} is missing: it has no default, so give it a value")
     # What is too wrong to be a secret may hold one all the same.
     value = None if first["loc"][-1] in SECRET_KEYS else first["input"]
     return WrongValue(key, _origin(key, layers), value, why)

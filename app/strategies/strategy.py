@@ -20,6 +20,7 @@ from app.ports.strategy_view import StrategyView
 from app.strategies.sizing import Sizing
 
 DEFAULT_ENTRY = Entry()
+_SIDES = (1, 0, -1)
 WARM_UP_MAX = 600_000
 """More than a year of minutes: a start waits for all of them."""
 
@@ -152,6 +153,9 @@ class Strategy:
         """
         if side == self._wanted or self._warming or self._bars_seen < self.warmup_bars:
             return None
+        if side not in _SIDES:
+            # Sizes are multiplied by it: a 2 would trade twice what the sizing says.
+            raise ValueError(f"side is {side!r}: use +1 for long, -1 for short, 0 for flat")
         instrument = view.instrument(self.symbol)
         contracts = side * self._sizing.contracts(instrument, price, view.equity) if side else Decimal(0)
         if side and not contracts:
@@ -258,7 +262,7 @@ class Strategy:
         state = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
         self._sequence = msgspec.json.decode(state.get("_sequence", b"0"), type=int)
         if msgspec.json.decode(state.get("params", b'""')) != self._params_json:
-            raise msgspec.ValidationError("the parameters have changed")
+            raise msgspec.ValidationError("it was made with other parameters, or by another class")
         types = {"_wanted": int | None, "_sequence": int, "_bars_seen": int}
         restored = {
             name: msgspec.json.decode(state[name], type=types.get(name) or _type_of(getattr(self, name)))

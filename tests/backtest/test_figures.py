@@ -4,9 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from app.backtest.recorder import BacktestFigures
 from app.backtest.round_trips import RoundTripBuilder
 from app.backtest.statistics import DAY_NS, statistics_of
+from app.domain.market import Bar
 from app.domain.order import Side
+from app.domain.portfolio import Portfolio
 from tests.builders import BTC, START_NS, at, fill, funding_paid, instrument
 
 D = Decimal
@@ -96,3 +99,11 @@ def test_a_fee_in_another_currency_is_none_of_a_round_trip_s_money(builder):
     builder.on_fill(fill("t2", Side.SELL, "1", "110", "1"))
     [trip] = builder.closed
     assert (trip.fees, trip.pnl) == (1, 9)
+
+
+def test_the_bars_that_were_seen_are_kept_whole_for_the_chart():
+    figures = BacktestFigures(lambda: Portfolio("main", "USDT", {BTC: instrument()}), lambda: {BTC: instrument()})
+    figures.observe(Bar(BTC, at(60), 60, D(100), D(107), D(95), D(103), D(1)))
+    seen = figures.bars_of[BTC]
+    assert [list(column) for column in (seen.opens, seen.highs, seen.lows, seen.closes)] == [[100], [107], [95], [103]]
+    assert list(seen.times_ns) == [at(60)]

@@ -126,6 +126,7 @@ REFUSED = [
     (("run", "--set", "kind=live"), 3, "a profile of kind live needs exchange.adapter, and not the simulated one"),
     (("halt", "--wait", "10m"), 2, "--wait 10m is too long: at most 5m"),
     (("run", "--set", "strategies.my_idea.params.period=5"), 3, "strategies.my_idea names no strategy: those that do"),
+    (("run", "--set", "strategies.my.strategy=trend"), 3, "setting strategies.my.symbols is missing"),
     (("run", "--set", "strategies.trnd.params.fast=5"), 3, "names no strategy: did you mean strategies.trend?"),
     (("run", "--for", "soon"), 2, "'soon' is no duration: write 30s, 10m, 2h or 1d"),
     (("run", "--colour"), 2, "No such option"),

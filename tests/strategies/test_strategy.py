@@ -198,7 +198,7 @@ def test_a_memory_of_other_parameters_is_refused_but_its_sequence_goes_on(view):
     """Averages of 3 and 5 are of no use to 2 and 4; a target of sequence 1 would be ignored after one of 2."""
     before, after = made(Trend, fast=1, slow=2), made(Trend, fast=1, slow=3)
     assert len(targets(before, view, [bar(close, index) for index, close in enumerate((10, 12, 6))])) == 2
-    with pytest.raises(msgspec.ValidationError, match="parameters have changed"):
+    with pytest.raises(msgspec.ValidationError, match="with other parameters"):
         after.restore(before.snapshot())
     assert (after.slow.period, after.slow.value, after.wanted) == (3, None, None)
     found = targets(after, view, [bar(close, index) for index, close in enumerate((10, 12, 14), 3)])
@@ -232,6 +232,13 @@ def test_protection_on_the_wrong_side_is_refused(view, side, words, what):
     """It would go off as soon as it rests."""
     with pytest.raises(ValueError, match=what):
         made(Follower).target(view, side, START_NS, Decimal(100), **words)
+
+
+@pytest.mark.parametrize("side", [2, -3, 0.5, "long"])
+def test_a_side_that_is_none_is_refused(view, side):
+    """Sizes are multiplied by it: a 2 would trade twice what the sizing says."""
+    with pytest.raises(ValueError, match="use \\+1 for long, -1 for short, 0 for flat"):
+        made(Follower).target(view, side, START_NS, Decimal(100))
 
 
 def test_a_stop_may_be_above_the_price_when_the_entry_is(view):

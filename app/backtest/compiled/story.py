@@ -14,15 +14,18 @@ from app.backtest.compiled.records import (
     FILL_PRICE,
     FILLS_BEFORE,
     HELD,
+    HIGH,
     LIQUIDATION,
+    LOW,
     MAKER,
+    OPEN,
     RECEIVED,
     SETTLED_LOTS,
     TIME,
 )
 from app.backtest.compiled.scaling import money
 from app.backtest.compiled.trace import Trace
-from app.backtest.recorder import BacktestFigures
+from app.backtest.recorder import BacktestFigures, SeenBars
 from app.domain.events import Fill, FundingPaid, Liquidity
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
@@ -93,8 +96,11 @@ def figures_of(trace: Trace) -> BacktestFigures:
     held = trace.samples[first:, HELD].tolist()
     figures.times_ns = array("q", times)
     figures.equity = array("d", (quanta / QUANTA for quanta in trace.samples[first:, EQUITY].tolist()))
-    figures.closes[instrument.symbol] = array("d", market.price(CLOSE)[first:].tolist())
-    figures.close_times_ns[instrument.symbol] = figures.times_ns
+    bars = figures.bars_of[instrument.symbol] = SeenBars()
+    bars.times_ns = figures.times_ns
+    bars.opens, bars.highs, bars.lows, bars.closes = (
+        array("d", market.price(column)[first:].tolist()) for column in (OPEN, HIGH, LOW, CLOSE)
+    )
     steps = zip(times, times[1:], held[1:], strict=False)
     figures.in_market_ns = sum(after - before for before, after, lots in steps if lots)
     return figures
