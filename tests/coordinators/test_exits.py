@@ -10,46 +10,17 @@ from app.domain.order import OrderType, Purpose
 from app.domain.records import DustHeld
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState
-from tests.builders import BTC, START_NS, fill, instrument, mark, target
-from tests.conftest import settle
+from tests.builders import BTC, START_NS, instrument, mark, target
+from tests.coordinators.account import Account
 
 LONG = Decimal("0.5")
 STUCK = f"stuck:{BTC}"
 
 
-class Account:
-    """What happens to the account, told in short."""
-
-    def __init__(self, bot, exchange, trading_state):
-        self.bot, self.exchange, self._trading_state = bot, exchange, trading_state
-
-    @property
-    def trading(self):
-        return self._trading_state.current
-
-    @property
-    def exits(self):
-        return [each for each in self.exchange.submitted if each.purpose is Purpose.EXIT]
-
-    async def tell(self, *events):
-        self.exchange.tell(*events)
-        await settle()
-
-    async def fill(self, order, trade_id, contracts=None):
-        size = order.contracts if contracts is None else contracts
-        await self.tell(fill(trade_id, order.side, size, "100", "0", client_order_id=order.client_order_id))
-
-    async def refuse(self, order):
-        await self.tell(OrderRejected(order.client_order_id, BTC, START_NS, "not now"))
-
-    async def health(self):
-        return await self.bot.execution.health_check()
-
-
 @pytest.fixture
 async def account(container, bot, exchange):
     """0.5 BTC, bought at 100, that shall go: the exit was just sent."""
-    made = Account(bot, exchange, container.registry.context.trading_state)
+    made = Account(bot, exchange, container)
     await made.tell(mark("100"))
     bot.execution.pursue([target(LONG)])
     await made.fill(exchange.submitted[-1], "t1")
@@ -88,7 +59,7 @@ async def test_an_exit_that_never_succeeds_is_tried_less_and_less_often(account,
 async def test_an_exit_that_fills_in_parts_goes_on_at_each_price(account):
     for number in range(4):
         order = account.exits[-1]
-        await account.fill(order, f"p{number}", "0.1")
+        await account.fill(order, f"p{number}", contracts="0.1")
         await account.tell(OrderExpired(order.client_order_id, BTC, START_NS, "rest of an IOC"), mark("100", number))
         assert account.exits[-1].contracts == order.contracts - Decimal("0.1")
     assert account.trading.level is TradingLevel.ACTIVE
@@ -117,9 +88,9 @@ async def test_a_position_that_cannot_be_left_is_no_clean_end(account, container
 
 async def test_a_position_of_broken_lots_is_left_but_for_the_dust_which_is_told(container, bot, exchange):
     """0.5 BTC when the lot becomes 0.3: 0.3 are sold and 0.2 stay, and another long is bought as if they were not."""
-    account = Account(bot, exchange, container.registry.context.trading_state)
+    account = Account(bot, exchange, container)
     told = []
-    container.registry.context.facts.subscribe(told.append, {DustHeld})
+    account.facts.subscribe(told.append, {DustHeld})
     await account.tell(mark("100"))
     bot.execution.pursue([target(LONG, stop="90")])
     await account.fill(exchange.submitted[-1], "t1")

@@ -5,53 +5,22 @@ from decimal import Decimal
 import pytest
 
 from app.coordinators.stop_policy import LeftAtExchange
-from app.domain.events import OrderAccepted, OrderCanceled, OrderRejected, ReasonRaised
+from app.domain.events import OrderCanceled, ReasonRaised
 from app.domain.order import OrderType, Purpose
 from app.domain.records import OrderDenied
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState
 from tests.builders import BTC, START_NS, fill, mark, target
-from tests.conftest import settle
+from tests.coordinators.account import Account
 
 LONG = Decimal("0.5")
 BARE = f"unprotected:{BTC}"
 
 
-class Account:
-    """What happens to the account, told in short."""
-
-    def __init__(self, bot, exchange, trading_state):
-        self.bot, self.exchange, self._trading_state = bot, exchange, trading_state
-
-    @property
-    def trading(self):
-        return self._trading_state.current
-
-    @property
-    def stops(self):
-        return [each for each in self.exchange.submitted if each.purpose is Purpose.STOP_LOSS]
-
-    async def tell(self, *events):
-        self.exchange.tell(*events)
-        await settle()
-
-    async def fill(self, order, trade_id, price="100"):
-        await self.tell(fill(trade_id, order.side, order.contracts, price, "0", client_order_id=order.client_order_id))
-
-    async def accept(self, order):
-        await self.tell(OrderAccepted(order.client_order_id, "v", BTC, START_NS))
-
-    async def refuse(self, order):
-        await self.tell(OrderRejected(order.client_order_id, BTC, START_NS, "would trigger at once"))
-
-    async def drop(self, order):
-        await self.tell(OrderCanceled(order.client_order_id, BTC, START_NS, "by the venue"))
-
-
 @pytest.fixture
 async def account(container, bot, exchange):
     """0.5 BTC, bought at 100 with a stop at 90 that was just sent."""
-    made = Account(bot, exchange, container.registry.context.trading_state)
+    made = Account(bot, exchange, container)
     await made.tell(mark("100"))
     bot.execution.pursue([target(LONG, stop="90")])
     await made.fill(exchange.submitted[-1], "t1")
@@ -62,7 +31,7 @@ async def test_a_stop_that_is_refused_is_told_and_growth_waits_until_one_rests(a
     await account.refuse(account.stops[-1])
     assert account.trading.holds("execution", BARE)
     assert account.trading.level is TradingLevel.REDUCE_ONLY
-    health = await account.bot.execution.health_check()
+    health = await account.health()
     assert (health.state, health.details["without_stop"]) == (HealthState.DEGRADED, BTC)
 
     await account.tell(mark("100", 1))
@@ -71,7 +40,7 @@ async def test_a_stop_that_is_refused_is_told_and_growth_waits_until_one_rests(a
     assert account.trading.holds("execution", BARE)
     await account.accept(again)
     assert account.trading.level is TradingLevel.ACTIVE
-    assert (await account.bot.execution.health_check()).state is HealthState.HEALTHY
+    assert (await account.health()).state is HealthState.HEALTHY
 
 
 async def test_a_stop_that_is_refused_for_ever_is_tried_less_and_less_often(account):
@@ -104,7 +73,7 @@ async def test_a_stop_is_believed_to_stay_only_after_a_minute_where_others_were_
     await account.accept(account.stops[-1])
     await account.tell(mark("100", 60.5))
     assert account.trading.holds("execution", BARE)
-    assert (await account.bot.execution.health_check()).state is HealthState.DEGRADED
+    assert (await account.health()).state is HealthState.DEGRADED
     await account.tell(mark("100", 61))
     assert account.trading.level is TradingLevel.ACTIVE
 
@@ -123,7 +92,7 @@ async def test_a_stop_whose_attempt_is_on_its_way_is_not_one_that_protects(accou
     await account.refuse(account.stops[-1])
     await account.tell(mark("89", 1))
     assert account.stops[-1].type is OrderType.MARKET
-    assert (await account.bot.execution.health_check()).state is HealthState.DEGRADED
+    assert (await account.health()).state is HealthState.DEGRADED
 
 
 async def test_a_stop_that_is_refused_at_the_market_too_is_tried_less_and_less_often(account):
@@ -225,7 +194,7 @@ async def test_a_position_that_has_grown_beyond_its_stop_is_bare(account):
     assert larger.contracts == Decimal("0.9")
     await account.refuse(larger)
     assert account.trading.holds("execution", BARE)
-    assert (await account.bot.execution.health_check()).state is HealthState.DEGRADED
+    assert (await account.health()).state is HealthState.DEGRADED
     await account.tell(mark("100", 1))
     await account.accept(account.stops[-1])
     assert account.trading.level is TradingLevel.ACTIVE
@@ -268,7 +237,7 @@ async def test_refusals_say_nothing_of_a_stop_that_rests(account):
         await account.tell(mark("100", second))
     await account.accept(account.stops[-1])
     assert account.trading.level is TradingLevel.ACTIVE
-    assert (await account.bot.execution.health_check()).state is HealthState.HEALTHY
+    assert (await account.health()).state is HealthState.HEALTHY
 
 
 async def test_a_take_profit_that_is_denied_leaves_no_position_bare(account):
