@@ -54,10 +54,24 @@ def test_adrs_have_numbers_of_their_own():
         assert path.read_text(encoding="utf-8").startswith(f"# {number}. ")
 
 
-def test_the_layers_are_those_that_are_enforced():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
+@pytest.fixture
+def contracts():
+    """What the import linter keeps."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+
+
+def test_of_every_part_it_is_said_whether_it_may_wire(contracts):
+    parts = {path.stem for path in (ROOT / "app").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    told = {
+        name.removeprefix("app.")
+        for contract in contracts
+        if "dependency_injector" in contract.get("forbidden_modules", ())
+        for name in contract["source_modules"]
+    }
+    assert parts - told == {"__init__", "__main__", "container", "container_lifecycle"}
+
+
+def test_the_layers_are_those_that_are_enforced(contracts):
     enforced = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     document = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     block = document.partition("## Who may import whom")[2].split("```")[1]
