@@ -48,7 +48,7 @@ class Protection:
         if not (dropped or was_refused(tracked)) or (order.type is _MARKET and tracked.filled):
             # What a market order could not fill at once, the next one does.
             return False
-        why = f"stop {tracked.status}: {tracked.reason}"
+        why = f"{order.purpose} {tracked.status}: {tracked.reason}"
         failures = self._retries.fail(order, why, dropped=dropped)
         waits = not dropped or failures.count > 1
         if waits or failures.drops > 1:
@@ -57,7 +57,7 @@ class Protection:
 
     def deny(self, order: Order, why: str) -> None:
         """Take in that a protective order was not even sent."""
-        self._tell_if_bare(order, self._retries.fail(order, f"stop not sent: {why}").why)
+        self._tell_if_bare(order, self._retries.fail(order, f"{order.purpose} not sent: {why}").why)
 
     def late(self, target: Target, held: Decimal) -> frozenset[Purpose]:
         """Return what was not taken at a price that the mark has met by now: no exchange will take it there."""

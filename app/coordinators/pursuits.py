@@ -102,13 +102,10 @@ class Pursuits:
 
     def unsafe(self) -> list[str]:
         """Return the positions that have no stop although one is wanted, and those that cannot be left, for people."""
+        exposed = dict.fromkeys(self.protection.bare(), "without its stop")
+        exposed |= {symbol: f"that cannot be left ({why})" for symbol, why in self.exits.stuck().items()}
         held = self._portfolio.position
-        without = [
-            f"position {plain(held(symbol).contracts)} {symbol} without its stop" for symbol in self.protection.bare()
-        ]
-        return without + [
-            f"position {plain(held(symbol).contracts)} {symbol}, {why}" for symbol, why in self.exits.stuck().items()
-        ]
+        return [f"position {plain(held(symbol).contracts)} {symbol} {how}" for symbol, how in exposed.items()]
 
     def flatten(self, reason: str, symbols: Iterable[str]) -> None:
         """Close positions, reduce-only, and void their targets."""

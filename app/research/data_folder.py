@@ -18,7 +18,7 @@ from app.exchanges.simulated.columns import check_bars, check_rates, check_trade
 from app.exchanges.simulated.errors import BadDataFile
 from app.research.errors import DataFileUnwritable
 from app.research.kinds import KINDS
-from app.research.lock import lock
+from app.storage import lock
 
 if TYPE_CHECKING:
     import polars as pl

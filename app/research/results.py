@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from app.research.errors import ResearchRefused
-from app.research.lock import lock
 from app.research.trial import Evaluate, Figures, Outcome, Refused, Trial
+from app.storage import lock
 
 
 class _Line(msgspec.Struct):

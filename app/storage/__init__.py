@@ -15,6 +15,7 @@ from app.storage.errors import (
     StateFolderUnusable,
     StorageError,
 )
+from app.storage.file_lock import lock
 from app.storage.folder_lock import StateFolderLock, is_held, read_holder
 from app.storage.holder import Holder
 from app.storage.memory_journal import MemoryJournal
@@ -45,6 +46,7 @@ __all__ = [
     "StorageError",
     "Summary",
     "is_held",
+    "lock",
     "open_journal",
     "open_stopped",
     "read_holder",

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from app.storage.errors import StateFolderInUse, StateFolderUnusable
+from app.storage.file_lock import lock
 from app.storage.holder import Holder
 
 LOCK_FILE = "bot.lock"
@@ -49,7 +49,7 @@ class StateFolderLock:
         except OSError as error:
             raise StateFolderUnusable(folder, error.strerror or str(error)) from error
         try:
-            _lock(file)
+            lock(file, LOOK_S)
             self._sign(file)
         except BlockingIOError:
             os.close(file)
@@ -76,14 +76,6 @@ class StateFolderLock:
         holder = Holder(os.getpid(), datetime.now(UTC).replace(microsecond=0), self._profile)
         os.ftruncate(file, 0)
         os.pwrite(file, msgspec.json.encode(holder), 0)
-
-
-def _lock(file: int) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        time.sleep(LOOK_S)
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_held(folder: Path) -> bool:

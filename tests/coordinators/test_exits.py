@@ -83,7 +83,7 @@ async def test_a_position_that_cannot_be_left_is_no_clean_end(account, container
     with pytest.raises(ExceptionGroup) as unclean:
         await container.shutdown_resources()
     [left] = [error for error in unclean.value.exceptions if isinstance(error, LeftAtExchange)]
-    assert f"position 0.5 {BTC}, exit rejected: not now" in str(left)
+    assert f"position 0.5 {BTC} that cannot be left (exit rejected: not now)" in str(left)
 
 
 async def test_a_position_of_broken_lots_is_left_but_for_the_dust_which_is_told(container, bot, exchange):
