@@ -254,6 +254,14 @@ class ExecutionCoordinator(BaseCoordinator):
         """Whether the position in ``symbol`` is one that a strategy wants protected by a stop."""
         return self._pursuits.wants_stop(symbol)
 
+    def tradable(self, symbol: str) -> Decimal:
+        """Return the unsigned contracts of a position that can be traded: its whole lots."""
+        return self.books.tradable(symbol)
+
+    def protection_of(self, symbol: str) -> str:
+        """Return what protects a position, for people."""
+        return self._pursuits.protection.words_for(symbol)
+
     # -- stages --------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:

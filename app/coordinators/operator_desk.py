@@ -7,10 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from app.domain.confirmation import REFUSED, is_confirmed, offer, token_of, words_of
 from app.domain.events import FlattenCommand, HaltCommand, OperatorCommand, ResumeCommand, Severity
 from app.domain.money import plain
-from app.domain.order import Purpose
 from app.domain.position import Position
 from app.domain.reasons import HALT, OPERATOR
-from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 from app.lifecycle.deadlines import now_s
 from app.ports.control import Reply, Request
@@ -141,13 +139,8 @@ class OperatorDesk:
 
     def _unflat(self, symbols: Collection[str]) -> Sequence[str]:
         """Return what the bot can still close or cancel, in words."""
-        context = self._context()
-        tradable = [
-            position.symbol
-            for position in context.portfolio.positions
-            if position.symbol in symbols and context.instruments[position.symbol].round_contracts(position.contracts)
-        ]
-        return [*self._held(tradable), *context.execution.growing(symbols)]
+        execution = self._context().execution
+        return [*self._held([name for name in symbols if execution.tradable(name)]), *execution.growing(symbols)]
 
     def _held(self, symbols: Collection[str]) -> Sequence[str]:
         """Return the positions of some symbols in words."""
@@ -156,15 +149,8 @@ class OperatorDesk:
     def _kept(self) -> Sequence[str]:
         """Return all positions in words, with what protects them."""
         context = self._context()
-        stops = {
-            record.order.symbol: "its stop at work" if record.status in CONFIRMED else "its stop not confirmed yet"
-            for record in context.execution.orders()
-            if record.order.purpose is Purpose.STOP_LOSS
-        }
-        return [
-            f"{_words_of(position)}, {stops.get(position.symbol, 'without a stop')}"
-            for position in context.portfolio.positions
-        ]
+        protection = context.execution.protection_of
+        return [f"{_words_of(position)}, {protection(position.symbol)}" for position in context.portfolio.positions]
 
     def _holding(self) -> Sequence[str]:
         """Return what trading is now, and what holds it there."""

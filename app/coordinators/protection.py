@@ -39,6 +39,14 @@ class Protection:
         held = [position.symbol for position in self._books.portfolio.positions]
         return [name for name in held if self._wants_stop(name) and not self._is_safe(name)]
 
+    def words_for(self, symbol: str) -> str:
+        """Return what protects a position, wanted or not, for people."""
+        if not self._books.tradable(symbol):
+            return "less than a lot, which no order closes"
+        if self._is_safe(symbol, resting=True):
+            return "its stop at work"
+        return "its stop not confirmed yet" if self._is_safe(symbol) else "without a stop of its size that stays"
+
     def has_failed(self, tracked: TrackedOrder) -> bool:
         """Take in how a protective order ended; return whether it is to be left until the next price at least.
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from app.coordinators.growth_canceller import words_of
+from app.domain.money import plain
 from app.execution import AccountBooks, SendPoint
 from app.execution.reconciliation import CONFIRMED
 
@@ -35,8 +36,8 @@ class StopPolicy:
         progress: asyncio.Event,
     ) -> None:
         self._policy = policy
+        self._books = books
         self._tracker = books.tracker
-        self._portfolio = books.portfolio
         self._send_point = send_point
         self._flatten = flatten
         self._unsafe = unsafe
@@ -74,7 +75,7 @@ class StopPolicy:
             raise LeftAtExchange(list(left))
 
     def left_over(self) -> list[str]:
-        """Return what the policy does not want and is still there, for people."""
+        """Return what the policy does not want and is still there, for people. No order closes less than a lot."""
         if self._policy == KEEP:
             return []
         left = [
@@ -83,7 +84,9 @@ class StopPolicy:
             if self._policy == FLATTEN or not item.order.is_protective
         ]
         if self._policy == FLATTEN:
-            left += [f"position {position.contracts} {position.symbol}" for position in self._portfolio.positions]
+            books = self._books
+            held = books.portfolio.positions
+            left += [f"position {plain(p.contracts)} {p.symbol}" for p in held if books.tradable(p.symbol)]
         return left
 
     def unconfirmed(self) -> list[str]:

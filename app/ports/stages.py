@@ -4,6 +4,7 @@ A stage says what takes each kind of event: most kinds concern few stages, and t
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 from app.domain.events import StreamEvent
@@ -33,6 +34,12 @@ class AccountStage(Protocol):
 
     def status_of(self, client_order_id: str) -> OrderStatus | None:
         """Return how far an order has come; None when it ended long ago, or is not ours."""
+
+    def tradable(self, symbol: str) -> Decimal:
+        """Return the unsigned contracts of a position that can be traded: its whole lots."""
+
+    def protection_of(self, symbol: str) -> str:
+        """Return what protects a position, for people."""
 
     def growing(self, symbols: Collection[str] | None = None) -> Sequence[str]:
         """Return the working orders that can grow a position, of some symbols or of all, in words for people."""

@@ -1,8 +1,10 @@
 """Positions that the exchange will not let go: told, tried again, and no clean end."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
+from dependency_injector import providers
 
 from app.coordinators.stop_policy import LeftAtExchange
 from app.domain.events import InstrumentChanged, OrderExpired, OrderRejected
@@ -10,7 +12,9 @@ from app.domain.order import OrderType, Purpose
 from app.domain.records import DustHeld
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState
+from app.settings import load_settings
 from tests.builders import BTC, START_NS, instrument, mark, target
+from tests.conftest import SETTINGS, settle
 from tests.coordinators.account import Account
 
 LONG = Decimal("0.5")
@@ -108,3 +112,21 @@ async def test_a_position_of_broken_lots_is_left_but_for_the_dust_which_is_told(
     assert [(dust.contracts, dust.lot_size) for dust in told] == [(Decimal("0.2"), Decimal("0.3"))]
     bot.execution.pursue([target("0.3", sequence=4)])
     assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.ENTRY, Decimal("0.3"))
+
+
+async def test_a_stop_that_flattens_waits_for_nothing_that_no_order_can_close(container, exchange):
+    """0.5 BTC when the lot becomes 0.3: 0.3 are sold, and the end is clean."""
+    container.loaded.override(
+        providers.Object(load_settings("benchmark", [*SETTINGS, "execution.stop_policy=flatten"]))
+    )
+    await container.init_resources()
+    account = Account(container.bot(), exchange, container)
+    await account.tell(mark("100"))
+    account.bot.execution.pursue([target(LONG)])
+    await account.fill(exchange.submitted[-1], "t1")
+    await account.tell(InstrumentChanged(instrument(lot_size="0.3"), START_NS))
+    stopping = asyncio.ensure_future(container.shutdown_resources())
+    await settle()
+    await account.fill(account.exits[-1], "t2")
+    await stopping
+    assert account.exits[-1].contracts == Decimal("0.3")

@@ -5,12 +5,12 @@ from decimal import Decimal
 import pytest
 
 from app.coordinators.stop_policy import LeftAtExchange
-from app.domain.events import OrderCanceled, ReasonRaised
+from app.domain.events import InstrumentChanged, OrderCanceled, ReasonRaised
 from app.domain.order import OrderType, Purpose
 from app.domain.records import OrderDenied
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState
-from tests.builders import BTC, START_NS, fill, mark, target
+from tests.builders import BTC, START_NS, fill, instrument, mark, target
 from tests.coordinators.account import Account
 
 LONG = Decimal("0.5")
@@ -246,3 +246,41 @@ async def test_a_take_profit_that_is_denied_leaves_no_position_bare(account):
     account.bot.execution.pursue([target(LONG, sequence=2, stop="91", take_profit="150.001")])
     await account.tell(mark("100", 1))
     assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_what_is_said_of_a_stop_is_what_health_goes_by(account):
+    """Sent, at rest, dropped once and sent again, dropped twice: it may be dropped once more."""
+    says = account.bot.execution.protection_of
+    assert says(BTC) == "its stop not confirmed yet"
+    await account.accept(account.stops[-1])
+    assert says(BTC) == "its stop at work"
+    await account.drop(account.stops[-1])
+    await account.accept(account.stops[-1])
+    assert says(BTC) == "its stop at work"
+    await account.drop(account.stops[-1])
+    await account.tell(mark("100", 1))
+    await account.accept(account.stops[-1])
+    assert (await account.health()).details["without_stop"] == BTC
+    assert says(BTC) == "without a stop of its size that stays"
+
+
+async def test_a_stop_for_a_part_of_the_position_is_none(account):
+    await account.accept(account.stops[-1])
+    account.bot.execution.pursue([target("0.9", sequence=2, stop="90")])
+    [_, more] = [each for each in account.exchange.submitted if each.purpose is Purpose.ENTRY]
+    await account.fill(more, "t2")
+    assert account.bot.execution.protection_of(BTC) == "its stop not confirmed yet"
+    await account.refuse(account.stops[-1])
+    assert account.bot.execution.protection_of(BTC) == "without a stop of its size that stays"
+
+
+async def test_while_a_stop_takes_another_s_place_the_position_is_protected(account):
+    await account.accept(account.stops[-1])
+    account.bot.execution.pursue([target(LONG, sequence=2, stop="91")])
+    assert len(account.stops) == 2
+    assert account.bot.execution.protection_of(BTC) == "its stop at work"
+
+
+async def test_nothing_protects_less_than_a_lot(account):
+    await account.tell(InstrumentChanged(instrument(lot_size="0.6"), START_NS))
+    assert account.bot.execution.protection_of(BTC) == "less than a lot, which no order closes"
