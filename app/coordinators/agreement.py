@@ -7,11 +7,10 @@ from decimal import Decimal
 from app.coordinators.reconciler import Reconciler
 from app.domain.events import AccountSeen, Severity, StreamReset
 from app.domain.order import OrderStatus
-from app.domain.reasons import RECONCILING
+from app.domain.reasons import EXECUTION, RECONCILING
 from app.domain.records import EventLeftOut
 from app.execution import AccountBooks, Overheard, TrackedOrder
 from app.execution.overheard import BALANCE
-from app.execution.send_point import OWNER
 from app.lifecycle import CoordinatorContext
 from app.ports.connection import ExchangeUnavailable
 
@@ -54,12 +53,12 @@ class Agreement:
 
     def hold(self, why: str) -> None:
         """Hold growth back until exchange and books were found to agree."""
-        self._trading_state.raise_reason(OWNER, RECONCILING, Severity.REDUCE_ONLY, why)
+        self._trading_state.raise_reason(EXECUTION, RECONCILING, Severity.REDUCE_ONLY, why)
 
     def begin(self) -> None:
         """Let growth go on, after the comparison of the start."""
         self.weigh_unknown()
-        self._trading_state.clear_reason(OWNER, RECONCILING)
+        self._trading_state.clear_reason(EXECUTION, RECONCILING)
 
     def doubt(self, reset: StreamReset) -> None:
         """Trust the books for nothing that grows until they were compared with the exchange, which comes at once."""
@@ -89,9 +88,9 @@ class Agreement:
         unknown = [item for item in self._books.tracker.all_working() if item.status is OrderStatus.UNKNOWN]
         if unknown:
             ids = ", ".join(item.order.client_order_id for item in unknown)
-            self._trading_state.raise_reason(OWNER, UNKNOWN_ORDERS, Severity.REDUCE_ONLY, f"outcome unknown: {ids}")
+            self._trading_state.raise_reason(EXECUTION, UNKNOWN_ORDERS, Severity.REDUCE_ONLY, f"outcome unknown: {ids}")
         else:
-            self._trading_state.clear_reason(OWNER, UNKNOWN_ORDERS)
+            self._trading_state.clear_reason(EXECUTION, UNKNOWN_ORDERS)
 
     async def compare(self) -> bool:
         """Compare exchange and books, take over what is to be taken over, and say what that means for trading.
@@ -111,12 +110,12 @@ class Agreement:
         self.close_foreign()
         if not agree:
             differs = f"the exchange differs: {self._reconciler.difference}"
-            self._trading_state.raise_reason(OWNER, DIFFERS, Severity.REDUCE_ONLY, differs)
+            self._trading_state.raise_reason(EXECUTION, DIFFERS, Severity.REDUCE_ONLY, differs)
             return False
-        self._trading_state.clear_reason(OWNER, DIFFERS)
+        self._trading_state.clear_reason(EXECUTION, DIFFERS)
         if not self._reconciler.is_requested:
             # Else the stream broke again while we compared: what was read says nothing of what came after.
-            self._trading_state.clear_reason(OWNER, RECONCILING)
+            self._trading_state.clear_reason(EXECUTION, RECONCILING)
         return True
 
     async def resolve(self) -> None:
@@ -126,7 +125,7 @@ class Agreement:
             await self._reconciler.resolve_unknown()
         if lost := self._reconciler.lost():
             detail = f"{', '.join(lost)}: not at the exchange, which takes orders late: see there, and resume"
-            self._trading_state.raise_reason(OWNER, LOST_ORDERS, Severity.REDUCE_ONLY, detail, latched=True)
+            self._trading_state.raise_reason(EXECUTION, LOST_ORDERS, Severity.REDUCE_ONLY, detail, latched=True)
 
     def close_foreign(self) -> None:
         """Have closed what was taken over to be closed."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from app.coordinators.reconciler import Reconciler
 from app.domain.events import Fill, FundingPaid, Severity
 from app.domain.money import plain
+from app.domain.reasons import EXECUTION
 from app.domain.records import EventLeftOut, PositionChanged
 from app.execution import (
     AccountBooks,
@@ -15,7 +16,6 @@ from app.execution import (
     flaw_of_funding,
     flaw_of_repetition,
 )
-from app.execution.send_point import OWNER
 from app.lifecycle import CoordinatorContext
 from app.ports.risk import Risk
 
@@ -125,7 +125,7 @@ class Bookkeeper:
         if fill.fee:
             fee, currency = f"{plain(fill.fee)} {fill.fee_currency}", self._portfolio.currency
             detail = f"a fee of {fee} is counted in no limit: have fees taken in {currency}, and resume"
-            self._trading_state.raise_reason(OWNER, FOREIGN_FEE, Severity.REDUCE_ONLY, detail, latched=True)
+            self._trading_state.raise_reason(EXECUTION, FOREIGN_FEE, Severity.REDUCE_ONLY, detail, latched=True)
 
     def _hold_for_overfill(self, fill: Fill, tracked: TrackedOrder) -> None:
         """Grow no further at an exchange that fills more than was ordered. What it says is held is held, and booked."""
@@ -133,4 +133,4 @@ class Bookkeeper:
             f"fill {fill.trade_id} of {plain(fill.contracts)} is more than the {plain(tracked.remaining)} that order "
             f"{tracked.order.client_order_id} had left: compare with the exchange's own list of fills, and resume"
         )
-        self._trading_state.raise_reason(OWNER, OVERFILL, Severity.REDUCE_ONLY, detail, latched=True)
+        self._trading_state.raise_reason(EXECUTION, OVERFILL, Severity.REDUCE_ONLY, detail, latched=True)

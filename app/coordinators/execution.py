@@ -7,7 +7,6 @@ from decimal import Decimal
 from app.coordinators.agreement import LOST_ORDERS, Agreement
 from app.coordinators.bookkeeper import Bookkeeper
 from app.coordinators.growth_canceller import HALTED, GrowthCanceller, words_of
-from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler
 from app.coordinators.stop_policy import StopPolicy
 from app.domain.events import (
@@ -46,10 +45,10 @@ from app.execution import (
     AccountBooks,
     OrderTracker,
     Overheard,
+    Pursuits,
     SendPoint,
     TrackedOrder,
 )
-from app.execution.send_point import OWNER
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
 from app.ports.connection import ExchangeUnavailable
 from app.ports.journal import JournalFailed, LeaseLost
@@ -413,10 +412,10 @@ class ExecutionCoordinator(BaseCoordinator):
         """Hold growth in a symbol back for as long as the exchange does not list it."""
         code = UNLISTED + instrument.symbol
         if instrument.is_listed:
-            self._trading_state.clear_reason(OWNER, code)
+            self._trading_state.clear_reason(EXECUTION, code)
         else:
             detail = f"the exchange lists {instrument.symbol} no more: it is known as it was, for exits"
-            self._trading_state.raise_reason(OWNER, code, Severity.SYMBOL_REDUCE_ONLY, detail)
+            self._trading_state.raise_reason(EXECUTION, code, Severity.SYMBOL_REDUCE_ONLY, detail)
 
     # -- operator ------------------------------------------------------------------------------------------------
 
@@ -429,7 +428,7 @@ class ExecutionCoordinator(BaseCoordinator):
     def _on_resume(self, command: ResumeCommand) -> None:
         """Lift the reasons, and have the guards look at once: one whose limit is still passed raises its own again."""
         self._record(command)
-        if (OWNER, LOST_ORDERS) in command.reasons:
+        if (EXECUTION, LOST_ORDERS) in command.reasons:
             self._reconciler.give_up_lost()
         for owner, code in command.reasons:
             self._trading_state.lift_reason(owner, code)
@@ -465,7 +464,7 @@ class ExecutionCoordinator(BaseCoordinator):
             recovered.positions, recovered.ledger_totals, recovered.trade_ids, recovered.funding_references, {}
         )
         self._tracker.restore(recovered.working_orders)
-        risk = context.journal.state_of("risk")
+        risk = context.journal.state_of(RISK)
         if risk is not None:
             self._risk.restore(risk)
             # The operator may have lifted reasons while no bot ran.
@@ -489,7 +488,7 @@ class ExecutionCoordinator(BaseCoordinator):
 
     def _save_risk(self) -> None:
         if self._keep_state:
-            self._record(StateSaved("risk", self._risk.snapshot(), self.books.clock.now_ns))
+            self._record(StateSaved(RISK, self._risk.snapshot(), self.books.clock.now_ns))
 
     # -- background ----------------------------------------------------------------------------------------------
 

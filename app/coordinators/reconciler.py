@@ -12,7 +12,7 @@ from app.coordinators.takeover import Takeover
 from app.domain.events import Severity, StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
-from app.domain.order import OrderStatus
+from app.domain.order import CONFIRMED, OrderStatus
 from app.domain.records import MemoryLost, Mismatch, PositionChanged, StateSaved
 from app.execution import (
     AccountBooks,
@@ -23,7 +23,6 @@ from app.execution import (
     foreign_orders,
     outcome,
 )
-from app.execution.reconciliation import CONFIRMED
 from app.lifecycle import CoordinatorContext
 
 OWNER = "reconciler"

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from app.coordinators.growth_canceller import words_of
 from app.domain.money import plain
+from app.domain.order import CONFIRMED
 from app.execution import AccountBooks, SendPoint
-from app.execution.reconciliation import CONFIRMED
 
 KEEP, FLATTEN = "keep", "flatten"
 LOOK_EVERY_S = 0.1

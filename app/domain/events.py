@@ -43,12 +43,14 @@ class OrderTriggered(msgspec.Struct, frozen=True, tag=True):
 
 
 class OrderRejected(msgspec.Struct, frozen=True, tag=True):
-    """The exchange definitely refused the order: it does not exist there."""
+    """The order definitely does not exist at the exchange."""
 
     client_order_id: str
     symbol: str
     time_ns: int
     reason: str
+    was_refused: bool = True
+    """False when it never came to the exchange: nobody refused it, and it may be sent anew at once."""
 
 
 class OrderUnknown(msgspec.Struct, frozen=True, tag=True):

@@ -104,6 +104,8 @@ class OrderStatus(Term):
 
 _S = OrderStatus
 TERMINAL = frozenset({_S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED})
+CONFIRMED = frozenset({_S.OPEN, _S.PARTIALLY_FILLED})
+"""The exchange has had the order: it cannot have rejected it."""
 _ENDS = frozenset({_S.FILLED, _S.CANCELED, _S.EXPIRED})
 TRANSITIONS: MappingProxyType[OrderStatus, frozenset[OrderStatus]] = MappingProxyType(
     {

@@ -2,6 +2,7 @@ from app.execution.books import AccountBooks
 from app.execution.flaws import flaw_of_fill, flaw_of_funding, flaw_of_repetition
 from app.execution.overheard import Overheard
 from app.execution.planner import Plan, Pursuit, plan
+from app.execution.pursuits import Pursuits
 from app.execution.recent import Recent
 from app.execution.reconciliation import (
     adopting_fill,
@@ -21,6 +22,7 @@ __all__ = [
     "Overheard",
     "Plan",
     "Pursuit",
+    "Pursuits",
     "Recent",
     "SendPoint",
     "TrackedOrder",

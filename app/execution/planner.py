@@ -18,11 +18,10 @@ import msgspec
 from app.domain.instrument import Instrument
 from app.domain.market import SECOND_NS
 from app.domain.money import ZERO
-from app.domain.order import PROTECTIVE, Order, OrderType, Purpose, Side, TimeInForce
+from app.domain.order import CONFIRMED, PROTECTIVE, Order, OrderType, Purpose, Side, TimeInForce
 from app.domain.target import Target
-from app.execution.reconciliation import CONFIRMED
+from app.execution.tracker import TrackedOrder
 from app.execution.trailing import Trail, gained, is_met, step_of, trigger_of
-from app.ports.books import WorkingOrder
 
 _BUY, _SELL = Side.BUY, Side.SELL
 _ENTRY, _EXIT = Purpose.ENTRY, Purpose.EXIT
@@ -51,7 +50,7 @@ class Plan(msgspec.Struct):
     """What to do now: send, then cancel."""
 
     send: list[Order] = []
-    cancel: list[tuple[WorkingOrder, str]] = []
+    cancel: list[tuple[TrackedOrder, str]] = []
     dust: Decimal = ZERO
     """What is held beyond whole lots, signed."""
 
@@ -59,7 +58,7 @@ class Plan(msgspec.Struct):
 def plan(
     pursuit: Pursuit,
     held: Decimal,
-    working: Collection[WorkingOrder],
+    working: Collection[TrackedOrder],
     instrument: Instrument,
     account_id: str,
     now_ns: int,
@@ -119,7 +118,7 @@ def _protect(
     todo: Plan,
     pursuit: Pursuit,
     held: Decimal,
-    working: Collection[WorkingOrder],
+    working: Collection[TrackedOrder],
     draft: "_Draft",
     late: Container[Purpose],
 ) -> None:
@@ -155,7 +154,7 @@ def _protect(
         _give_up(todo, older, [] if rests else _resting(older)[-1:], "protection replaced")
 
 
-def _keep_one(todo: Plan, wanted: Order, current: list[WorkingOrder]) -> bool:
+def _keep_one(todo: Plan, wanted: Order, current: list[TrackedOrder]) -> bool:
     """Have one order of the right size work; return whether it is known to rest.
 
     A run that ended between a new one and the cancel of the one before may have left both.
@@ -169,7 +168,7 @@ def _keep_one(todo: Plan, wanted: Order, current: list[WorkingOrder]) -> bool:
     return rests
 
 
-def _trail(todo: Plan, wanted: Order, trail: Trail, stops: list[WorkingOrder], draft: "_Draft") -> bool:
+def _trail(todo: Plan, wanted: Order, trail: Trail, stops: list[TrackedOrder], draft: "_Draft") -> bool:
     """Have a stop rest that is less than a step behind the best mark; return whether one is known to.
 
     Until it does, the one before it stays. While one of the right size is on its way, or unknown, none is sent after
@@ -190,11 +189,11 @@ def _trail(todo: Plan, wanted: Order, trail: Trail, stops: list[WorkingOrder], d
     return bool(kept)
 
 
-def _resting(items: Collection[WorkingOrder]) -> list[WorkingOrder]:
+def _resting(items: Collection[TrackedOrder]) -> list[TrackedOrder]:
     return [item for item in items if item.status in CONFIRMED]
 
 
-def _give_up(todo: Plan, items: list[WorkingOrder], spared: list[WorkingOrder], reason: str) -> None:
+def _give_up(todo: Plan, items: list[TrackedOrder], spared: list[TrackedOrder], reason: str) -> None:
     """Cancel what is not to be spared. All are reduce-only, so that several at a time can neither flip nor open."""
     todo.cancel += [(item, reason) for item in items if item not in spared]
 

@@ -14,15 +14,11 @@ from app.domain.events import (
 )
 from app.domain.instrument import Instrument
 from app.domain.money import ZERO, plain
-from app.domain.order import Order, OrderStatus, Side
+from app.domain.order import CONFIRMED, Order, OrderStatus, Side
 from app.domain.position import Position
 from app.domain.records import Mismatch, OrderRecord
 
-NEVER_RECEIVED = "the exchange never received it"
-"""Why an order ended that nobody has refused: it may be sent anew at once."""
 OF_ANOTHER_FOLDER = "made by this bot in another state folder, or in this one before it was emptied"
-CONFIRMED = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
-"""The exchange has had the order: it cannot have rejected it."""
 
 
 def compare_positions(ours: Iterable[Position], theirs: Iterable[Position], time_ns: int) -> list[Mismatch]:
@@ -191,7 +187,7 @@ def outcome(ours: OrderRecord, theirs: OrderRecord | None, time_ns: int) -> Orde
     if theirs is None and (ours.status in CONFIRMED or ours.filled):
         return OrderCanceled(*ids, "the exchange does not know it any more")
     if theirs is None:
-        return OrderRejected(*ids, NEVER_RECEIVED)
+        return OrderRejected(*ids, "the exchange never received it", was_refused=False)
     if theirs.status is ours.status:
         return None
     reason = theirs.reason or "found by reconciliation"

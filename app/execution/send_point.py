@@ -22,7 +22,6 @@ from app.ports.order_entry import OrderEntry
 from app.ports.risk import Risk
 from app.ports.trading_state import TradingStatePort
 
-OWNER = EXECUTION
 STORE_FAILED = "store_failed"
 LEASE_LOST = "lease_lost"
 _INTENDED = OrderStatus.INTENDED
@@ -207,6 +206,6 @@ class SendPoint:
     def _restrict(self, error: JournalFailed) -> None:
         if isinstance(error, LeaseLost) and self.lost is None:
             self.lost = error
-            self._trading_state.raise_reason(OWNER, LEASE_LOST, Severity.HALTED, str(error))
+            self._trading_state.raise_reason(EXECUTION, LEASE_LOST, Severity.HALTED, str(error))
             self._on_lost(error)
-        self._trading_state.raise_reason(OWNER, STORE_FAILED, Severity.REDUCE_ONLY, str(error))
+        self._trading_state.raise_reason(EXECUTION, STORE_FAILED, Severity.REDUCE_ONLY, str(error))

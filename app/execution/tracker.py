@@ -48,6 +48,8 @@ class TrackedOrder(msgspec.Struct, eq=False):
     venue_order_id: str | None = None
     cancel_requested: bool = False
     reason: str = ""
+    was_refused: bool = False
+    """Whether the exchange would not have it."""
 
     @property
     def remaining(self) -> Decimal:
@@ -152,6 +154,8 @@ class OrderTracker:
             return None
         if kind in _WITH_REASON:
             tracked.reason = event.reason  # type: ignore[union-attr] # as above
+        if kind is OrderRejected:
+            tracked.was_refused = event.was_refused  # type: ignore[union-attr] # as above
         if wanted in TERMINAL:
             self._end(tracked, wanted)
         else:

@@ -160,7 +160,7 @@ def test_an_order_that_filled_there_is_told_by_its_fills():
 @pytest.mark.parametrize("status", [S.SENT, S.UNKNOWN])
 def test_an_order_that_the_exchange_never_confirmed_and_does_not_know_was_never_received(status):
     event = outcome(order_record(order(), status), None, 5)
-    assert event == OrderRejected("o1", BTC, 5, "the exchange never received it")
+    assert event == OrderRejected("o1", BTC, 5, "the exchange never received it", was_refused=False)
 
 
 def test_an_order_that_has_filled_in_part_was_received():

@@ -10,14 +10,14 @@ from app.coordinators import reconciler as reconciling
 from app.coordinators.agreement import RECONCILING, Agreement
 from app.coordinators.bounded_account import BoundedAccount
 from app.coordinators.execution import ExecutionCoordinator
-from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler
 from app.domain.denial import Denial
 from app.domain.ledger import Account
 from app.domain.money import ZERO
 from app.domain.portfolio import Portfolio
+from app.domain.reasons import EXECUTION
 from app.execution import OrderTracker, SendPoint
-from app.execution.send_point import OWNER
+from app.execution.pursuits import Pursuits
 from app.ports.connection import ExchangeUnavailable
 from app.risk import RiskEngine
 from tests.simulation.planted.bug import Bug, Veiled, around
@@ -112,7 +112,7 @@ def a_reset_is_nothing(patch):
 def a_reset_is_over_at_once(patch):
     def on_reset(original, execution, event):
         original(execution, event)
-        execution._trading_state.clear_reason(OWNER, RECONCILING)
+        execution._trading_state.clear_reason(EXECUTION, RECONCILING)
 
     patch.setattr(Reconciler, "request", lambda reconciler: None)
     around(patch, ExecutionCoordinator, "_on_reset", on_reset)

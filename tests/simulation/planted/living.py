@@ -5,11 +5,9 @@ import asyncio
 import msgspec
 
 from app.container_lifecycle import LifecycleContainer
-from app.coordinators import pursuits as pursuing
 from app.coordinators.execution import ExecutionCoordinator
 from app.coordinators.growth_canceller import GrowthCanceller
 from app.coordinators.operator_desk import OperatorDesk
-from app.coordinators.pursuits import Pursuits
 from app.coordinators.reconciler import Reconciler, ReconciliationFailed
 from app.coordinators.runtime import RuntimeCoordinator
 from app.coordinators.stop_policy import StopPolicy
@@ -17,6 +15,8 @@ from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import HaltCommand, ReasonRaised, Severity
 from app.domain.order import PROTECTIVE, OrderStatus, Purpose
 from app.domain.reasons import HALT, OPERATOR
+from app.execution import pursuits as pursuing
+from app.execution.pursuits import Pursuits
 from app.lifecycle import HealthState, StopRequest, Supervisor
 from app.lifecycle.health import TaskState
 from app.ports.exit_codes import ExitCode

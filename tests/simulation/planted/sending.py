@@ -6,13 +6,13 @@ import msgspec
 
 from app.coordinators.agreement import Agreement
 from app.coordinators.execution import ExecutionCoordinator
-from app.coordinators.pursuits import Pursuits
 from app.domain.denial import Denial
 from app.domain.events import OrderUnknown, Severity
 from app.domain.order import OrderStatus, Purpose, Side
 from app.domain.records import OrderIntended
 from app.domain.trading_state import TradingLevel, TradingState
 from app.execution import AccountBooks, SendPoint
+from app.execution.pursuits import Pursuits
 from app.risk import RiskEngine
 from app.timing import SequentialIds
 from tests.simulation.planted.bug import Bug, Veiled, around
@@ -139,7 +139,7 @@ def stale_books_are_trusted(patch):
 
 
 def plan_changed(patch, change):
-    import app.coordinators.pursuits as module
+    import app.execution.pursuits as module
 
     def planned(original, pursuit, held, *rest):
         todo = original(pursuit, held, *rest)

@@ -1,8 +1,8 @@
 """Bugs in the stops that the bot moves, where the venue holds no trailing ones."""
 
-from app.coordinators import pursuits as pursuing
 from app.domain.order import OrderStatus
 from app.execution import Trail, planner
+from app.execution import pursuits as pursuing
 from tests.simulation.planted.bug import Bug, around
 
 

@@ -4,8 +4,7 @@ import msgspec
 
 from app.domain.market import SECOND_NS
 from app.domain.order import Order, OrderStatus, OrderType, Purpose
-from app.execution import TrackedOrder
-from app.execution.reconciliation import NEVER_RECEIVED
+from app.execution.tracker import TrackedOrder
 from app.ports.clock import Clock
 
 RETRY_S_MAX = 30
@@ -85,11 +84,6 @@ class Retries:
     def will_stay(self, failures: Failures) -> bool:
         """Whether one has rested for so long that it is not expected to be dropped as well."""
         return bool(failures.rests_ns) and self._clock.now_ns - failures.rests_ns >= TRUST_NS
-
-
-def was_refused(tracked: TrackedOrder) -> bool:
-    """Whether the exchange would not have an order; one that it never received was not refused."""
-    return tracked.status is OrderStatus.REJECTED and tracked.reason != NEVER_RECEIVED
 
 
 def was_dropped(tracked: TrackedOrder) -> bool:

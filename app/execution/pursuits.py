@@ -5,18 +5,22 @@ from decimal import Decimal
 
 import msgspec
 
-from app.coordinators.exits import Exits
-from app.coordinators.protection import Protection
-from app.coordinators.retries import Retries
 from app.domain.denial import Denial
 from app.domain.events import Fill, Severity
 from app.domain.instrument import Instrument
 from app.domain.money import ZERO, plain
 from app.domain.order import PROTECTIVE, Order, Purpose, Side
+from app.domain.reasons import EXECUTION
 from app.domain.records import DustHeld, MemoryLost, StateSaved
 from app.domain.target import Target
-from app.execution import AccountBooks, Plan, Pursuit, SendPoint, TrackedOrder, plan, trail_after
-from app.execution.send_point import OWNER
+from app.execution.books import AccountBooks
+from app.execution.exits import Exits
+from app.execution.planner import Plan, Pursuit, plan
+from app.execution.protection import Protection
+from app.execution.retries import Retries
+from app.execution.send_point import SendPoint
+from app.execution.tracker import TrackedOrder
+from app.execution.trailing import trail_after
 from app.ports.trading_state import TradingStatePort
 
 UNREADABLE = "unreadable_target:"
@@ -68,7 +72,7 @@ class Pursuits:
         self._dust: dict[str, Decimal] = {}
         """What is held beyond whole lots, by symbol, as it was told."""
         self.unfinished: set[str] = set()
-        """Symbols to be worked again at their next price."""
+        """Symbols to be worked again at their next price: who brings prices holds on to this very set."""
 
     def release(self) -> None:
         """Begin to act. Before, facts that were missed come in one by one, and it is not known what is left to do."""
@@ -240,7 +244,7 @@ class Pursuits:
             self.exits.note_end(tracked)
             self.unfinished.add(symbol)
             return
-        if order.is_protective and self.protection.has_failed(tracked):
+        if order.is_protective and self.protection.note_end(tracked):
             self.unfinished.add(symbol)
             return
         self.work(symbol)
@@ -256,7 +260,7 @@ class Pursuits:
         reasons = self._trading_state.current.reasons
         # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
         waits = bool(reasons) and any(
-            reason.owner == OWNER and reason.severity is not Severity.SYMBOL_REDUCE_ONLY for reason in reasons
+            reason.owner == EXECUTION and reason.severity is not Severity.SYMBOL_REDUCE_ONLY for reason in reasons
         )
         if not waits:
             self.unfinished.discard(symbol)
@@ -274,13 +278,11 @@ class Pursuits:
             if isinstance(sent, Denial) and order.purpose is not _ENTRY:
                 self.unfinished.add(symbol)
                 if order.is_protective:
-                    self.protection.deny(order, str(sent))
+                    self.protection.fail(order, str(sent))
                 else:
                     self.exits.fail(order, f"exit not sent: {sent}")
-        for item, reason in todo.cancel:
-            tracked = self._tracker.find(item.order.client_order_id)
-            if tracked is not None:
-                self._send_point.cancel(tracked, reason)
+        for tracked, reason in todo.cancel:
+            self._send_point.cancel(tracked, reason)
 
     # -- memory --------------------------------------------------------------------------------------------------
 
@@ -288,7 +290,7 @@ class Pursuits:
         """Put all pursuits on record, if anything is kept at all."""
         self._saved = True
         if self._keep:
-            self._record(StateSaved(OWNER, msgspec.json.encode(self._pursuits), self._books.clock.now_ns))
+            self._record(StateSaved(EXECUTION, msgspec.json.encode(self._pursuits), self._books.clock.now_ns))
 
     def restore(self, payload: bytes) -> None:
         """Take over what an earlier run saved; the positions must be known by now.
@@ -320,7 +322,7 @@ class Pursuits:
         held = self._portfolio.position(symbol).contracts
         if held:
             self._trading_state.raise_reason(
-                OWNER,
+                EXECUTION,
                 UNREADABLE + symbol,
                 Severity.REDUCE_ONLY,
                 f"{plain(held)} {symbol} are held, and what was wanted of them cannot be read: "

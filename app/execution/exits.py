@@ -1,10 +1,11 @@
 """Knows which positions the bot cannot leave, and says so."""
 
-from app.coordinators.retries import Retries, was_dropped, was_refused
 from app.domain.events import Severity
 from app.domain.order import Order, Purpose
-from app.execution import AccountBooks, TrackedOrder
-from app.execution.send_point import OWNER
+from app.domain.reasons import EXECUTION
+from app.execution.books import AccountBooks
+from app.execution.retries import Retries, was_dropped
+from app.execution.tracker import TrackedOrder
 from app.ports.trading_state import TradingStatePort
 
 STUCK = "stuck:"
@@ -31,15 +32,15 @@ class Exits:
         if tracked.filled:
             self._retries.forget(order.symbol, _EXIT)
             self.settle(order.symbol)
-        elif was_refused(tracked) or was_dropped(tracked):
+        elif tracked.was_refused or was_dropped(tracked):
             self.fail(order, f"exit {tracked.status}: {tracked.reason}")
 
     def fail(self, order: Order, why: str) -> None:
         """Take in that an exit did nothing."""
         if self._retries.fail(order, why).count > 1:
-            self._trading_state.raise_reason(OWNER, STUCK + order.symbol, Severity.REDUCE_ONLY, why)
+            self._trading_state.raise_reason(EXECUTION, STUCK + order.symbol, Severity.REDUCE_ONLY, why)
 
     def settle(self, symbol: str) -> None:
         """Take back that a position cannot be left, once it is gone, or is to stay."""
         if self._retries.of(symbol, _EXIT, at_market=True) is None:
-            self._trading_state.clear_reason(OWNER, STUCK + symbol)
+            self._trading_state.clear_reason(EXECUTION, STUCK + symbol)

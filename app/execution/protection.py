@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from app.coordinators.retries import Retries, was_dropped, was_refused
 from app.domain.events import Severity
 from app.domain.money import ZERO
-from app.domain.order import Order, OrderType, Purpose
+from app.domain.order import CONFIRMED, Order, OrderType, Purpose
+from app.domain.reasons import EXECUTION
 from app.domain.target import Target
-from app.execution import AccountBooks, TrackedOrder
-from app.execution.reconciliation import CONFIRMED
-from app.execution.send_point import OWNER
+from app.execution.books import AccountBooks
+from app.execution.retries import Retries, was_dropped
+from app.execution.tracker import TrackedOrder
 from app.ports.trading_state import TradingStatePort
 
 UNPROTECTED = "unprotected:"
@@ -47,13 +47,13 @@ class Protection:
             return "its stop at work"
         return "its stop not confirmed yet" if self._is_safe(symbol) else "without a stop of its size that stays"
 
-    def has_failed(self, tracked: TrackedOrder) -> bool:
-        """Take in how a protective order ended; return whether it is to be left until the next price at least.
+    def note_end(self, tracked: TrackedOrder) -> bool:
+        """Take in how a protective order ended; return whether the next one has to wait for a price at least.
 
         What was dropped once may be half of a pair whose other half was filled: it is sent again at once.
         """
         order, dropped = tracked.order, was_dropped(tracked)
-        if not (dropped or was_refused(tracked)) or (order.type is _MARKET and tracked.filled):
+        if not (dropped or tracked.was_refused) or (order.type is _MARKET and tracked.filled):
             # What a market order could not fill at once, the next one does.
             return False
         why = f"{order.purpose} {tracked.status}: {tracked.reason}"
@@ -63,7 +63,7 @@ class Protection:
             self._tell_if_bare(order, why)
         return waits
 
-    def deny(self, order: Order, why: str) -> None:
+    def fail(self, order: Order, why: str) -> None:
         """Take in that a protective order was not even sent."""
         self._tell_if_bare(order, self._retries.fail(order, f"{order.purpose} not sent: {why}").why)
 
@@ -84,7 +84,7 @@ class Protection:
     def settle(self, symbol: str) -> bool:
         """Take back that a position is bare once its stop rests, or none is wanted; return False while that is open."""
         if not self._wants_stop(symbol) or self._is_safe(symbol, resting=True):
-            self._trading_state.clear_reason(OWNER, UNPROTECTED + symbol)
+            self._trading_state.clear_reason(EXECUTION, UNPROTECTED + symbol)
             return True
         return not self._may_drop(symbol)
 
@@ -114,4 +114,4 @@ class Protection:
     def _tell_if_bare(self, order: Order, why: str) -> None:
         symbol = order.symbol
         if order.purpose is _STOP_LOSS and self._wants_stop(symbol) and not self._is_safe(symbol):
-            self._trading_state.raise_reason(OWNER, UNPROTECTED + symbol, Severity.REDUCE_ONLY, why)
+            self._trading_state.raise_reason(EXECUTION, UNPROTECTED + symbol, Severity.REDUCE_ONLY, why)

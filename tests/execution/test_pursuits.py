@@ -1,0 +1,60 @@
+"""What is wanted of each symbol, worked through the send point. The whole bot's tests show it at work."""
+
+from decimal import Decimal
+
+import pytest
+
+from app.domain.records import DustHeld, StateSaved
+from app.execution import Pursuits
+from tests.builders import BTC, instrument, order, target
+from tests.execution.desk import Desk
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+def pursuits_of(desk, *, keep=True):
+    made = Pursuits(
+        desk.books, desk.point, desk.trading, desk.journal.append, desk.facts.append, keep=keep, trails=False
+    )
+    made.release()
+    return made
+
+
+def test_dust_is_told_when_it_changes_and_not_when_it_is_gone(desk):
+    """0.5 with a lot of 0.3: 0.2 are dust; with a lot of 0.1 nothing is."""
+    pursuits = pursuits_of(desk)
+    desk.hold(Decimal("0.5"))
+    pursuits.take(target("0.5"))
+    for lot_size in ("0.3", "0.3", "0.1", "0.3"):
+        desk.books.list_anew(instrument(lot_size=lot_size))
+        pursuits.work(BTC)
+    assert [fact.contracts for fact in desk.facts if isinstance(fact, DustHeld)] == [Decimal("0.2")] * 2
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_wanted_is_on_record_before_the_first_intent_if_anything_is_kept(desk, keep):
+    pursuits = pursuits_of(desk, keep=keep)
+    pursuits.take(target("0.5"))
+    pursuits.work(BTC)
+    pursuits.save()
+    kinds = [type(record) for record in desk.journal.records]
+    assert (kinds[0] is StateSaved) == keep == (StateSaved in kinds)
+    assert len(desk.sent) == 1
+
+
+def test_the_end_of_an_order_that_nothing_is_wanted_of_changes_nothing(desk):
+    pursuits = pursuits_of(desk)
+    pursuits.after_end(desk.tracker.intend(order()))
+    assert (desk.sent, pursuits.unfinished) == ([], set())
+
+
+def test_a_flatten_voids_what_was_wanted_though_nothing_is_held_and_nothing_works(desk):
+    """An entry that waits for its price to be tried again must not go out after it."""
+    pursuits = pursuits_of(desk)
+    pursuits.take(target("0.5"))
+    pursuits.flatten("by hand", [BTC])
+    pursuits.work(BTC)
+    assert desk.sent == []
