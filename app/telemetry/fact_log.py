@@ -182,8 +182,8 @@ def _stream_reset(fact: StreamReset) -> None:
 
 def _instrument_changed(fact: InstrumentChanged) -> None:
     listed = fact.instrument
-    is_now = f"anew: its tick is {plain(listed.tick_size)}" if listed.is_listed else "no more"
-    logger.bind(at=iso(fact.time_ns)).info(f"{listed.symbol} is listed {is_now}")
+    anew = f"anew: its tick is {plain(listed.tick_size)}, its lot {plain(listed.lot_size)}"
+    logger.bind(at=iso(fact.time_ns)).info(f"{listed.symbol} is listed {anew if listed.is_listed else 'no more'}")
 
 
 def _left_out(fact: EventLeftOut) -> None:

@@ -96,7 +96,7 @@ FACTS = [
     (ResumeCommand(AT, (("operator", "halt"),)), "WARNING", "the operator resumed trading at="),
     (FlattenCommand(AT, (BTC,)), "WARNING", "the operator closes positions at="),
     (StreamReset(AT, "lost"), "WARNING", "stream was interrupted"),
-    (InstrumentChanged(instrument(tick_size="5"), AT), "INFO", f"{BTC} is listed anew: its tick is 5"),
+    (InstrumentChanged(instrument(tick_size="5"), AT), "INFO", f"{BTC} is listed anew: its tick is 5, its lot 0.001"),
     (InstrumentChanged(instrument(is_listed=False), AT), "INFO", f"{BTC} is listed no more"),
     (EventLeftOut(AT, "a fill without a price"), "WARNING", "left out what cannot be true"),
     (DayClosed(day="2026-01-01", equity_start=Decimal(5), equity_end=Decimal(7), time_ns=AT), "INFO", "day closed 2"),

@@ -25,6 +25,10 @@ RELIST_AGAIN_S = 10.0
 """After the markets could not be read."""
 UNLISTED_AGAIN_S = 60.0
 """While a symbol is not listed: between looks whether it is again."""
+LISTED_AGAIN_S = 6 * 3600.0
+"""While all are listed: venues announce other lots and the end of a symbol days before."""
+ORDER_TERMS = ("tick_size", "lot_size", "contracts_min", "contracts_max", "notional_min", "is_listed")
+"""What of an instrument the next order must go by."""
 
 
 class _Connected(msgspec.Struct, frozen=True):
@@ -179,11 +183,11 @@ class CcxtMarket:
         return instrument_from(self.line.client.markets[symbol], self._tiers.get(symbol, ()), self.venue)
 
     async def _follow_listing(self) -> None:
-        """Read the markets again when a price may soon leave the scale of its tick, and while a symbol is missing."""
+        """Read the markets again now and then, when a price may soon leave its tick's scale, and while one is missing."""
         is_known = True
         while True:
             are_listed = all(instrument.is_listed for instrument in self._listed.values())
-            again_s = (None if are_listed else UNLISTED_AGAIN_S) if is_known else RELIST_AGAIN_S
+            again_s = (LISTED_AGAIN_S if are_listed else UNLISTED_AGAIN_S) if is_known else RELIST_AGAIN_S
             with suppress(TimeoutError):
                 async with asyncio.timeout(again_s):
                     await self._moved.wait()
@@ -212,9 +216,11 @@ class CcxtMarket:
             ]
         for instrument in now:
             known = self._listed[instrument.symbol]
-            if (instrument.tick_size, instrument.is_listed) != (known.tick_size, known.is_listed):
-                self._listed[instrument.symbol] = instrument
-                self.session.queue.put(InstrumentChanged(instrument, self.now_ns))
+            # Fees and margin stay as they were at the start: the books go by those.
+            terms = {name: getattr(instrument, name) for name in ORDER_TERMS}
+            if any(terms[name] != getattr(known, name) for name in ORDER_TERMS):
+                self._listed[instrument.symbol] = changed = msgspec.structs.replace(known, **terms)
+                self.session.queue.put(InstrumentChanged(changed, self.now_ns))
 
 
 def _by_symbol(markets: Sequence[Payload]) -> dict[str, Payload]:

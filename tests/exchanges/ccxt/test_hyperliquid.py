@@ -384,6 +384,26 @@ async def test_a_tick_is_read_again_when_the_price_has_fallen():
         await bench.close()
 
 
+async def test_a_lot_that_changes_while_the_bot_runs_is_found_and_what_is_sent_is_on_it(monkeypatch):
+    """No price has moved: what is listed is read again every few hours."""
+    monkeypatch.setattr("app.exchanges.ccxt.market.LISTED_AGAIN_S", 0.2)
+    bench = HyperliquidBench(key_refresh_s=60.0)
+    bench.venue.size_digits = 3
+    await bench.open()
+    try:
+        [before] = await bench.exchange.instruments()
+        bench.venue.size_digits = 2
+        changed = (await bench.until(InstrumentChanged)).instrument
+        assert (before.lot_size, changed.lot_size) == (Decimal("0.001"), Decimal("0.01"))
+        assert await bench.exchange.instruments() == (changed,)
+        bench.exchange.submit(limit(bench, contracts="0.011"))
+        assert "0.01" in (await bench.until(OrderRejected, FIRST)).reason
+        await bench.settle(0.5)
+        assert [type(event) for event in bench.seen].count(InstrumentChanged) == 1
+    finally:
+        await bench.close()
+
+
 async def test_a_tick_that_cannot_be_read_again_is_asked_for_later(monkeypatch):
     monkeypatch.setattr("app.exchanges.ccxt.market.RELIST_AGAIN_S", 0.2)
     bench = HyperliquidBench(key_refresh_s=60.0)
