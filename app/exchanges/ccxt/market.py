@@ -183,7 +183,7 @@ class CcxtMarket:
         return instrument_from(self.line.client.markets[symbol], self._tiers.get(symbol, ()), self.venue)
 
     async def _follow_listing(self) -> None:
-        """Read the markets again now and then, when a price may soon leave its tick's scale, and while one is missing."""
+        """Read the markets again: now and then, when a price may soon leave its tick's scale, while one is missing."""
         is_known = True
         while True:
             are_listed = all(instrument.is_listed for instrument in self._listed.values())
