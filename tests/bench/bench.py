@@ -217,6 +217,7 @@ def main():
                 "price parsed to order handed over",
                 "  decision and journal",
                 "  adapter and ccxt",
+                "  floor: one bare commit, then ccxt alone",
                 "  a bare fsync",
             )
             for name, (count, median_ms, late_ms) in zip(names, tick_to_order(), strict=True):

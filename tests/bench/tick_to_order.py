@@ -3,18 +3,25 @@
 import asyncio
 import gc
 import os
+import sqlite3
 import tempfile
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
+from tests.builders import BTC
+
 ORDERS = 300
+EVERY_S = 0.03
 PATIENCE_S = 120
 
 
 def tick_to_order():
-    """Return p50 and p99, in ms, from a parsed mark to a signed request, of its two halves, and of a bare fsync.
+    """Return p50 and p99, in ms, from a parsed mark to a signed request, of its two halves, and of two floors.
 
     The first half is the bot's: decision, checks, journal. The second is the adapter's: its turn, translation, ccxt.
+    The floors are one row committed with SQLite FULL and then ccxt's create_order, with nothing of ours around them, as
+    seldom as the orders above; and a bare fsync.
     """
     with tempfile.TemporaryDirectory() as folder:
         return (*asyncio.run(_measure(Path(folder))), _fsyncs(Path(folder)))
@@ -68,11 +75,35 @@ async def _measure(folder):
     deadline = time.monotonic() + PATIENCE_S
     while len(times) < ORDERS and time.monotonic() < deadline:
         venue.step()
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(EVERY_S)
+    floors = await _floors(client, folder / "floor.sqlite3")
     await container.shutdown_resources()
     await venue.stop()
     sent = [whole - half for whole, half in zip(times, decided, strict=True)]
-    return _spread(times), _spread(decided), _spread(sent)
+    return _spread(times), _spread(decided), _spread(sent), _spread(floors)
+
+
+class _Signed(Exception):
+    """The request would be handed over now."""
+
+
+async def _floors(client, path):
+    async def signed(*_, **__):
+        raise _Signed
+
+    client.fetch, times = signed, []
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript("pragma journal_mode=wal; pragma synchronous=full; create table intents (payload)")
+        for number in range(ORDERS):
+            await asyncio.sleep(EVERY_S)
+            began = time.perf_counter()
+            database.execute("begin immediate")
+            database.execute("insert into intents values (?)", ("x" * 400,))
+            database.execute("commit")
+            with suppress(_Signed):
+                await client.create_order(BTC, "limit", "buy", 0.01, 50_000.0, {"newClientOrderId": f"floor{number}"})
+            times.append(time.perf_counter() - began)
+    return times
 
 
 def _fsyncs(folder):
