@@ -13,7 +13,7 @@ from app.strategies.strategy import Strategy
 def words_of_module(path: str, missing: str) -> str | None:
     """Return that a part of a dotted path is no module, and which module is near it; None when it is no part of it.
 
-    A strategy's module may itself import what is not installed: that is another thing, and the error's own words say it.
+    What a strategy's module itself imports may be missing, too: that is another thing, and the error says it.
 
     Args:
         path: To a class.
