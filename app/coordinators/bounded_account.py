@@ -1,6 +1,5 @@
 """The account port with a deadline for each answer: an exchange that hangs must not hang whoever asks."""
 
-import asyncio
 from collections.abc import Awaitable
 from decimal import Decimal
 from typing import TypeVar
@@ -10,6 +9,7 @@ from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.ports.account import AccountPort
 from app.ports.connection import ExchangeUnavailable
+from app.ports.patience import each_answer_within
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class BoundedAccount:
 
     async def _in_time(self, answer: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with each_answer_within(self._timeout_s):
                 return await answer
         except TimeoutError:
             raise ExchangeUnavailable(f"no answer within {self._timeout_s:g} s (execution.query_timeout_s)") from None

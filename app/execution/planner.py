@@ -45,6 +45,15 @@ class Pursuit(msgspec.Struct):
         """Contracts wanted; None when whatever is held shall stay as it is."""
         return None if self.void else self.target.contracts
 
+    def excess(self, held: Decimal) -> Decimal:
+        """Return the signed part of a position that must go: all of it when it is on the wrong side."""
+        wanted = self.wanted
+        if not held or wanted is None:
+            return ZERO
+        if held * wanted <= ZERO:
+            return held
+        return held - wanted if abs(held) > abs(wanted) else ZERO
+
 
 class Plan(msgspec.Struct):
     """What to do now: send, then cancel."""
@@ -93,7 +102,7 @@ def plan(
         elif order.purpose is _EXIT:
             reducing += item.remaining
     if wanted is not None and wanted != held:
-        excess = _excess(held, wanted)
+        excess = pursuit.excess(held)
         if excess:
             if abs(excess) > reducing:
                 # What one order may not carry goes out in parts, each after the one before has filled.
@@ -103,15 +112,6 @@ def plan(
     if working or (held and target.is_protected):
         _protect(todo, pursuit, held, working, draft, late)
     return todo
-
-
-def _excess(held: Decimal, wanted: Decimal) -> Decimal:
-    """Return the signed part of the position that must go: all of it when it is on the wrong side."""
-    if not held:
-        return ZERO
-    if held * wanted <= ZERO:
-        return held
-    return held - wanted if abs(held) > abs(wanted) else ZERO
 
 
 def _protect(

@@ -65,7 +65,7 @@ class Pursuits:
         self._trails = trails
         self._pursuits: dict[str, Pursuit] = {}
         self._retries = Retries(books.clock)
-        self.exits = Exits(books, trading_state, self._retries)
+        self.exits = Exits(books, trading_state, self.must_go, self._retries)
         self.protection = Protection(books, trading_state, self.wants_stop, self._retries)
         self._saved = True
         self._held_back = True
@@ -89,6 +89,8 @@ class Pursuits:
         current = self._pursuits.get(target.symbol)
         if current is not None and target.sequence <= current.target.sequence:
             return False
+        if current is not None and _protection(target) != _protection(current.target):
+            self._retries.hasten(target.symbol, *PROTECTIVE)
         self._put(target)
         return True
 
@@ -103,6 +105,11 @@ class Pursuits:
         if pursuit is None or held * pursuit.target.contracts <= 0:
             return False
         return pursuit.target.stop is not None or pursuit.target.trailing is not None
+
+    def must_go(self, symbol: str) -> bool:
+        """Whether the position in ``symbol``, or a part of it that can be traded, is not wanted."""
+        pursuit, held = self._pursuits.get(symbol), self._portfolio.position(symbol).contracts
+        return pursuit is not None and abs(pursuit.excess(held)) >= self._books.instruments[symbol].lot_size
 
     def unsafe(self) -> list[str]:
         """Return the positions that have no stop although one is wanted, and those that cannot be left, for people."""
@@ -128,11 +135,12 @@ class Pursuits:
                 time_ns=self._books.clock.now_ns,
                 reason=reason,
             )
+            self.exits.begin_anew(symbol)
             self._put(flat)
             self.work(symbol)
 
     def note_fill(self, fill: Fill, held: Decimal, tracked: TrackedOrder | None) -> None:
-        """Void the target when an exit that the strategy did not order made the position smaller.
+        """Take in what an exit has done; void the target when it is one that the strategy did not order.
 
         Of a position that must go anyway such an exit only does its part: what it leaves is still to be closed.
 
@@ -141,6 +149,8 @@ class Pursuits:
             held: Signed contracts before it.
             tracked: The order that it is of; None for a stranger's, or a liquidation.
         """
+        if tracked is not None and tracked.order.purpose is Purpose.EXIT:
+            self.exits.begin_anew(fill.symbol)
         pursuit = self._pursuits.get(fill.symbol)
         ordered = tracked is not None and tracked.order.purpose not in PROTECTIVE
         if pursuit is None or ordered or held * fill.signed_contracts >= 0:
@@ -239,11 +249,12 @@ class Pursuits:
         pursuit = self._pursuits.get(symbol)
         if pursuit is None:
             return
-        if order.purpose is Purpose.EXIT and order.target_sequence == pursuit.target.sequence:
-            # What was refused is tried again at the next price, not at once: the exchange may refuse it again.
+        if order.purpose is Purpose.EXIT:
             self.exits.note_end(tracked)
-            self.unfinished.add(symbol)
-            return
+            if self.must_go(symbol):
+                # What was refused is tried again at the next price, not at once: the exchange may refuse it again.
+                self.unfinished.add(symbol)
+                return
         if order.is_protective and self.protection.note_end(tracked):
             self.unfinished.add(symbol)
             return
@@ -268,7 +279,6 @@ class Pursuits:
 
     def _put(self, target: Target) -> None:
         self._pursuits[target.symbol] = Pursuit(target)
-        self._retries.forget(target.symbol, *_MUST_GET_THROUGH)
         self.exits.settle(target.symbol)
         self._saved = False
 
@@ -329,3 +339,7 @@ class Pursuits:
                 f"flatten --symbol {symbol}, or look after its stop yourself; then resume",
                 latched=True,
             )
+
+
+def _protection(target: Target) -> tuple[Decimal | None, ...]:
+    return target.stop, target.take_profit, target.trailing

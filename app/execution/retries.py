@@ -9,6 +9,8 @@ from app.ports.clock import Clock
 
 RETRY_S_MAX = 30
 """Market time between attempts at what the exchange refuses again and again."""
+CHANGED_NS = SECOND_NS
+"""The same where each attempt asks for something else: a strategy may move its stop with every price."""
 REST_NS = SECOND_NS
 """What rests for so long was taken: when it is dropped, the next one need not wait."""
 TRUST_NS = 60 * SECOND_NS
@@ -25,6 +27,8 @@ class Failures(msgspec.Struct):
     count: int = 0
     drops: int = 0
     """Those that were taken, and not kept."""
+    failed_ns: int = 0
+    """When the last one did."""
     due_ns: int = 0
     """Before it none is sent again."""
     rests_ns: int = 0
@@ -51,7 +55,7 @@ class Retries:
         return not self._rows
 
     def forget(self, symbol: str, *purposes: Purpose) -> None:
-        """Begin anew: nothing is wanted any more of what failed, or something else is."""
+        """Begin anew: one of what failed was filled, or none is wanted any more."""
         if self._rows:
             self._rows = {key: row for key, row in self._rows.items() if key[0] != symbol or key[1] not in purposes}
 
@@ -67,8 +71,15 @@ class Retries:
         row.why, row.rests_ns = why, 0
         row.count += 1
         row.drops += dropped
+        row.failed_ns = now_ns
         row.due_ns = now_ns + min(2 ** (row.count - 1) - 1, RETRY_S_MAX) * SECOND_NS
         return row
+
+    def hasten(self, symbol: str, *purposes: Purpose) -> None:
+        """Have what is wanted otherwise from now on wait a second at most: that may be taken."""
+        for key, row in self._rows.items():
+            if key[0] == symbol and key[1] in purposes:
+                row.due_ns = min(row.due_ns, row.failed_ns + CHANGED_NS)
 
     def rest(self, order: Order) -> None:
         """Take in that one is known to rest."""

@@ -65,17 +65,28 @@ class StepCancelled(LifecycleError):
 
 
 class StartFailed(LifecycleError):
-    """A unit did not come up. Everything that had come up is down again, but for what ``leftovers`` says."""
+    """A unit did not come up. Everything that had come up is down again, but for what ``leftovers`` says.
+
+    What is wrong comes first: whoever reads it may not know what a unit is.
+    """
 
     def __init__(self, unit: str, phase: str, cause: BaseException, leftovers: Sequence[BaseException] = ()) -> None:
         self.unit = unit
         self.phase = phase
         self.cause = cause
         self.leftovers = tuple(leftovers)
-        text = f"{unit} failed in {phase}: {str(cause) or type(cause).__name__}"
+        text = f"{_said(cause)} ({unit} failed in {phase})"
         if leftovers:
             text += f"; while undoing the start: {'; '.join(str(error) for error in leftovers)}"
         super().__init__(text)
+
+
+def _said(cause: BaseException) -> str:
+    """Return what an error says; with its type where that says more, and with what to do about a deadline."""
+    if isinstance(cause, DeadlineExceeded):
+        return f"{cause}: raise lifecycle.start_unit_s or lifecycle.start_total_s if it was on its way"
+    named = type(cause).__module__ == "builtins"
+    return ": ".join(filter(None, [type(cause).__name__ if named or not str(cause) else "", str(cause)]))
 
 
 class DependencyCycle(LifecycleError):

@@ -139,5 +139,7 @@ def read_tape(path: Path) -> Iterator[tuple[int, Line]]:
                     # Nothing that ran wrote it: two records in one file, or one that was tampered with.
                     raise UnreadableTape(path, f"line {after[0]} comes after the end of the record")
                 yield number, line
-    except (OSError, msgspec.MsgspecError) as error:
+    except OSError as error:
+        raise UnreadableTape(path, error.strerror or str(error)) from error
+    except msgspec.MsgspecError as error:
         raise UnreadableTape(path, str(error)) from error

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 from queue import SimpleQueue
+from typing import BinaryIO
 
 import msgspec
 
@@ -16,19 +17,30 @@ KEPT_SUFFIX = ".1"
 MB = 1_000_000
 
 
+class UnwritableTape(Exception):
+    """A place where no record can be."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"the record {path} cannot be written ({why}): set telemetry.record_stream to another file, or to none"
+        )
+
+
 class TapeWriter:
     """Bounded in size and in what waits. Once it is cut, for whatever reason, nothing more is taken."""
 
     def __init__(self, path: Path, mb_max: int) -> None:
+        """Open a new file; the one of the run before is kept.
+
+        Raises:
+            UnwritableTape: It cannot be.
+        """
         self._path = path
         self._bytes_left = mb_max * MB
         self._encode = msgspec.json.Encoder().encode
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self.cut_because: str | None = None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            path.replace(path.with_name(path.name + KEPT_SUFFIX))
-        self._file = path.open("xb")
+        self._file = _new_file(path)
         # A daemon, or a disk that hangs would keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="tape-writer", daemon=True)
         self._thread.start()
@@ -67,3 +79,16 @@ class TapeWriter:
                         file.flush()
             except OSError as error:
                 self.cut_because = f"it cannot be written: {error}"
+
+
+def _new_file(path: Path) -> BinaryIO:
+    if path.is_dir():
+        # It would be renamed, as a record of an earlier run is.
+        raise UnwritableTape(path, "it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.replace(path.with_name(path.name + KEPT_SUFFIX))
+        return path.open("xb")
+    except OSError as error:
+        raise UnwritableTape(path, error.strerror or str(error)) from error

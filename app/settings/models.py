@@ -87,7 +87,7 @@ class ExecutionSettings(Section):
         1.0, gt=0, le=60, description="Until the exchange confirms a cancel of an order that must not grow."
     )
     unknown_query_every_s: Seconds = Field(2.0, description="Between queries for an order of unknown outcome.")
-    query_timeout_s: Seconds = Field(10.0, description="For an answer about the account; then it cannot be read.")
+    query_timeout_s: Seconds = Field(10.0, description="For each answer about the account; then it cannot be read.")
     foreign: Literal["refuse", "adopt", "close"] = Field(
         "refuse",
         description="Orders and positions that are not the bot's: refuse to start, take them over, or close them too.",

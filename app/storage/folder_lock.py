@@ -46,6 +46,8 @@ class StateFolderLock:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is traded is nobody else's business
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise StateFolderUnusable(folder, "a file is in its place") from error
         except OSError as error:
             raise StateFolderUnusable(folder, error.strerror or str(error)) from error
         try:

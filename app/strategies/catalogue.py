@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from app.settings.errors import nearest
 from app.settings.models import StrategySettings
 from app.strategies.blame import place_of
+from app.strategies.misspelt import words_of_class, words_of_module
 from app.strategies.sizing import sizing_from
 from app.strategies.strategy import Strategy
 
@@ -40,13 +41,18 @@ def strategy_class(strategy_id: str, name: str) -> type[Strategy]:
     path = BUILT_IN.get(name, name)
     module, _, attribute = path.rpartition(".")
     if not module:
-        known = ", ".join(BUILT_IN)
-        raise StrategyRefused(strategy_id, f"there is no strategy {name!r}: use {known}, or a dotted path to a class")
+        near = nearest(name, BUILT_IN)
+        hint = f"use {', '.join(BUILT_IN)}, or a dotted path to a class" if near is None else f"did you mean {near}?"
+        raise StrategyRefused(strategy_id, f"there is no strategy {name!r}: {hint}")
     try:
-        found = getattr(import_module(module), attribute)
+        holder = import_module(module)
     except (Exception, SystemExit) as error:  # the author's module may raise anything while it is imported
-        why = f"{type(error).__name__}: {error}{place_of(error)}"
+        why = words_of_module(path, error.name or "") if isinstance(error, ModuleNotFoundError) else None
+        why = why or f"{type(error).__name__}: {error}{place_of(error)}"
         raise StrategyRefused(strategy_id, f"cannot import {path}: {why}") from error
+    found = getattr(holder, attribute, None)
+    if found is None:
+        raise StrategyRefused(strategy_id, f"cannot import {path}: {words_of_class(holder, attribute)}")
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise StrategyRefused(strategy_id, f"{path} is not a subclass of app.strategies.Strategy")
     _check_methods(strategy_id, found)

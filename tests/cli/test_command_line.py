@@ -117,7 +117,7 @@ REFUSED = [
     (("run", "--set", "exchange.adapter=binanse"), 3, "there is no such adapter: use simulated, paper, ccxt"),
     (("run", "--set", "exchange.adapter=no.such.Thing"), 3, "cannot import it: ModuleNotFoundError"),
     (("run", "--set", "strategies.trend.strategy=trnd"), 3, "strategies.trend: there is no strategy 'trnd'"),
-    (("run", "--set", "strategies.trend.strategy=no.such.Thing"), 3, "cannot import no.such.Thing: Module"),
+    (("run", "--set", "strategies.trend.strategy=no.such.Thing"), 3, "cannot import no.such.Thing: there is no module"),
     (("run", "--set", "strategies.trend.params.fast=-1"), 3, "params.fast: Input should be greater than"),
     (("run", "--set", "strategies.trend.symbols=DOGE/USDT:USDT"), 3, "which the exchange does not list"),
     (("settings", "check", "--set", "strategies.trend.symbols=DOGE/USDT:USDT"), 3, "which the exchange does not list"),
@@ -138,7 +138,9 @@ REFUSED = [
     (("run", "--profile", "replay"), 3, "a replay needs data: give it with --set exchange.simulated.candles=FILE"),
     (("run", "--set", "exchange.simulated.time_to=soon"), 3, "it is no ISO 8601 time"),
     (("run", "--set", "exchange.adapter=builtins.slice"), 4, "it has no capabilities, "),
-    (("run", "--profile", "replay", *NO_FILE), 4, "data file none.parquet: there is no such file"),
+    (("run", "--profile", "replay", *NO_FILE), 4, "ERROR   data file none.parquet: there is no such file in "),
+    (("run", "--plain", "--set", "telemetry.record_stream=."), 4, "ERROR   the record . cannot be written (it is a"),
+    (("run", "--plain", "--set", "lifecycle.start_total_s=0.001"), 4, "raise lifecycle.start_unit_s or lifecycle.sta"),
 ]  # fmt: skip
 
 
@@ -177,7 +179,7 @@ def test_a_state_folder_that_cannot_be_made(call, tmp_path):
     (tmp_path / "file").write_text("")
     done = call("run", "--plain", "--set", f"storage.folder={tmp_path}/file/s")
     assert done.returncode == 4
-    assert "journal failed in initialize" in done.stderr
+    assert f"ERROR   the state folder {tmp_path}/file/s cannot be used (Not a directory): make it" in done.stderr
     assert "Traceback" not in done.stderr
 
 

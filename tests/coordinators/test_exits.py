@@ -60,6 +60,60 @@ async def test_an_exit_that_never_succeeds_is_tried_less_and_less_often(account,
     assert account.trading.holds("execution", STUCK)
 
 
+async def test_a_strategy_that_wants_out_anew_at_every_price_does_not_begin_the_row_anew(account):
+    """A price and a new target each tenth of a second for a minute: as often as with one target, and told."""
+    sequence = 2
+    await account.refuse(account.exits[-1])
+    for tenth in range(1, 601):
+        before, sequence = len(account.exits), sequence + 1
+        await account.tell(mark("100", tenth / 10))
+        account.bot.execution.pursue([target("0", sequence=sequence)])
+        if len(account.exits) > before:
+            # The answer comes when the next target is already there.
+            account.bot.execution.pursue([target("0", sequence=(sequence := sequence + 1))])
+            await account.refuse(account.exits[-1])
+    assert len(account.exits) == 1 + 6
+    assert account.trading.holds("execution", STUCK)
+    assert (await account.health()).state is HealthState.DEGRADED
+
+    await account.tell(mark("100", 120))
+    await account.fill(account.exits[-1], "t2")
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_a_position_that_is_to_stay_is_not_stuck_but_what_was_refused_is_remembered(account):
+    """Out is refused twice, then half of it is to stay, then the whole, and then out again."""
+    await account.refuse(account.exits[-1])
+    await account.tell(mark("100", 1))
+    await account.refuse(account.exits[-1])
+    account.bot.execution.pursue([target("0.2", sequence=3)])
+    assert account.trading.holds("execution", STUCK)
+    account.bot.execution.pursue([target(LONG, sequence=4)])
+    assert account.trading.level is TradingLevel.ACTIVE
+    assert (await account.health()).state is HealthState.HEALTHY
+
+    account.bot.execution.pursue([target("0", sequence=5)])
+    assert len(account.exits) == 2
+    await account.tell(mark("100", 2))
+    assert len(account.exits) == 3
+    await account.refuse(account.exits[-1])
+    assert account.trading.holds("execution", STUCK)
+
+
+async def test_a_part_that_was_let_go_ends_the_row(account):
+    """0.3 of 0.5 leave at the third attempt; the next refusal is a first one again."""
+    account.bot.execution.pursue([target("0.2", sequence=3)])
+    await account.refuse(account.exits[-1])
+    for second in (1, 2):
+        await account.tell(mark("100", second))
+        await account.refuse(account.exits[-1])
+    await account.tell(mark("100", 9))
+    await account.fill(account.exits[-1], "t2", contracts="0.3")
+    account.bot.execution.pursue([target("0", sequence=4)])
+    await account.refuse(account.exits[-1])
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
 async def test_an_exit_that_fills_in_parts_goes_on_at_each_price(account):
     for number in range(4):
         order = account.exits[-1]

@@ -118,13 +118,33 @@ async def test_a_take_profit_that_was_refused_leaves_at_the_market_once_the_mark
     assert account.trading.level is TradingLevel.ACTIVE
 
 
-async def test_a_new_target_has_its_stop_tried_at_once(account):
-    for second in range(3):
+async def test_a_stop_at_another_price_waits_a_second_however_often_those_before_it_were_refused(account):
+    """Refused at 0, 1, 4 and 11 s: the next one at 90 would leave at 26 s."""
+    for second in (0, 1, 4, 11):
         await account.refuse(account.stops[-1])
-        await account.tell(mark("100", second / 10))
+        await account.tell(mark("100", second))
+    await account.refuse(account.stops[-1])
     sent = len(account.stops)
     account.bot.execution.pursue([target(LONG, sequence=2, stop="80")])
+    await account.tell(mark("100", 11.9))
+    assert len(account.stops) == sent
+    await account.tell(mark("100", 12))
     assert [stop.trigger_price for stop in account.stops[sent:]] == [80]
+
+
+@pytest.mark.parametrize(("step", "most"), [("0", 1 + 6), ("0.1", 1 + 31)])
+async def test_a_strategy_that_wants_a_stop_anew_at_every_price_does_not_flood_the_exchange(account, step, most):
+    """A price and a new target each tenth of a second for half a minute, with the stop where it was or further on."""
+    await account.refuse(account.stops[-1])
+    for tenth in range(1, 301):
+        before = len(account.stops)
+        stop = Decimal(60) + tenth * Decimal(step)
+        account.bot.execution.pursue([target(LONG, sequence=tenth + 1, stop=stop)])
+        await account.tell(mark("100", tenth / 10))
+        if len(account.stops) > before:
+            await account.refuse(account.stops[-1])
+    assert len(account.stops) <= most
+    assert account.trading.holds("execution", BARE)
 
 
 async def test_a_stop_that_rests_is_not_given_up_for_one_that_is_refused(account):

@@ -188,9 +188,25 @@ def test_bad_candles_are_refused_with_file_row_and_reason(write, name, content, 
     assert str(path) in str(refused.value)
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(BadDataFile, match="there is no such file"):
-        market(tmp_path / "none.parquet")
+MISSING = [
+    ("btc.parquet", ["btc.csv", "eth.csv"], "there is no such file in {folder}: did you mean btc.csv?"),
+    ("candels", ["candles.parquet", "x.csv"], "there is no such file in {folder}: did you mean candles.parquet?"),
+    ("btc.csv", ["q.csv", "w.parquet", "n.txt"], "in {folder}; the data files there are q.csv, w.parquet"),
+    ("btc.csv", [f"{name}.csv" for name in "uvwxyz"], "are u.csv, v.csv, w.csv, x.csv, y.csv, ..."),
+    ("btc.csv", ["n.txt"], "in {folder}, and no other data file either: give the path of one"),
+    ("deep/btc.csv", ["btc.csv"], "there is no such file, for there is no folder {folder}/deep"),
+    (".", ["btc.csv"], "is a folder: name a .parquet or .csv file in it"),
+]
+
+
+@pytest.mark.parametrize(("name", "others", "why"), MISSING, ids=[why for _, _, why in MISSING])
+def test_a_file_that_is_not_there_is_said_with_where_it_was_looked_for_and_what_is_there(tmp_path, name, others, why):
+    for other in others:
+        (tmp_path / other).write_text("")
+    with pytest.raises(BadDataFile) as refused:
+        market(tmp_path / name)
+    assert str(refused.value).startswith(f"data file {tmp_path / name}: ")
+    assert why.format(folder=tmp_path) in str(refused.value)
 
 
 def test_times_outside_of_the_file(write):

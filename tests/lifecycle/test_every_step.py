@@ -171,7 +171,7 @@ async def test_a_failed_start_ends_with_4_and_names_coordinator_and_phase():
     container, _ = parts(strategy__initialize="fail")
     result = await manager_of(container).run()
     assert result.exit_code is ExitCode.START_FAILED
-    assert result.reason == "strategy failed in initialize: strategy.initialize"
+    assert result.reason == "strategy.initialize (strategy failed in initialize)"
 
 
 async def test_a_failed_critical_part_ends_with_5_even_if_the_stop_is_unclean():

@@ -48,7 +48,7 @@ async def test_a_start_cancelled_from_inside_is_a_failed_start():
     container, _ = parts(execution__initialize="cancelled")
     result = await manager_of(container).run()
     assert result.exit_code is ExitCode.START_FAILED
-    assert result.reason == "execution failed in initialize: execution (initialize) was cancelled from inside"
+    assert result.reason == "execution (initialize) was cancelled from inside (execution failed in initialize)"
 
 
 async def test_a_health_check_cancelled_from_inside_is_unhealthy_and_hurts_no_other():

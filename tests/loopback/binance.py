@@ -383,7 +383,10 @@ class LoopbackBinance(LoopbackVenue):
         return found
 
     def _get_userTrades(self, params):  # noqa: N802 - the path
-        since, until = self._within_a_week(params)
+        if "fromId" in params and {"startTime", "endTime"} & set(params):
+            raise Refused(-1128, "Combination of optional parameters invalid.")
+        since, until = (0, self.now_ms) if "fromId" in params else self._within_a_week(params)
+        first = int(params.get("fromId", 0))
         return [
             {
                 "symbol": MARKET, "id": int(fill.trade_id[1:]), "orderId": self._id_of(fill), "side": fill.side.value.upper(),
@@ -393,7 +396,7 @@ class LoopbackBinance(LoopbackVenue):
                 "maker": fill.liquidity is Liquidity.MAKER,
             }
             for fill in self.fills
-            if since <= fill.time_ns // MS_NS <= until
+            if since <= fill.time_ns // MS_NS <= until and int(fill.trade_id[1:]) >= first
         ][: int(params.get("limit", 500))]  # fmt: skip
 
     def _within_a_week(self, params):

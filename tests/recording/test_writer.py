@@ -3,8 +3,11 @@
 from io import BytesIO
 from pathlib import Path
 
+import pytest
+
 from app.recording import Cut, TapeWriter
 from app.recording.tape import Memory
+from app.recording.writer import UnwritableTape
 
 
 def test_the_record_before_is_kept_once(tmp_path):
@@ -15,6 +18,20 @@ def test_the_record_before_is_kept_once(tmp_path):
         writer.close()
     assert '"owner":"2"' in path.read_text(encoding="utf-8")
     assert '"owner":"1"' in path.with_name("run.jsonl.1").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("folder", "it is a folder"), ("file/run.jsonl", "File exists"), ("file/x/run.jsonl", "Not a")],
+)
+def test_a_place_where_no_record_can_be_is_refused_and_left_as_it_is(tmp_path, name, why):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UnwritableTape) as refused:
+        TapeWriter(tmp_path / name, 1)
+    assert f"the record {tmp_path / name} cannot be written ({why}" in str(refused.value)
+    assert "set telemetry.record_stream to another file" in str(refused.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_a_record_that_is_full_is_cut_and_says_so(tmp_path):

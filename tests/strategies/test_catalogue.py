@@ -40,21 +40,49 @@ def test_ones_own_strategy_is_named_by_its_dotted_path():
 
 
 def test_an_unknown_name_is_told_what_there_is():
-    assert refusal("tend") == (
-        "strategies.mine: there is no strategy 'tend': use breakout, funding_carry, mean_reversion, trend, "
+    assert refusal("qqq") == (
+        "strategies.mine: there is no strategy 'qqq': use breakout, funding_carry, mean_reversion, trend, "
         "or a dotted path to a class"
     )
+    assert refusal("tend") == "strategies.mine: there is no strategy 'tend': did you mean trend?"
 
 
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [
-        ("no_such_module.Thing", "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("app.strategies.trend.Tend", "AttributeError: module 'app.strategies.trend' has no attribute 'Tend'"),
-    ],
-)
-def test_a_path_that_does_not_import_is_told_why(path, reason):
-    assert refusal(path) == f"strategies.mine: cannot import {path}: {reason}"
+ASTRAY = {
+    "near_ideas.Mine": "there is no module near_ideas in {here}: did you mean near_idea.Mine?",
+    "near_package.depp.idea.Mine": "there is no module depp in package near_package: did you mean "
+    "near_package.deep.idea.Mine?",
+    "near_package.deep.idee.Mine": "there is no module idee in package near_package.deep: did you mean "
+    "near_package.deep.idea.Mine?",
+    "qqqqqq.Mine": "there is no module qqqqqq in {here}",
+    "near_idea.Mine.Mine": "there is no module Mine in package near_idea",
+    "near_idea.Mien": "module near_idea has no Mien: did you mean near_idea.Mine?",
+    "near_idea.py": "module near_idea has no py: its strategies are near_idea.Mine, near_idea.Other",
+    "near_package.deep.Mine": "module near_package.deep has no Mine: there is no strategy in it",
+    "app.strategies.trend.Tend": "module app.strategies.trend has no Tend: did you mean app.strategies.trend.Trend?",
+}
+
+
+@pytest.mark.parametrize("path", ASTRAY)
+def test_a_path_that_leads_nowhere_is_told_where_it_goes_astray_and_what_is_near(path, tmp_path, monkeypatch):
+    """The class is misspelt, or a module, or the package that it is in."""
+    source = "from app.strategies import Strategy\nclass Mine(Strategy): ...\nclass Other(Strategy): ...\n"
+    (tmp_path / "near_idea.py").write_text(source)
+    (tmp_path / "near_package" / "deep").mkdir(parents=True)
+    (tmp_path / "near_package" / "__init__.py").touch()
+    (tmp_path / "near_package" / "deep" / "__init__.py").touch()
+    (tmp_path / "near_package" / "deep" / "idea.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert refusal(path) == f"strategies.mine: cannot import {path}: {ASTRAY[path].format(here=tmp_path)}"
+
+
+def test_what_a_strategy_s_module_lacks_is_not_taken_for_the_module(tmp_path, monkeypatch):
+    (tmp_path / "needy.py").write_text("import pandas_of_nobody\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert refusal("needy.Mine") == (
+        "strategies.mine: cannot import needy.Mine: ModuleNotFoundError: No module named 'pandas_of_nobody' "
+        "(needy.py, line 1)"
+    )
 
 
 def test_a_module_that_raises_while_it_is_imported_is_told(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Reads the account at a venue. What cannot be read is an error, never an empty answer."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -10,11 +10,10 @@ import msgspec
 
 from app.domain.events import AccountSeen, Fill, FundingPaid
 from app.domain.instrument import Instrument
-from app.domain.market import MS_NS
 from app.domain.position import Position
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.client_ids import ClientIds
-from app.exchanges.ccxt.guarded import MS
+from app.exchanges.ccxt.kept import Kept, all_since
 from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.orders import became, order_record, venue_params
@@ -35,15 +34,6 @@ TRADES_MAX = 500
 """In one answer, at every venue here."""
 SETTLED_MAX = 100
 """The same, of settlements."""
-STRETCH_MS = 100 * 3600 * MS
-"""For how long one answer may speak.
-
-Binance says nothing of what was traded more than a week after the time that it was asked for; hyperliquid says no more
-than 500 payments, of all coins together, and each has one an hour (2026-11).
-"""
-KEPT_MS = 90 * 24 * 3600 * MS
-"""How far back is asked: what was paid longer ago Binance has forgotten (2026-11). Who was away for longer finds out by
-the comparison of positions and balance."""
 
 
 class CcxtAccount:
@@ -138,7 +128,7 @@ class CcxtAccount:
         """Return the fills at or after ``time_ns``, oldest first."""
         fills: list[Fill] = []
         for symbol in self.instruments:
-            trades = await self._all_since(time_ns, partial(self._client.fetch_my_trades, symbol), "id", TRADES_MAX)
+            trades = await self._all_since(time_ns, self._trades(symbol))
             await self._learn_ids(symbol, trades)
             with self._line.reading():
                 fills += [self.fill(trade) for trade in trades]
@@ -149,7 +139,7 @@ class CcxtAccount:
         found: list[FundingPaid] = []
         for symbol, instrument in self.instruments.items():
             asking = partial(self._client.fetch_funding_history, symbol)
-            payments = await self._all_since(time_ns, asking, "timestamp", SETTLED_MAX)
+            payments = await self._all_since(time_ns, Kept(f"payments of {symbol}", "timestamp", SETTLED_MAX, asking))
             if not payments:
                 continue
             rates = {} if self._venue.funding_terms is not None else await self._rates_since(symbol, time_ns)
@@ -203,38 +193,19 @@ class CcxtAccount:
     async def _rates_since(self, symbol: str, time_ns: int) -> dict[int, SettledRate]:
         """Return the rates that settled, by their times in whole seconds: what they were is nice to know, no more."""
         asking = partial(self._client.fetch_funding_rate_history, symbol)
-        told = await self._all_since(time_ns, asking, "timestamp", SETTLED_MAX)
+        told = await self._all_since(time_ns, Kept(f"funding rates of {symbol}", "timestamp", SETTLED_MAX, asking))
         return {rate.second: rate for rate in readable(told, settled_rate_from, f"funding rates of {symbol}")}
 
     def _doors(self) -> tuple[bool, ...]:
         return (False, True) if self._venue.conditional_apart and self._venue.holds_conditional else (False,)
 
-    async def _all_since(
-        self, time_ns: int, ask: Callable[[int, int], Awaitable[list[dict[str, Any]]]], key: str, most: int
-    ) -> list[dict[str, Any]]:
-        """Return all that the venue keeps since a time, page by page.
+    def _trades(self, symbol: str) -> Kept:
+        ask, key = partial(self._client.fetch_my_trades, symbol), self._venue.trades_from
+        ask_from = None if key is None else lambda trade_id, most: ask(None, most, {key: trade_id})
+        return Kept(f"trades of {symbol}", "id", TRADES_MAX, ask, ask_from)
 
-        Args:
-            time_ns: When it begins, UTC nanoseconds.
-            ask: Returns what there was from a time in milliseconds on, the oldest of it.
-            key: By what a row is told from the others.
-            most: How many rows are asked for at once.
-        """
-        found: dict[Any, dict[str, Any]] = {}
-        now_ms = self._now_ns() // MS_NS
-        since_ms = max(time_ns // MS_NS, now_ms - KEPT_MS)
-        while True:
-            page = await self._line.read(partial(ask, since_ms, most), list)
-            with self._line.reading():
-                fresh = {row[key]: row for row in page if row[key] not in found}
-                newest_ms = max((row["timestamp"] for row in fresh.values()), default=since_ms)
-            found |= fresh
-            if fresh and len(page) >= most:
-                since_ms = newest_ms
-            elif since_ms + STRETCH_MS < now_ms:
-                since_ms += STRETCH_MS
-            else:
-                return list(found.values())
+    async def _all_since(self, time_ns: int, kept: Kept) -> list[dict[str, Any]]:
+        return await all_since(self._line, kept, time_ns, self._now_ns())
 
     async def _learn_ids(self, symbol: str, trades: Sequence[dict[str, Any]]) -> None:
         """Ask which of our orders trades belong to, where the venue names them by its own ids alone."""

@@ -12,6 +12,7 @@ from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words
 from app.exchanges.ccxt.readable import UNREADABLE
 from app.ports.connection import ExchangeUnavailable
+from app.ports.patience import note_answer
 
 T = TypeVar("T")
 
@@ -51,7 +52,9 @@ class Line:
         await self._limiter.turn(urgency)
         try:
             with self.reading():
-                return translate(await ask())
+                answer = await ask()
+                note_answer()
+                return translate(answer)
         except ccxt.OrderNotFound:
             raise
         except ccxt.BaseError as error:

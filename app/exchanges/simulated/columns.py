@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 
 from app.domain.times import parse_iso
 from app.exchanges.simulated.errors import BadDataFile
+from app.settings.errors import nearest
 
 if TYPE_CHECKING:
     import polars as pl
 
 PRICES = ("open", "high", "low", "close")
 SIDES = ("buy", "sell")
+SUFFIXES = frozenset({".parquet", ".csv"})
+SHOWN_MAX = 5
+"""Files that are offered in the place of one that is not there."""
 YEAR_MIN, YEAR_MAX = 2000, 2199
 """What lies outside is no time of a perpetual, but another unit: seconds read as nanoseconds are of 1970."""
 EARLIEST_NS, LATEST_NS = parse_iso(f"{YEAR_MIN}-01-01T00:00:00Z"), parse_iso(f"{YEAR_MAX}-12-31T23:59:59Z")
@@ -59,10 +63,10 @@ def write_before(path: Path, end_ns: int, to: Path) -> None:
 def _read(path: Path) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415 - costs 0.2 s, and a generated market needs none of it
 
-    if path.suffix.lower() not in {".parquet", ".csv"}:
-        raise BadDataFile(path, "is neither .parquet nor .csv")
     if not path.is_file():
-        raise BadDataFile(path, "there is no such file")
+        raise BadDataFile(path, _words_missing(path))
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadDataFile(path, "is neither .parquet nor .csv: save it as one of these")
     try:
         frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, try_parse_dates=True)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -70,6 +74,23 @@ def _read(path: Path) -> "pl.DataFrame":
     if frame.is_empty():
         raise BadDataFile(path, "has no rows")
     return frame
+
+
+def _words_missing(path: Path) -> str:
+    """Return why there is no file, where it was looked for, and what is there instead."""
+    if path.is_dir():
+        return "is a folder: name a .parquet or .csv file in it"
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        return f"there is no such file, for there is no folder {folder}"
+    others = {other.stem: other.name for other in sorted(folder.iterdir()) if other.suffix.lower() in SUFFIXES}
+    near = nearest(path.stem, others)
+    if near is not None:
+        return f"there is no such file in {folder}: did you mean {others[near]}?"
+    if not others:
+        return f"there is no such file in {folder}, and no other data file either: give the path of one"
+    shown = ", ".join([*others.values()][:SHOWN_MAX]) + (", ..." if len(others) > SHOWN_MAX else "")
+    return f"there is no such file in {folder}; the data files there are {shown}"
 
 
 def _nanoseconds(path: Path, times: "pl.Series") -> "pl.Series":

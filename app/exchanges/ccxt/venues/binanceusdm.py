@@ -68,6 +68,7 @@ VENUE = Venue(
     account_told=_told,
     credentials=("api_key", "secret"),
     trade_client_id=("c",),
+    trades_from="fromId",  # and then no time may be given
     trade_fee="n",
     validity=_receive_window,
     refuses_late_orders=True,

@@ -59,6 +59,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that must be given: keys of ``exchange.ccxt``."""
     trade_client_id: tuple[str, ...]
     """Keys of the client order id in a raw private trade, told or read."""
+    trades_from: str | None = None
+    """Parameter by which own trades are asked for from an id on, which is a number and grows with each; None where they
+    go by time alone."""
     trade_fee: str
     """Key of the fee in it; a trade without the key was free."""
     validity: Callable[[int], Mapping[str, Any]]

@@ -1,0 +1,103 @@
+"""What a venue keeps of the account, page by page: nothing of it is passed over in silence."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from loguru import logger
+
+from app.domain.market import MS_NS
+from app.domain.times import iso
+from app.exchanges.ccxt.guarded import MS
+from app.exchanges.ccxt.line import Line
+
+Row = dict[str, Any]
+
+STRETCH_MS = 100 * 3600 * MS
+"""For how long one answer may speak.
+
+Binance says nothing of what was traded more than a week after the time that it was asked for; hyperliquid says no more
+than 500 payments, of all coins together, and each has one an hour (2026-11).
+"""
+KEPT_MS = 90 * 24 * 3600 * MS
+"""How far back is asked: what was paid longer ago Binance has forgotten (2026-11). Who was away for longer finds out by
+the comparison of positions and balance."""
+TOLD_EVERY_S = 5.0
+"""How often whoever waits for many pages hears how far they are."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Rows of one kind, and how they are asked for."""
+
+    what: str
+    """The rows are, for people: "trades of BTC/USDT:USDT"."""
+    key: str
+    """By what a row is told from the others."""
+    most: int
+    """How many are asked for at once."""
+    ask: Callable[[int, int], Awaitable[list[Row]]]
+    """Returns what there was from a time in milliseconds on, the oldest of it, and so many rows at most."""
+    ask_from: Callable[[str, int], Awaitable[list[Row]]] | None = None
+    """The same, from the row with a key on, that row included; None where the venue goes by time alone."""
+
+
+async def all_since(line: Line, kept: Kept, time_ns: int, now_ns: int) -> list[Row]:
+    """Return all rows that the venue keeps since a time, oldest first.
+
+    Where more rows are of one moment than go on a page, time alone does not lead behind them: they are asked for by
+    their keys. A venue that cannot be asked so may hide some, which is told as an error.
+
+    Args:
+        line: To the venue.
+        kept: Which rows.
+        time_ns: When they begin, UTC nanoseconds.
+        now_ns: The venue's time.
+
+    Raises:
+        ExchangeUnavailable: A page cannot be had, or not be read.
+    """
+    found: dict[Any, Row] = {}
+    now_ms = now_ns // MS_NS
+    since_ms = max(time_ns // MS_NS, now_ms - KEPT_MS)
+    from_key: str | None = None
+    clock = asyncio.get_running_loop().time
+    told_s = clock()
+    while True:
+        page = await line.read(_asking(kept, since_ms, from_key), list)
+        with line.reading():
+            rows = {row[kept.key]: row for row in page}
+            fresh = {key: row for key, row in rows.items() if key not in found}
+            newest_ms = max((row["timestamp"] for row in fresh.values()), default=since_ms)
+            last_key = None if kept.ask_from is None else max(rows, key=int, default=None)
+        found |= fresh
+        is_full = len(page) >= kept.most
+        if is_full and newest_ms > since_ms:
+            since_ms, from_key = newest_ms, None
+        elif is_full and last_key not in {None, from_key}:
+            from_key = last_key
+        elif is_full or from_key is not None:
+            if is_full or from_key not in rows:
+                _tell_hidden(kept, since_ms)
+            since_ms, from_key = since_ms + 1, None
+        elif since_ms + STRETCH_MS < now_ms:
+            since_ms += STRETCH_MS
+        else:
+            return list(found.values())
+        if clock() - told_s >= TOLD_EVERY_S:
+            told_s = clock()
+            logger.info(f"{kept.what} are read up to {iso(since_ms * MS_NS)}, {len(found)} so far")
+
+
+def _asking(kept: Kept, since_ms: int, from_key: str | None) -> Callable[[], Awaitable[list[Row]]]:
+    if from_key is None or kept.ask_from is None:
+        return partial(kept.ask, since_ms, kept.most)
+    return partial(kept.ask_from, from_key, kept.most)
+
+
+def _tell_hidden(kept: Kept, at_ms: int) -> None:
+    logger.error(
+        f"{kept.what} may be missing: {kept.most} are of {iso(at_ms * MS_NS)}, and the exchange gives no more of one "
+        "moment; compare positions and balance with what it shows"
+    )
