@@ -40,6 +40,8 @@ CANNOT = {
     "hyperliquid": {
         "test_the_dead_man_is_refreshed_by_progress_and_disarmed_by_a_clean_end": "its switch wants volume first",
         "test_a_clock_that_goes_wrong_later_is_compared_again": "its questions are not signed",
+        "test_what_is_asked_may_arrive_later_than_an_order": "as above",
+        "test_a_slow_answer_does_not_move_a_clock_that_it_does_not_contradict": "it tells no time",
         "test_keys_that_are_refused_end_the_start": "nothing is signed before the first order",
         "test_hedge_mode_is_refused": "it has no hedge mode",
         "test_a_key_that_expires_in_silence_is_renewed_in_time": "its stream needs no key",
@@ -429,6 +431,28 @@ async def test_a_clock_that_goes_wrong_later_is_compared_again(bench):
         await bench.exchange.balance()
     await bench.settle(1)
     assert await bench.exchange.balance() == Decimal(10_000)
+
+
+async def test_what_is_asked_may_arrive_later_than_an_order(bench_class):
+    """To the venue everything is six seconds old: a slow machine reads its account, and sends no order."""
+    bench = bench_class(request_timeout_s=8.0)
+    await bench.open()
+    try:
+        bench.venue.skew_ms = 6_000
+        assert await bench.exchange.balance() == Decimal(10_000)
+        bench.exchange.submit(order(bench))
+        refused = await bench.until(OrderRejected, FIRST)
+        assert "recvWindow" in refused.reason
+    finally:
+        await bench.close()
+
+
+async def test_a_slow_answer_does_not_move_a_clock_that_it_does_not_contradict(bench):
+    bench.venue.fail("time", "slow_answer")
+    before_s = bench.exchange._market.session.offset_s
+    await bench.exchange._market.measure_clock()
+    assert bench.exchange._market.session.offset_s == before_s
+    assert abs(before_s) < 0.1
 
 
 async def test_keys_that_are_refused_end_the_start(bench_class):
