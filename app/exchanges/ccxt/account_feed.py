@@ -28,6 +28,10 @@ class AccountFeed:
         self._facts = facts
         self.is_deaf = False
         """Whether a stream of the account is broken, and nobody knows what happens there."""
+        self.mute = asyncio.Event()
+        """Set when the streams of the account have told nothing where there was something to tell."""
+        self._told = 0
+        """Messages of the account's streams so far."""
 
     def put(self, events: Sequence[AccountEvent | AccountSeen | StreamReset]) -> None:
         """Put events on the stream as they are."""
@@ -43,6 +47,11 @@ class AccountFeed:
         """Note that the account is listened to again: what happened meanwhile is in no stream."""
         self.is_deaf = False
         self.put([StreamReset(self._session.now_ns, f"back after: {why}")])
+
+    def note_told(self) -> None:
+        """Note that a stream of the account has told something."""
+        self._told += 1
+        self.mute.clear()
 
     def sent(self, order: Order) -> None:
         """Note that an order is about to leave."""
@@ -95,8 +104,11 @@ class AccountFeed:
             self._session.spawn(self._await_fills(client_order_id), "fills")
 
     async def _await_fills(self, client_order_id: str) -> None:
-        """Give the fills of an order time to come; then have them asked for."""
+        """Give the fills of an order time to come; then have them asked for. One message may get lost: all may not."""
+        told = self._told
         await asyncio.sleep(FILLS_LATE_S)
         if self._facts.lacks_fills(client_order_id):
+            if self._told == told and not self.is_deaf:
+                self.mute.set()
             self.put([StreamReset(self._session.now_ns, f"fills of {client_order_id} did not come")])
             self.put(self._facts.give_up(client_order_id))

@@ -10,8 +10,12 @@ import ccxt
 import ccxt.pro
 
 from app.exchanges.ccxt.guarded import MS, OpenedAnew
-from app.exchanges.ccxt.venues import VENUES
+from app.exchanges.ccxt.venues import VENUES, Venue
+from app.exchanges.ccxt.venues.venue import no_validity
 from app.settings.exchange import CcxtSettings
+
+WINDOW_S_MAX = 60.0
+"""Longer ones venues refuse (binance, 2026-11)."""
 
 
 def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> Any:  # noqa: ANN401 - ccxt has no types
@@ -19,7 +23,7 @@ def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> A
 
     Args:
         settings: The venue, its address and its keys.
-        valid_s: How long a signed request is valid.
+        valid_s: How long an order is valid.
         with_keys: False for market data alone.
     """
     venue_class = getattr(ccxt.pro, settings.venue)
@@ -35,7 +39,7 @@ def open_client(settings: CcxtSettings, *, valid_s: float, with_keys: bool) -> A
             "logger": _silent(),
             "aiohttp_trust_env": settings.url is None,
             "options": {
-                "recvWindow": int(valid_s * MS),
+                "recvWindow": int(_window_s(settings, venue, valid_s) * MS),
                 "warnOnFetchOpenOrdersWithoutSymbol": False,
                 "adjustForTimeDifference": False,
                 "fetchCurrencies": False,
@@ -92,6 +96,17 @@ def set_clock(client: Any, offset_s: float) -> None:  # noqa: ANN401 - ccxt has 
     """Have a client stamp its requests by a clock that is so far before ours, in seconds."""
     # ccxt takes it off the machine's time.
     client.options["timeDifference"] = round(-offset_s * MS)
+
+
+def _window_s(settings: CcxtSettings, venue: Venue, valid_s: float) -> float:
+    """Return how long a request is valid that does not say so itself.
+
+    Where orders do, that is what is asked, and what takes something back: it may arrive as late as its answer is waited
+    for. Else a machine that is slow for longer than an order is valid could not read its account.
+    """
+    if venue.validity is no_validity:
+        return valid_s
+    return max(valid_s, min(settings.request_timeout_s, WINDOW_S_MAX))
 
 
 def _sockets(client: Any) -> list[Any]:  # noqa: ANN401 - ccxt has no types

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,8 @@ from app.ports.connection import ExchangeUnavailable
 
 SETTLE_S = 0.5
 """After a socket is connected again until its subscription surely is: then what was missed can be asked for."""
+RENEWALS_APART_S = 10.0
+"""A venue whose streams lag tells nothing either: it would never come to it if each was closed at once."""
 FUNDING_LOOK_S = 5.0
 FUNDING_LATE_NS = 10 * SECOND_NS
 """How late a settlement may be booked (binance: seconds, 2026-11)."""
@@ -92,11 +95,19 @@ class AccountListener:
         self._feed.regain(why)
 
     async def _renew(self) -> None:
-        """Open the account's stream anew before its key expires: that one has expired, no venue says aloud."""
+        """Open the account's stream anew before its key expires, and when it may have: that, no venue says aloud."""
+        every_s, mute = self._session.settings.key_refresh_s, self._feed.mute
+        apart_s = min(RENEWALS_APART_S, every_s / 2)
         while True:
-            await asyncio.sleep(self._session.settings.key_refresh_s)
+            why = "renewed before its key expires"
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every_s - apart_s):
+                    await mute.wait()
+                    why = "opened anew: it told nothing of what was filled"
+            mute.clear()
             forget_listen_keys(self._client)
-            await close_sockets(self._client, "renewed before its key expires")
+            await close_sockets(self._client, why)
+            await asyncio.sleep(apart_s)
 
     async def _follow_funding(self) -> None:
         """Ask what was paid, after each settlement: streams of venues differ in how they tell it, or do not."""
@@ -113,14 +124,17 @@ class AccountListener:
             self._streams.forget_settled(settled)
 
     def _take_orders(self, orders: Sequence[dict[str, Any]]) -> None:
+        self._feed.note_told()
         for payload in self._traded_here(orders):
             self._feed.hear(payload)
 
     def _take_trades(self, trades: Sequence[dict[str, Any]]) -> None:
+        self._feed.note_told()
         for trade in self._traded_here(trades):
             self._feed.fill(self._reader.fill(trade))
 
     def _take_account(self, read: Callable[[Payload, str], AccountTold], balance: dict[str, Any]) -> None:
+        self._feed.note_told()
         self._feed.put([self._reader.seen(read, balance)])
 
     def _traded_here(self, told: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

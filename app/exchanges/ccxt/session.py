@@ -106,12 +106,15 @@ class Session:
         self.queue.wake()
 
     async def measure_clock(self, line: Line) -> None:
-        """Compare our clock with the venue's; half of the way there and back is taken off."""
+        """Compare our clock with the venue's. What is known of it is kept where the answer does not contradict it."""
         if not line.client.has.get("fetchTime"):
             return
         began_ns = utc_ns()
-        theirs_ms = await line.read(line.client.fetch_time, int)
-        self._offset_ns = theirs_ms * MS_NS - (began_ns + utc_ns()) // 2
+        theirs_ns = await line.read(line.client.fetch_time, int) * MS_NS
+        # Somewhere between here and there it was told: the slower the answer, the less it says.
+        least_ns, most_ns = theirs_ns - utc_ns(), theirs_ns + MS_NS - began_ns
+        if not least_ns <= self._offset_ns <= most_ns:
+            self._offset_ns = (least_ns + most_ns) // 2
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         """Forget a task; one that nobody foresaw to fail ends the bot aloud, for what it did is not done any more."""

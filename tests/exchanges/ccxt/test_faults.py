@@ -40,9 +40,12 @@ CANNOT = {
     "hyperliquid": {
         "test_the_dead_man_is_refreshed_by_progress_and_disarmed_by_a_clean_end": "its switch wants volume first",
         "test_a_clock_that_goes_wrong_later_is_compared_again": "its questions are not signed",
+        "test_what_is_asked_may_arrive_later_than_an_order": "as above",
+        "test_a_slow_answer_does_not_move_a_clock_that_it_does_not_contradict": "it tells no time",
         "test_keys_that_are_refused_end_the_start": "nothing is signed before the first order",
         "test_hedge_mode_is_refused": "it has no hedge mode",
         "test_a_key_that_expires_in_silence_is_renewed_in_time": "its stream needs no key",
+        "test_a_key_that_has_expired_is_renewed_when_a_fill_is_not_told": "as above",
         "test_funding_that_settles_is_told_without_being_asked_for": "it settles at the full hour: test_hyperliquid",
     },
 }
@@ -445,6 +448,28 @@ async def test_a_clock_that_goes_wrong_later_is_compared_again(bench):
     assert await bench.exchange.balance() == Decimal(10_000)
 
 
+async def test_what_is_asked_may_arrive_later_than_an_order(bench_class):
+    """To the venue everything is six seconds old: a slow machine reads its account, and sends no order."""
+    bench = bench_class(request_timeout_s=8.0)
+    await bench.open()
+    try:
+        bench.venue.skew_ms = 6_000
+        assert await bench.exchange.balance() == Decimal(10_000)
+        bench.exchange.submit(order(bench))
+        refused = await bench.until(OrderRejected, FIRST)
+        assert "recvWindow" in refused.reason
+    finally:
+        await bench.close()
+
+
+async def test_a_slow_answer_does_not_move_a_clock_that_it_does_not_contradict(bench):
+    bench.venue.fail("time", "slow_answer")
+    before_s = bench.exchange._market.session.offset_s
+    await bench.exchange._market.measure_clock()
+    assert bench.exchange._market.session.offset_s == before_s
+    assert abs(before_s) < 0.1
+
+
 async def test_keys_that_are_refused_end_the_start(bench_class):
     bench = bench_class()
     bench.venue.refuse_keys()
@@ -635,6 +660,56 @@ async def test_a_key_that_expires_in_silence_is_renewed_in_time(bench_class):
         await bench.until(Fill, FIRST)
     finally:
         await bench.close()
+
+
+async def test_a_key_that_has_expired_is_renewed_when_a_fill_is_not_told(bench):
+    """The answer says that the order is filled, and then no stream says anything: the next fill is told again."""
+    bench.venue.expire_keys()
+    await _is_heard_again_after_a_fill(bench)
+    assert len(bench.venue.asked("listen")) == 2
+
+
+async def test_a_stream_that_has_died_in_silence_is_opened_anew_when_a_fill_is_not_told(bench, monkeypatch):
+    hears, dead = bench.venue.hears, set(bench.venue.sockets)
+    monkeypatch.setattr(bench.venue, "hears", lambda socket: socket not in dead and hears(socket))
+    await _is_heard_again_after_a_fill(bench)
+
+
+async def _is_heard_again_after_a_fill(bench):
+    bench.exchange.submit(order(bench))
+    missed, broke, back = [await bench.until(StreamReset, after=count) for count in range(3)]
+    assert missed.reason == f"fills of {FIRST} did not come"
+    assert "it told nothing of what was filled" in broke.reason
+    assert back.reason == f"back after: {broke.reason}"
+    bench.exchange.submit(order(bench, 2))
+    await bench.until(Fill, "main-1-000002")
+
+
+async def test_a_stream_that_goes_on_telling_nothing_is_not_opened_anew_again_and_again(bench, monkeypatch):
+    """It may lag, and would never come to what it has to tell if each was closed at once."""
+    monkeypatch.setattr(bench.venue, "hears", lambda _: False)
+    for number in (1, 2):
+        bench.exchange.submit(order(bench, number))
+        while f"fills of main-1-{number:06d} did not come" not in _resets(bench):
+            await bench.take()
+        await bench.settle(1.5)
+    assert len([why for why in _resets(bench) if why.startswith("back after")]) == 1
+
+
+async def test_one_message_that_is_lost_is_no_reason_to_open_the_stream_anew(bench):
+    bench.venue.event_faults.append("drop")  # its acceptance
+    bench.venue.event_faults.append("drop")  # its fill
+    bench.exchange.submit(order(bench))
+    await bench.until(OrderAccepted, FIRST)
+    bench.exchange.submit(limit(bench, 2))
+    missed = await bench.until(StreamReset)
+    assert missed.reason == f"fills of {FIRST} did not come"
+    await bench.settle(1)
+    assert _resets(bench) == [missed.reason]
+
+
+def _resets(bench):
+    return [event.reason for event in bench.seen if isinstance(event, StreamReset)]
 
 
 async def test_candles_are_told_once_each_when_they_are_over(bench_class):

@@ -51,9 +51,7 @@ def around(patch: pytest.MonkeyPatch, owner: object, name: str, replacement: Cal
         TypeError: It takes other arguments than the original: it would be noticed for that, and not for what it does.
     """
     original = getattr(owner, name)
-    taken = _shape_of(replacement)[1:]
-    if None not in taken and taken != _shape_of(original):
-        raise TypeError(f"what replaces {name} takes {taken}, and {name} takes {_shape_of(original)}")
+    _must_take(replacement, original)
 
     @wraps(original)
     def replaced(*args, **kwargs):
@@ -62,16 +60,16 @@ def around(patch: pytest.MonkeyPatch, owner: object, name: str, replacement: Cal
     patch.setattr(owner, name, replaced)
 
 
-def _shape_of(function: Callable[..., object]) -> list[str | None]:
-    """Return how each argument is passed: by place, or by which name; None for whatever comes."""
-    whatever, by_name = (
-        {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD},
-        inspect.Parameter.KEYWORD_ONLY,
-    )
-    return [
-        None if each.kind in whatever else each.name if each.kind is by_name else "place"
-        for each in inspect.signature(function).parameters.values()
-    ]
+def _must_take(replacement: Callable[..., object], original: Callable[..., object]) -> None:
+    """Raise TypeError unless ``replacement`` takes all that ``original`` does, by place or by name."""
+    given = inspect.signature(original).parameters.values()
+    places = [each.name for each in given if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    names = [each.name for each in given if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    takes = inspect.signature(replacement)
+    try:
+        takes.bind(original, *places, **dict.fromkeys(names))
+    except TypeError:
+        takes.bind(original, *places[:1], **dict.fromkeys(places[1:] + names))
 
 
 class Veiled:

@@ -26,8 +26,8 @@ from tests.simulation.planted.bug import Bug, Veiled, around
 
 
 def planned(patch, change):
-    def plan(original, pursuit, held, working, *rest):
-        todo = original(pursuit, held, working, *rest)
+    def plan(original, pursuit, held, working, *rest, **options):
+        todo = original(pursuit, held, working, *rest, **options)
         return change(todo, tuple(working))
 
     around(patch, pursuing, "plan", plan)

@@ -141,8 +141,8 @@ def stale_books_are_trusted(patch):
 def plan_changed(patch, change):
     import app.execution.pursuits as module
 
-    def planned(original, pursuit, held, *rest):
-        todo = original(pursuit, held, *rest)
+    def planned(original, pursuit, held, *rest, **options):
+        todo = original(pursuit, held, *rest, **options)
         todo.send = [order for draft in todo.send for order in change(draft, held)]
         return todo
 
