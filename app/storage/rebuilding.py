@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.domain.records import Record
 from app.storage import tables
@@ -23,15 +24,13 @@ DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 def rebuild_sql_projections(place: Place, busy_timeout_s: float, profile: str) -> int:
     """Rebuild the projections of all accounts, in one transaction; return the number of records read."""
     check_exists(place, busy_timeout_s)
-    with hold(place, "", busy_timeout_s, profile) as held, held.connection.begin():
-        held.fence(held.connection)
-        return _rebuild(held.connection, held.place)
+    with hold(place, "", busy_timeout_s, profile) as held, held.transaction() as cursor:
+        return _rebuild(held.connection, cursor, held.place)
 
 
-def _rebuild(connection: sa.Connection, place: Place) -> int:
+def _rebuild(connection: sa.Connection, cursor: DBAPICursor, place: Place) -> int:
     for table in tables.PROJECTIONS:
         connection.execute(sa.delete(table))
-    cursor = connection.connection.cursor()
     accounts: dict[str, Projections] = {}
     statements = statements_of(connection)
     count = after = 0
