@@ -1,6 +1,7 @@
 """Nothing is built, tested and never wired: every public part is reached from an entry point."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,8 @@ def test_every_public_name_of_a_package_is_used_outside_it_or_by_a_test():
     }
 
     def is_used(name, package):
-        return any(name in text for other, text in everywhere.items() if package not in other.parents)
+        word = re.compile(rf"\b{name}\b")
+        return any(word.search(text) for other, text in everywhere.items() if package not in other.parents)
 
     offered = [(name, path) for path in APP.rglob("__init__.py") for name in public_names(path)]
     assert [f"{module_of(path)}.{name}" for name, path in offered if not is_used(name, path.parent)] == []
@@ -75,9 +77,13 @@ def test_every_public_name_of_a_package_is_used_outside_it_or_by_a_test():
 
 def public_names(path):
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+        if is_offer(node):
             return [element.value for element in node.value.elts]
     return []
+
+
+def is_offer(node):
+    return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
 
 
 NAMED_ELSEWHERE = {
@@ -117,7 +123,10 @@ def test_every_name_is_used():
 
 
 def named_in(tree):
+    offered = {id(node) for offer in tree.body if is_offer(offer) for node in ast.walk(offer)}
     for node in ast.walk(tree):
+        if id(node) in offered:
+            continue  # a name that is offered is not used by that
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):

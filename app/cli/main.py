@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from app.cli.commands import bot, data, research, setup
+from app.cli.commands import bot, data, journal, research, setup
 from app.cli.failures import is_closed_pipe, report_failure
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(setup.settings, name="settings")
 app.add_typer(setup.strategy, name="strategy")
 app.add_typer(research.analyze, name="analyze")
 app.add_typer(data.app, name="data")
+app.add_typer(journal.app, name="journal")
 
 
 @app.callback(invoke_without_command=True)

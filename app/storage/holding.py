@@ -3,27 +3,27 @@
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 import msgspec
 import sqlalchemy as sa
 from loguru import logger
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.storage.diagnosis import diagnosed
 from app.storage.engine import CHECKPOINT, JOURNAL_FILE, writer_engine
 from app.storage.errors import JournalInUse, JournalUnreadable
 from app.storage.folder_lock import StateFolderLock
-from app.storage.holder import Holder
-from app.storage.lease import Lease, read_holder
+from app.storage.lease import Lease
 from app.storage.place import Place, ServerPlace
 from app.storage.schema import bring_to_head, check_whole, migrate_if_due
 from app.storage.server import connect_server
+from app.storage.transaction import core_transaction
 
 POLL_S = 0.2
 """Between looks at a lease that somebody else holds."""
-TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(schema)s, 0))"
-"""One who opens a schema at a time, from before it exists."""
 FIND_SCHEMA = "SELECT 1 FROM pg_namespace WHERE nspname = %(schema)s"
 
 
@@ -36,19 +36,14 @@ class Held(msgspec.Struct, frozen=True):
     lease: Lease | None
     """None for a file: the kernel keeps its lock for as long as this process lives."""
 
-    def fence(self, connection: sa.Connection) -> None:
-        """Begin a transaction that no later holder has to fear.
+    def transaction(self) -> AbstractContextManager[DBAPICursor]:
+        """Give a transaction of the connection that no later holder has to fear.
 
         Raises:
             LeaseLost: Somebody else writes by now.
         """
-        if self.lease is not None:
-            self.lease.fence(connection.connection.cursor())
-
-    def confirm(self) -> None:
-        """Count the lease from the last fence on, whose transaction has been committed."""
-        if self.lease is not None:
-            self.lease.confirm()
+        transaction = core_transaction(self.connection)
+        return transaction if self.lease is None else self.lease.renewed(transaction)
 
 
 def hold(
@@ -116,31 +111,18 @@ def _hold_server(
 def _wait_for(lease: Lease, connection: sa.Connection, given_up: Event) -> None:
     place = lease.place
     give_up_s = time.monotonic() + place.wait_s
-    holder = _try_to_take(lease, connection)
+    prepare = partial(_prepare, connection, place)
+    holder = lease.take(connection, prepare)
     if holder is not None:
         logger.info(f"the journal {place} is in use by {holder}: waiting up to {place.wait_s:g} s for its lease")
     while holder is not None:
         if given_up.wait(POLL_S) or time.monotonic() >= give_up_s:
             raise JournalInUse(place, holder, place.wait_s)
-        holder = _try_to_take(lease, connection)
+        holder = lease.take(connection, prepare)
 
 
-def _try_to_take(lease: Lease, connection: sa.Connection) -> Holder | None:
-    """Take the lease, unless somebody holds it, who is returned.
-
-    Migrated is in the same transaction, and only by the holder: never beneath a bot that runs.
-    """
-    place = lease.place
-    with connection.begin():
-        cursor = connection.connection.cursor()
-        cursor.execute(TAKE_TURN, {"schema": place.schema})
-        cursor.execute(FIND_SCHEMA, {"schema": place.schema})
-        if cursor.fetchone() is None:
-            connection.execute(sa.schema.CreateSchema(place.schema))
-        holder = read_holder(cursor, lock=True)
-        if holder is None:
-            migrate_if_due(connection, place)
-            lease.take(connection)
-    if holder is None:
-        lease.confirm()
-    return holder
+def _prepare(connection: sa.Connection, place: ServerPlace) -> None:
+    """Make the schema if it is missing, and migrate it if that is due, in the connection's transaction."""
+    if connection.exec_driver_sql(FIND_SCHEMA, {"schema": place.schema}).first() is None:
+        connection.execute(sa.schema.CreateSchema(place.schema))
+    migrate_if_due(connection, place)

@@ -3,7 +3,8 @@
 import os
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
@@ -14,10 +15,12 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from app.ports.journal import LeaseLost
 from app.storage.holder import Holder
 from app.storage.place import ServerPlace
-from app.storage.transaction import transaction
+from app.storage.transaction import core_transaction, transaction
 
 MARGIN_RATIO = 0.2
 """Part of its validity that a holder leaves unused: for a commit that is slow, and for clocks that run unlike."""
+TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(schema)s, 0))"
+"""One who opens a schema at a time, from before it exists."""
 FIND_TABLE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'lease'"
 # Times are the server's, and those of the statement: a transaction's own time stands still while it migrates.
 READ = """
@@ -53,7 +56,6 @@ class Lease:
         self._account_id = account_id
         self._profile = profile
         self._good_s = place.lease_s * (1 - MARGIN_RATIO)
-        self._asked_s = 0.0
         self._epoch = 0
         self._over_s = 0.0
 
@@ -67,39 +69,50 @@ class Lease:
         """How long it is good yet; 0 when it is over."""
         return max(0.0, self._over_s - now_s())
 
-    def take(self, connection: sa.Connection) -> None:
-        """Become the holder, in the connection's transaction; to be confirmed once that is committed."""
-        self._asked_s = now_s()
-        cursor = connection.connection.cursor()
-        cursor.execute(
-            TAKE,
-            {
-                "account_id": self._account_id,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "profile": self._profile,
-                "validity": timedelta(seconds=self.place.lease_s),
-            },
-        )
-        (self._epoch,) = cursor.fetchone() or (0,)
+    def take(self, connection: sa.Connection, prepare: Callable[[], None]) -> Holder | None:
+        """Become the holder, unless somebody is, who is returned.
 
-    def fence(self, cursor: DBAPICursor) -> None:
-        """Begin a transaction that no holder after this one has to fear; renews the lease with it.
+        ``prepare`` is called in the same transaction, and only for who becomes the holder: never beneath a bot that
+        runs.
+        """
+        with core_transaction(connection) as cursor:
+            cursor.execute(TAKE_TURN, {"schema": self.place.schema})
+            holder = read_holder(cursor, lock=True)
+            if holder is not None:
+                return holder
+            prepare()
+            asked_s = now_s()
+            cursor.execute(
+                TAKE,
+                {
+                    "account_id": self._account_id,
+                    "host": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "profile": self._profile,
+                    "validity": timedelta(seconds=self.place.lease_s),
+                },
+            )
+            (self._epoch,) = cursor.fetchone() or (0,)
+        self._over_s = asked_s + self._good_s
+        return None
 
-        The row stays locked until the transaction ends: nobody takes the lease over in between.
+    @contextmanager
+    def renewed(self, transaction: AbstractContextManager[DBAPICursor]) -> Iterator[DBAPICursor]:
+        """Run a transaction that no holder after this one has to fear; renews the lease with it.
+
+        The row stays locked until the transaction ends: nobody takes the lease over in between. The renewal counts from
+        when it was sent, once it is committed.
 
         Raises:
             LeaseLost: Somebody else has taken it.
         """
-        asked_s = now_s()
-        cursor.execute(RENEW, {"validity": timedelta(seconds=self.place.lease_s), "epoch": self._epoch})
-        if cursor.rowcount != 1:
-            raise LeaseLost(self._taken(read_holder(cursor)))
-        self._asked_s = asked_s
-
-    def confirm(self) -> None:
-        """Count the time from the last ``take`` or ``fence``, whose transaction has been committed."""
-        self._over_s = self._asked_s + self._good_s
+        with transaction as cursor:
+            asked_s = now_s()
+            cursor.execute(RENEW, {"validity": timedelta(seconds=self.place.lease_s), "epoch": self._epoch})
+            if cursor.rowcount != 1:
+                raise LeaseLost(self._taken(read_holder(cursor)))
+            yield cursor
+        self._over_s = asked_s + self._good_s
 
     def give_back(self, connection: sa.Connection) -> None:
         """Let the next one in at once, if it is still ours; never raises."""

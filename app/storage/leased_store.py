@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -13,7 +13,6 @@ from app.storage.errors import ConnectionLost, StorageError
 from app.storage.lease import Lease
 from app.storage.projections import Projections
 from app.storage.store import Encoded, JournalStore
-from app.storage.transaction import transaction
 
 STOP_S = 5.0
 """How long stopping waits for the keeper; a server that hangs must not hang the stop."""
@@ -59,7 +58,6 @@ class LeasedStore(JournalStore):
         """
         with self._in_turn():
             super().write(batch)
-            self._lease.confirm()
         self.check()
 
     def tidy(self) -> None:
@@ -75,9 +73,8 @@ class LeasedStore(JournalStore):
         self._keeper.join(STOP_S)
         return not self._keeper.is_alive()
 
-    def _insert(self, cursor: DBAPICursor, batch: Sequence[Encoded]) -> None:
-        self._lease.fence(cursor)
-        super()._insert(cursor, batch)
+    def _transaction(self) -> AbstractContextManager[DBAPICursor]:
+        return self._lease.renewed(super()._transaction())
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -101,8 +98,8 @@ class LeasedStore(JournalStore):
 
     def _renew(self) -> None:
         try:
-            with diagnosed(self._place, self._busy_timeout_s), transaction(self._connection) as cursor:
-                self._lease.fence(cursor)
+            with diagnosed(self._place, self._busy_timeout_s), self._transaction():
+                pass
         except LeaseLost as lost:
             self._broken = lost
         except ConnectionLost as lost:
@@ -110,5 +107,4 @@ class LeasedStore(JournalStore):
         except StorageError as hindrance:
             self._hindrance = hindrance  # a renewal may be tried again, until the clock says that it is too late
         else:
-            self._lease.confirm()
             self._hindrance = None

@@ -30,8 +30,7 @@ def open_sql_journal(
     """Hold the place, bring its database up to date, count the start if it is one."""
     with ExitStack() as opened:
         held = opened.enter_context(hold(place, account_id, busy_timeout_s, profile, given_up))
-        begun = begin_run(held.connection, account_id, held.fence, is_start=is_start, new_instance=new_instance)
-        held.confirm()
+        begun = begin_run(held, account_id, is_start=is_start, new_instance=new_instance)
         store = _store(held, begun.projections, busy_timeout_s)
         commit: Commit = (
             CommitThreaded(store, begun.last_seq, busy_timeout_s) if threaded else CommitNow(store, begun.last_seq)

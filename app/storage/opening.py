@@ -80,15 +80,20 @@ def open_stopped(place: Place, account_id: str, *, busy_timeout_s: float, profil
         journal.close()
 
 
-def rebuild_projections(place: Place, *, busy_timeout_s: float) -> int:
+def rebuild_projections(place: Place, *, busy_timeout_s: float, profile: str = "") -> int:
     """Make all projections again from the journal; no bot may run meanwhile. Returns the number of records read.
 
+    Args:
+        place: The state folder, or a server's.
+        busy_timeout_s: How long to wait for another program that has the database locked.
+        profile: So that a bot that is started meanwhile can say who is in its way.
+
     Raises:
-        StorageError: It cannot be done; the message says what to do.
+        StorageError: It cannot be done, and nothing was changed; the message says what to do.
     """
     from app.storage.rebuilding import rebuild_sql_projections  # noqa: PLC0415 - see the first line of this file
 
-    return rebuild_sql_projections(place, busy_timeout_s)
+    return rebuild_sql_projections(place, busy_timeout_s, profile)
 
 
 def read_summary(place: Place, account_id: str | None = None, *, recent: int = RECENT_ROWS) -> Summary:

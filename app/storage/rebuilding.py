@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.domain.records import Record
 from app.storage import tables
+from app.storage.errors import JournalUnreadable
 from app.storage.fold import Numbered
 from app.storage.holding import hold
 from app.storage.place import Place
@@ -19,18 +21,16 @@ CHUNK_RECORDS = 1_000
 DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
-def rebuild_sql_projections(place: Place, busy_timeout_s: float) -> int:
+def rebuild_sql_projections(place: Place, busy_timeout_s: float, profile: str) -> int:
     """Rebuild the projections of all accounts, in one transaction; return the number of records read."""
     check_exists(place, busy_timeout_s)
-    with hold(place, "", busy_timeout_s) as held, held.connection.begin():
-        held.fence(held.connection)
-        return _rebuild(held.connection)
+    with hold(place, "", busy_timeout_s, profile) as held, held.transaction() as cursor:
+        return _rebuild(held.connection, cursor, held.place)
 
 
-def _rebuild(connection: sa.Connection) -> int:
+def _rebuild(connection: sa.Connection, cursor: DBAPICursor, place: Place) -> int:
     for table in tables.PROJECTIONS:
         connection.execute(sa.delete(table))
-    cursor = connection.connection.cursor()
     accounts: dict[str, Projections] = {}
     statements = statements_of(connection)
     count = after = 0
@@ -39,12 +39,19 @@ def _rebuild(connection: sa.Connection) -> int:
         count += len(rows)
         by_account: dict[str, list[Numbered]] = {}
         for row in rows:
-            by_account.setdefault(row.account_id, []).append(Numbered(row.seq, DECODER.decode(row.payload)))
+            by_account.setdefault(row.account_id, []).append(Numbered(row.seq, _decoded(row, place)))
         for account_id, records in by_account.items():
             projections = accounts.setdefault(account_id, Projections(account_id, statements))
             projections.fold_in(cursor, records)
             projections.write_changes(cursor)
     return count
+
+
+def _decoded(row: sa.Row[Any], place: Place) -> Record:
+    try:
+        return DECODER.decode(row.payload)
+    except msgspec.DecodeError as error:
+        raise JournalUnreadable(place, f"record {row.seq}: {error}") from error
 
 
 def _chunk(connection: sa.Connection, after: int) -> list[sa.Row[Any]]:

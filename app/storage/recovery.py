@@ -1,21 +1,18 @@
 """Begins a run: counts the start, and reads what the runs before it left."""
 
-from collections.abc import Callable
-
 import msgspec
 import sqlalchemy as sa
 
 from app.ports.journal import Recovered
 from app.storage import tables
 from app.storage.fold import recovered_from
+from app.storage.holding import Held
 from app.storage.projections import Projections
 from app.storage.statements import statements_of
 
 EPOCH = "epoch"
 INSTANCE = "instance"
 INSTANCE_SINCE = "instance_since"
-Fence = Callable[[sa.Connection], None]
-"""Proves, in the transaction that it begins, that nobody else may write; raises when somebody may."""
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -27,26 +24,23 @@ class Begun(msgspec.Struct, frozen=True):
     last_seq: int
 
 
-def begin_run(
-    connection: sa.Connection, account_id: str, fence: Fence, *, is_start: bool = True, new_instance: str = ""
-) -> Begun:
+def begin_run(held: Held, account_id: str, *, is_start: bool = True, new_instance: str = "") -> Begun:
     """Count this start, durably, and return what is on record. What is no start of a bot is not counted.
 
     Args:
-        connection: To a database at head.
+        held: The journal, whose database is at head.
         account_id: Whose records they are.
-        fence: Begins the transaction.
         is_start: Whether a bot starts.
         new_instance: What a start is to call the journal in ids from now on, if it has no such name yet; nothing, to
             let it have none.
     """
+    connection = held.connection
     statements = statements_of(connection)
 
     def put(name: str, value: str) -> None:
         connection.exec_driver_sql(statements.put_meta, {"account_id": account_id, "name": name, "value": value})
 
-    with connection.begin():
-        fence(connection)
+    with held.transaction():
         epoch = read_epoch(connection, account_id)
         if is_start:
             epoch += 1

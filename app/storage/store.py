@@ -1,7 +1,7 @@
 """Writes batches of records: all of a batch and its projections in one transaction, or nothing."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import msgspec
 import sqlalchemy as sa
@@ -80,7 +80,7 @@ class JournalStore:
         """
         self.check()
         try:
-            with transaction(self._connection) as cursor:
+            with self._transaction() as cursor:
                 self._insert(cursor, batch)
         except BaseException as error:  # an interrupt too: the projections in memory are ahead from here on
             failed = self._broken = self._broken or self._meaning_of(error)
@@ -103,6 +103,9 @@ class JournalStore:
         if isinstance(error, JournalFailed):
             return error
         return JournalFailed(str(diagnose(error, self._place, self._busy_timeout_s)))
+
+    def _transaction(self) -> AbstractContextManager[DBAPICursor]:
+        return transaction(self._connection)
 
     def _insert(self, cursor: DBAPICursor, batch: Sequence[Encoded]) -> None:
         origins = self._projections.fold_in(cursor, [encoded.numbered for encoded in batch])

@@ -1,4 +1,4 @@
-"""Transactions of the write path, on the driver's own connection.
+"""Transactions that give a cursor: the driver's own for the write path, SQLAlchemy's for all else.
 
 SQLAlchemy's cost as much as the writing of an order itself: their events and states are touched only once in a while,
 and are in no cache of the processor by then.
@@ -31,3 +31,10 @@ def transaction(connection: sa.Connection) -> Iterator[DBAPICursor]:
         with suppress(Exception):  # what went wrong before says more
             driver.rollback()
         raise
+
+
+@contextmanager
+def core_transaction(connection: sa.Connection) -> Iterator[DBAPICursor]:
+    """Do the same for a block that asks SQLAlchemy, too."""
+    with connection.begin():
+        yield connection.connection.cursor()

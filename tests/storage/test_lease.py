@@ -86,6 +86,12 @@ def test_a_clean_close_lets_the_next_one_in_at_once(opened, place):
         journal.close()
 
 
+def test_a_rebuild_lets_the_next_one_in_at_once(opened, place):
+    opened().close()
+    rebuild_projections(place, busy_timeout_s=1)
+    assert opened(at=msgspec.structs.replace(place, wait_s=0.0)).recovered().epoch == 2
+
+
 def test_a_start_waits_for_one_that_is_stopping(opened, place):
     first = opened()
     closing = threading.Timer(0.3, first.close)
@@ -189,6 +195,17 @@ def test_a_commit_renews(opened, rows):
     assert expiry(rows) > before
 
 
+def test_a_transaction_that_is_undone_renews_nothing(opened, clock):
+    """Eight seconds are good; five of them are gone."""
+    store = opened()._commit._store
+    clock(5)
+    with store._turn, pytest.raises(ValueError, match="undone"), store._transaction():
+        raise ValueError("undone")
+    assert store._lease.left_s < 3
+    store.write([])
+    assert store._lease.left_s > 7
+
+
 def test_the_holder_takes_itself_for_out_before_others_do(opened, clock):
     """Ten seconds, of which it leaves two unused: a commit may be slow, and clocks run unlike."""
     journal = opened()
@@ -277,9 +294,8 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(opened, place, rows):
     """What was begun under the lease is committed under it."""
     first = opened()
     store = first._commit._store
-    with store._turn, store._connection.begin():
-        store._lease.fence(store._connection.connection.cursor())
-        store._connection.exec_driver_sql("UPDATE lease SET expires_at = clock_timestamp()")
+    with store._turn, store._transaction() as cursor:
+        cursor.execute("UPDATE lease SET expires_at = clock_timestamp()")
         with pytest.raises(JournalInUse):
             opened()
     assert opened().recovered().epoch == 2
@@ -289,8 +305,8 @@ def test_a_holder_frozen_within_a_transaction_is_put_out_by_the_server(opened, b
     first = opened(at=brief)
     store = first._commit._store
     with store._turn:
-        store._connection.begin()
-        store._lease.fence(store._connection.connection.cursor())
+        frozen = store._transaction()
+        frozen.__enter__()
         assert opened(at=brief).recovered().epoch == 3
     with pytest.raises(LeaseLost):
         first.append(intended())

@@ -1,0 +1,34 @@
+"""Makes the tables of a journal again from its records, while no bot runs."""
+
+import json
+
+from app.cli.failures import NotDone, UsageRefused
+from app.ports.exit_codes import ExitCode
+from app.settings import load_settings
+from app.state import journal_place, state_folder
+from app.storage import StorageError, rebuild_projections
+
+
+def rebuild(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
+    """Rebuild, and say from how many records.
+
+    Raises:
+        UsageRefused: The profile keeps no journal.
+        NotDone: There is none yet, a bot holds it, or it cannot be read or written; nothing was changed.
+    """
+    settings = load_settings(profile, overrides).settings
+    folder = state_folder(settings)
+    if folder is None or not settings.storage.keeps_state:
+        raise UsageRefused(f"profile {settings.profile} keeps no state: it has no journal to rebuild from")
+    place = journal_place(settings, folder)
+    try:
+        records = rebuild_projections(
+            place, busy_timeout_s=settings.storage.busy_timeout_s, profile=f"{settings.profile} (journal rebuild)"
+        )
+    except StorageError as error:
+        raise NotDone(f"nothing was rebuilt: {error}") from error
+    if as_json:
+        print(json.dumps({"journal": str(place), "records": records}))
+    else:
+        print(f"the tables of the journal {place} are made anew, from all its {records} records")
+    return ExitCode.CLEAN
