@@ -85,7 +85,7 @@ async def test_an_exception_in_a_cycle_does_not_end_with_exit_code_0(container, 
     bot = container.bot()
 
     def break_it():
-        bot.execution.takes[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
+        bot.execution.stage.takes[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
         exchange.tell(mark("100"))
 
     result = await bot.run(break_it)
@@ -215,25 +215,25 @@ def test_one_guard_s_error_does_not_skip_the_rest(account, mocker):
 async def test_an_outage_never_marks_a_live_order_as_canceled(bot, exchange):
     exchange.tell(mark("100"))
     await settle()
-    bot.execution.pursue([target("0.5")])
+    bot.execution.stage.pursue([target("0.5")])
     [sent] = exchange.submitted
     exchange.tell(OrderAccepted(sent.client_order_id, "V1", BTC, START_NS))
     await settle()
     exchange.down = True
     with suppress(Exception):
-        await bot.execution.agreement.compare()
-    assert bot.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+        await bot.execution.stage.agreement.compare()
+    assert bot.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
 
 
 async def test_an_order_whose_answer_was_lost_is_kept_and_asked_for(bot, exchange):
     exchange.tell(mark("100"))
     await settle()
-    bot.execution.pursue([target("0.5")])
+    bot.execution.stage.pursue([target("0.5")])
     [sent] = exchange.submitted
     exchange.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "read failed"))
     await settle()
-    assert bot.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
-    assert bot.execution.books.tracker.open_orders == 1
+    assert bot.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
+    assert bot.execution.stage.books.tracker.open_orders == 1
     assert len(exchange.submitted) == 1
 
 

@@ -9,7 +9,7 @@ from app.domain.events import AccountSeen, Severity, StreamReset
 from app.domain.order import OrderStatus
 from app.domain.reasons import EXECUTION, RECONCILING
 from app.domain.records import EventLeftOut
-from app.execution import AccountBooks, Overheard, TrackedOrder
+from app.execution import AccountBooks, FlawedFills, Overheard, TrackedOrder
 from app.execution.overheard import BALANCE
 from app.lifecycle import CoordinatorContext
 from app.ports.connection import ExchangeUnavailable
@@ -29,6 +29,7 @@ class Agreement:
         books: AccountBooks,
         reconciler: Reconciler,
         overheard: Overheard,
+        flawed: FlawedFills,
         record: Callable[..., None],
         close: Callable[[Iterable[TrackedOrder], Iterable[str]], None],
     ) -> None:
@@ -39,6 +40,7 @@ class Agreement:
             books: Of the account.
             reconciler: Compares, and asks.
             overheard: What the exchange tells of the account unasked.
+            flawed: Remembers fills that could not be booked.
             record: Puts records into the journal.
             close: Gets rid of orders, and of the positions in symbols, that were taken over to be closed.
         """
@@ -46,6 +48,7 @@ class Agreement:
         self._portfolio = books.portfolio
         self._reconciler = reconciler
         self._overheard = overheard
+        self._flawed = flawed
         self._record = record
         self._close = close
         self._trading_state = context.trading_state
@@ -71,7 +74,7 @@ class Agreement:
     def leave_out(self, left_out: EventLeftOut) -> None:
         """Doubt the books for what was told and could not be booked: it may be true all the same."""
         if left_out.symbol is not None:
-            self._reconciler.note_left_out(left_out.symbol, left_out.client_order_id, left_out.trade_id)
+            self._flawed.leave_out(left_out.symbol, left_out.client_order_id, left_out.trade_id)
         self.doubt(StreamReset(left_out.time_ns, left_out.flaw))
 
     def hear(self, seen: AccountSeen) -> None:
@@ -102,15 +105,15 @@ class Agreement:
             ExchangeUnavailable: It could not be asked; growth is held back, and the next comparison comes at once.
         """
         try:
-            agree = await self._reconciler.compare()
+            difference = await self._reconciler.compare()
         except ExchangeUnavailable as error:
             self.hold(f"cannot compare: {error}")
             self._reconciler.request()
             raise
         self.close_foreign()
-        if not agree:
-            differs = f"the exchange differs: {self._reconciler.difference}"
-            self._trading_state.raise_reason(EXECUTION, DIFFERS, Severity.REDUCE_ONLY, differs)
+        if difference:
+            why = f"the exchange differs: {difference}"
+            self._trading_state.raise_reason(EXECUTION, DIFFERS, Severity.REDUCE_ONLY, why)
             return False
         self._trading_state.clear_reason(EXECUTION, DIFFERS)
         if not self._reconciler.is_requested:
@@ -123,7 +126,7 @@ class Agreement:
         # Not being able to ask leaves an unknown order unknown; it is asked for again.
         with suppress(ExchangeUnavailable):
             await self._reconciler.resolve_unknown()
-        if lost := self._reconciler.lost():
+        if lost := self._reconciler.absent.lost():
             detail = f"{', '.join(lost)}: not at the exchange, which takes orders late: see there, and resume"
             self._trading_state.raise_reason(EXECUTION, LOST_ORDERS, Severity.REDUCE_ONLY, detail, latched=True)
 

@@ -1,14 +1,15 @@
-"""Books fills and funding, each once. What cannot be true is left out, and said."""
+"""Books fills and funding, each once, and what only a look at the exchange shows. What cannot be true is left out."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
-from app.coordinators.reconciler import Reconciler
 from app.domain.events import Fill, FundingPaid, Severity
 from app.domain.money import plain
 from app.domain.reasons import EXECUTION
 from app.domain.records import EventLeftOut, PositionChanged
 from app.execution import (
     AccountBooks,
+    FlawedFills,
     Overheard,
     Recent,
     TrackedOrder,
@@ -24,7 +25,7 @@ OVERFILL = "overfill"
 
 
 class Bookkeeper:
-    """The one writer of positions and ledger, as far as the exchange tells what becomes of them."""
+    """The one writer of positions and ledger."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Bookkeeper:
         books: AccountBooks,
         risk: Risk,
         overheard: Overheard,
-        reconciler: Reconciler,
+        flawed: FlawedFills,
         record: Callable[..., None],
         on_left_out: Callable[[EventLeftOut], None],
     ) -> None:
@@ -43,7 +44,7 @@ class Bookkeeper:
             books: Of the account; written.
             risk: Counts fees, losses and funding.
             overheard: Told of what is booked, for comparison with what the exchange tells unasked.
-            reconciler: Remembers what could not be booked.
+            flawed: Remembers what could not be booked.
             record: Puts records into the journal.
             on_left_out: Called with what cannot be booked; once, however often the exchange tells it.
         """
@@ -52,7 +53,7 @@ class Bookkeeper:
         self._risk = risk
         self._overheard = overheard
         self._record = record
-        self._reconciler = reconciler
+        self._flawed = flawed
         self._on_left_out = on_left_out
         self._publish = context.facts.publish
         self._trading_state = context.trading_state
@@ -70,7 +71,7 @@ class Bookkeeper:
         """
         books = self._books
         flaw = flaw_of_fill(fill, books.instruments, None if tracked is None else tracked.order, books.clock.now_ns)
-        if not flaw and self._reconciler.is_explained(fill.trade_id):
+        if not flaw and self._flawed.is_explained(fill.trade_id):
             flaw = f"fill {fill.trade_id} of {fill.symbol} is told anew: books and exchange have agreed without it"
         if flaw:
             self._leave_out_fill(flaw, fill)
@@ -84,7 +85,7 @@ class Bookkeeper:
             return False
         self._overheard.book(symbol, fill.time_ns)
         self._booked.add(fill.trade_id, fill)
-        self._reconciler.note_booked(fill.trade_id)
+        self._flawed.book(fill.trade_id)
         if tracked is not None:
             if fill.contracts > tracked.remaining:
                 self._hold_for_overfill(fill, tracked)
@@ -109,6 +110,23 @@ class Bookkeeper:
         self._risk.on_funding(paid, self._books)
         self._publish(paid)
         return True
+
+    def open(self, balance: Decimal) -> None:
+        """Begin the ledger with what the exchange says is in the account."""
+        self._record(self._portfolio.deposit("opening balance", balance, self._books.clock.now_ns))
+
+    def adopt_balance(self, theirs: Decimal) -> bool:
+        """Bring our balance to theirs, by a deposit (or a withdrawal) that nobody told; return whether it differed."""
+        difference, now_ns = theirs - self._portfolio.balance, self._books.clock.now_ns
+        if difference:
+            self._record(self._portfolio.deposit(f"adopted balance {now_ns}", difference, now_ns))
+        return bool(difference)
+
+    def recount(self, symbol: str, amount: Decimal) -> None:
+        """Move profit from what a position has still to earn to what is realized, as the exchange divides it."""
+        portfolio, now_ns = self._portfolio, self._books.clock.now_ns
+        entry = portfolio.recount(symbol, amount, f"recount:{symbol}:{now_ns}", now_ns)
+        self._record(entry, PositionChanged(portfolio.position(symbol), now_ns))
 
     def _leave_out_fill(self, flaw: str, fill: Fill) -> None:
         symbol = fill.symbol if fill.symbol in self._books.instruments else None

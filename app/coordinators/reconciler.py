@@ -3,20 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
 
 import msgspec
 
+from app.coordinators.bookkeeper import Bookkeeper
 from app.coordinators.bounded_account import BoundedAccount
 from app.coordinators.takeover import Takeover
 from app.domain.events import Severity, StreamEvent
 from app.domain.market import SECOND_NS
 from app.domain.money import plain
 from app.domain.order import CONFIRMED, OrderStatus
-from app.domain.records import MemoryLost, Mismatch, PositionChanged, StateSaved
+from app.domain.records import MemoryLost, Mismatch, StateSaved
 from app.execution import (
+    AbsentOrders,
     AccountBooks,
-    TrackedOrder,
+    FlawedFills,
     compare_balance,
     compare_positions,
     counted_otherwise,
@@ -53,18 +54,6 @@ def words_of(found: list[Mismatch]) -> str:
     return "; ".join(f"{m.kind} {m.symbol}: ours {m.ours or 'none'}, theirs {m.theirs}" for m in found)
 
 
-FLAWED_KEPT_MAX = 200
-"""Fills that could not be booked and are remembered: a venue that tells more of them needs its operator."""
-
-
-class _Flawed(msgspec.Struct):
-    """A fill that could not be booked as it was told."""
-
-    symbol: str
-    is_explained: bool = False
-    """Whether exchange and books have agreed since: what it did is in the books, adopted or as nothing."""
-
-
 class _Memory(msgspec.Struct):
     """What outlives a restart."""
 
@@ -72,10 +61,6 @@ class _Memory(msgspec.Struct):
     """Up to here nothing can have been missed."""
     opened_ns: int = 0
     """What was filled before is part of the opening balance: an account may be older than its books."""
-    left_out: dict[str, str | None] = {}
-    """Symbols of which a fill could not be booked since the last agreement, with its client order id."""
-    flawed: dict[str, _Flawed] = {}
-    """Those fills, and the latest before them, by trade id."""
 
 
 class Reconciler:
@@ -85,10 +70,14 @@ class Reconciler:
         self,
         context: CoordinatorContext,
         books: AccountBooks,
+        bookkeeper: Bookkeeper,
+        flawed: FlawedFills,
         apply: Callable[[StreamEvent], None],
         record: Callable[..., None],
     ) -> None:
         self._context = context
+        self._bookkeeper = bookkeeper
+        self._flawed = flawed
         self._books = books
         self._portfolio = books.portfolio
         self._tracker = books.tracker
@@ -99,15 +88,12 @@ class Reconciler:
         """What was taken over, and is to be closed."""
         self._requested = asyncio.Event()
         self._valid_ns = int(context.settings.execution.request_valid_s * SECOND_NS)
-        self._absent_ns_max = max(ABSENT_NS, self._valid_ns)
-        self._noted: set[str] = set()
-        """Symbols of which a fill could not be booked since the comparison that is under way began."""
-        self.difference = ""
-        """What the last comparison found apart, in words; nothing when it found agreement."""
-        self._absent: dict[str, int] = {}
-        """Since when an order that should be there is not, by its id."""
-        self._given_up: set[str] = set()
-        """Absent orders that the operator has given up."""
+        self.absent = AbsentOrders(
+            books.tracker,
+            context.clock,
+            valid_ns=self._valid_ns,
+            refuses_late=context.capabilities.refuses_late_orders,
+        )
         self._memory = self._recall()
 
     def _recall(self) -> _Memory:
@@ -119,27 +105,6 @@ class Reconciler:
         except msgspec.MsgspecError as error:
             self._context.facts.publish(MemoryLost(last_ns, "what the comparison with the exchange knew", str(error)))
             return _Memory(last_ns)
-
-    def note_left_out(self, symbol: str, client_order_id: str | None, trade_id: str | None) -> None:
-        """Remember that a fill could not be booked: what is held of ``symbol`` the exchange alone can say."""
-        self._noted.add(symbol)
-        self._memory.left_out[symbol] = client_order_id
-        if trade_id is not None and not self.is_explained(trade_id):
-            flawed = self._memory.flawed
-            flawed[trade_id] = _Flawed(symbol)
-            if len(flawed) > FLAWED_KEPT_MAX:
-                del flawed[next(iter(flawed))]
-        self._save()
-
-    def note_booked(self, trade_id: str) -> None:
-        """Forget that a fill could not be booked: it was told right, and is in the books under its own name."""
-        if self._memory.flawed and self._memory.flawed.pop(trade_id, None) is not None:
-            self._save()
-
-    def is_explained(self, trade_id: str) -> bool:
-        """Whether a fill could once not be booked, and what it did is in the books all the same."""
-        flawed = self._memory.flawed.get(trade_id)
-        return flawed is not None and flawed.is_explained
 
     def request(self) -> None:
         """Have the next comparison come at once."""
@@ -167,7 +132,7 @@ class Reconciler:
             # Nothing was ever posted: not by a first start, nor by one that failed before it came to this.
             self._memory.opened_ns = self._context.clock.now_ns
             self._save()
-            self._open_books(await account.balance())
+            self._bookkeeper.open(await account.balance())
         await self._catch_up()
         for tracked in self._tracker.all_working():
             await self._resolve(tracked.order.symbol, tracked.order.client_order_id)
@@ -188,24 +153,23 @@ class Reconciler:
             found = await self._take_over()
         if found:
             raise ReconciliationFailed(found)
-        self._noted.clear()
+        self._flawed.begin_comparison()
         self._agree()
 
-    async def compare(self) -> bool:
-        """Compare during a run; return whether exchange and books agree.
+    async def compare(self) -> str:
+        """Compare during a run; return what differs, in words, and nothing where exchange and books agree.
 
         What is still on its way to us looks like a difference, so only what differs twice in a row counts.
         """
-        self._noted.clear()
+        self._flawed.begin_comparison()
         found = await self._lasting_differences()
         if found:
             self._report(found)
             self.takeover.take_orders(await self._account.open_orders())
             found = await self._take_left_out(found)
-        self.difference = words_of(found)
         if not found:
             self._agree()
-        return not found
+        return words_of(found)
 
     async def _lasting_differences(self) -> list[Mismatch]:
         await self._catch_up()
@@ -219,39 +183,17 @@ class Reconciler:
         return await self._recount(found)
 
     def _agree(self) -> None:
-        """Forget what agreement has explained: a stranger's position in that symbol is one again."""
-        memory = self._memory
-        memory.left_out = {symbol: cid for symbol, cid in memory.left_out.items() if symbol in self._noted}
-        for flawed in memory.flawed.values():
-            flawed.is_explained = flawed.is_explained or flawed.symbol not in memory.left_out
+        self._flawed.agree()
         self._save()
 
     async def resolve_unknown(self) -> None:
         """Ask for every order of unknown outcome, for those that were not there, and for those never answered."""
-        overdue_ns = self._context.clock.now_ns - self._valid_ns
-        working = self._tracker.all_working()
-        ids = {tracked.order.client_order_id for tracked in working}
-        self._absent = {key: since for key, since in self._absent.items() if key in ids}
-        for tracked in working:
+        overdue_ns, absent = self._context.clock.now_ns - self._valid_ns, self.absent.ids()
+        for tracked in self._tracker.all_working():
             order = tracked.order
             unanswered = tracked.status is OrderStatus.SENT and order.created_ns < overdue_ns
-            if unanswered or tracked.status is OrderStatus.UNKNOWN or order.client_order_id in self._absent:
+            if unanswered or tracked.status is OrderStatus.UNKNOWN or order.client_order_id in absent:
                 await self._resolve(order.symbol, order.client_order_id)
-
-    def lost(self) -> list[str]:
-        """Return the orders that are absent for long and may still arrive: only the operator can give them up."""
-        return [
-            tracked.order.client_order_id
-            for tracked in self._tracker.all_working()
-            if not self._refuses_late(tracked)
-            and not tracked.order.reduce_only
-            and self._absent_ns(tracked) >= self._absent_ns_max
-            and tracked.order.client_order_id not in self._given_up
-        ]
-
-    def give_up_lost(self) -> None:
-        """Take the operator's word that what is lost never arrives: it is asked for once more, and then ended."""
-        self._given_up.update(self.lost())
 
     async def _catch_up(self) -> None:
         """Take in what the stream may have missed: fills, funding, ends of orders. What it told already counts once."""
@@ -282,13 +224,11 @@ class Reconciler:
         """Divide profit as the exchange does, when that is all that differs; return what differs then."""
         if [mismatch.kind for mismatch in found] != ["balance"]:
             return found
-        portfolio, now_ns = self._portfolio, self._context.clock.now_ns
+        portfolio = self._portfolio
         theirs, balance = await self._account.positions(), await self._account.balance()
-        ours = portfolio.positions
-        moves = counted_otherwise(ours, theirs, balance - portfolio.balance, self._books.instruments)
+        moves = counted_otherwise(portfolio.positions, theirs, balance - portfolio.balance, self._books.instruments)
         for symbol, amount in moves.items():
-            entry = portfolio.recount(symbol, amount, f"recount:{symbol}:{now_ns}", now_ns)
-            self._record(entry, PositionChanged(portfolio.position(symbol), now_ns))
+            self._bookkeeper.recount(symbol, amount)
         if not moves:
             return found
         self._tell(found, "recounted")
@@ -300,7 +240,7 @@ class Reconciler:
         takeover.take_orders(await account.open_orders())
         if takeover.takes_strangers:
             takeover.take_positions(await account.positions())
-            takeover.take_balance(await account.balance())
+            self._bookkeeper.adopt_balance(await account.balance())
         return await self._differences()
 
     async def _take_left_out(self, found: list[Mismatch]) -> list[Mismatch]:
@@ -312,16 +252,16 @@ class Reconciler:
         Returns:
             What differs now.
         """
-        if not self._memory.left_out:
+        if not self._flawed.left_out:
             return await self._differences()
         takeover, account = self.takeover, self._account
         taken = [
             f"the position of {plain(self._portfolio.position(symbol).contracts)} {symbol}"
-            for symbol in takeover.take_left_out(await account.positions(), self._memory.left_out)
+            for symbol in takeover.take_left_out(await account.positions(), self._flawed.left_out)
         ]
         lasting = [mismatch.theirs for mismatch in found if mismatch.kind == "balance"]
         balance = await account.balance()
-        if lasting == [plain(balance)] and takeover.take_balance(balance):
+        if lasting == [plain(balance)] and self._bookkeeper.adopt_balance(balance):
             # Its fee, and what it realized, only the exchange knows.
             taken.append(f"the balance of {plain(balance)}")
         if taken:
@@ -347,46 +287,13 @@ class Reconciler:
         if tracked is None or not tracked.is_working:
             # Its own event came while we asked.
             return
-        if theirs is None:
-            self._absent.setdefault(client_order_id, self._context.clock.now_ns)
-            if self._may_still_arrive(tracked):
-                return
-        self._absent.pop(client_order_id, None)
-        self._given_up.discard(client_order_id)
+        if theirs is None and self.absent.note(tracked):
+            return
+        self.absent.forget(client_order_id)
         event = outcome(tracked.record(), theirs, self._context.clock.now_ns)
         if event is not None:
             self._apply(event)
 
-    def _may_still_arrive(self, tracked: TrackedOrder) -> bool:
-        """Whether an order that is not there may be on its way: its request travels on when its sender has died.
-
-        It was sent before its outcome became unknown, so before anybody asked for it: what is still absent a whole
-        validity window after the first question never arrives any more. Nor does a venue that answers from a copy
-        which lags behind make us forget an order that works.
-
-        Where the venue does not enforce that window, absence proves nothing. One that only reduces is given up after a
-        while all the same, for an exit must not wait for anybody, and what comes late can open nothing; any other one
-        holds growth back until the operator gives it up.
-        """
-        if self._refuses_late(tracked):
-            return self._absent_ns(tracked) < self._valid_ns
-        if self._absent_ns(tracked) < self._absent_ns_max:
-            return True
-        return not tracked.order.reduce_only and tracked.order.client_order_id not in self._given_up
-
-    def _refuses_late(self, tracked: TrackedOrder) -> bool:
-        """Whether an order cannot arrive late: the exchange would refuse it, or has had it already."""
-        has_arrived = tracked.status in CONFIRMED or bool(tracked.filled)
-        return has_arrived or self._context.capabilities.refuses_late_orders
-
-    def _absent_ns(self, tracked: TrackedOrder) -> int:
-        now_ns = self._context.clock.now_ns
-        return now_ns - self._absent.get(tracked.order.client_order_id, now_ns)
-
     def _save(self) -> None:
         """Remember up to when the books are complete, so that a restart asks for all that came later."""
         self._record(StateSaved(OWNER, msgspec.json.encode(self._memory), self._context.clock.now_ns))
-
-    def _open_books(self, balance: Decimal) -> None:
-        """Begin the ledger with what the exchange says is in the account."""
-        self._record(self._portfolio.deposit("opening balance", balance, self._context.clock.now_ns))

@@ -4,7 +4,6 @@ An order that carries an id of ours is always taken: it reduces a position and l
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 
 import msgspec
 
@@ -108,11 +107,3 @@ class Takeover:
         orders, self._closing_orders = self._closing_orders, []
         symbols, self._closing_symbols = self._closing_symbols, []
         return orders, symbols
-
-    def take_balance(self, theirs: Decimal) -> bool:
-        """Bring our balance to theirs, by a deposit (or a withdrawal) that nobody told; return whether it differed."""
-        difference = theirs - self._portfolio.balance
-        if difference:
-            now_ns = self._context.clock.now_ns
-            self._record(self._portfolio.deposit(f"adopted balance {now_ns}", difference, now_ns))
-        return bool(difference)

@@ -1,4 +1,6 @@
+from app.execution.absent_orders import AbsentOrders
 from app.execution.books import AccountBooks
+from app.execution.flawed_fills import FlawedFills
 from app.execution.flaws import flaw_of_fill, flaw_of_funding, flaw_of_repetition
 from app.execution.overheard import Overheard
 from app.execution.planner import Plan, Pursuit, plan
@@ -17,7 +19,9 @@ from app.execution.tracker import OrderTracker, TrackedOrder
 from app.execution.trailing import Trail, trail_after
 
 __all__ = [
+    "AbsentOrders",
     "AccountBooks",
+    "FlawedFills",
     "OrderTracker",
     "Overheard",
     "Plan",

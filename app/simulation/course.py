@@ -161,7 +161,7 @@ class Course:
     def flatten(self, life: Life, why: str) -> None:
         """Have the operator close all positions."""
         self._watch.seen.note_flatten()
-        life.bot.execution.flatten(why)
+        life.bot.execution.stage.flatten(why)
 
     def _break_strategy(self, life: Life, fault: Fault) -> None:
         life.break_strategy(fault.number)

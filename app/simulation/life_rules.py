@@ -65,7 +65,7 @@ class LifeRules:
 
     def _judge_targets(self, life: Life) -> None:
         for symbol, target in self._seen.record.targets.items():
-            pursued = life.bot.execution.pursued(symbol)
+            pursued = life.bot.execution.stage.pursued(symbol)
             if pursued < target.sequence:
                 what = f"target {target.sequence} of {symbol} is on record, and {pursued} is pursued"
                 raise Violation("memory_survives", what)

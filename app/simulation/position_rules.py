@@ -92,7 +92,7 @@ class PositionRules:
         target = self._wanted(symbol)
         if target is None or target.sequence <= self._seen.stopped.get(symbol, 0):
             return False
-        if life.journal.failure is not None and life.bot.execution.pursued(symbol) > target.sequence:
+        if life.journal.failure is not None and life.bot.execution.stage.pursued(symbol) > target.sequence:
             # What was decided since the store has failed is nowhere on record.
             return False
         return held * target.contracts <= 0
@@ -100,7 +100,7 @@ class PositionRules:
     def _wants_stop(self, life: Life, symbol: str, held: Decimal) -> bool:
         if life.journal.failure is not None:
             # Its latest targets are not on record: only the bot itself knows them.
-            return life.bot.execution.wants_stop(symbol)
+            return life.bot.execution.stage.wants_stop(symbol)
         target = self._wanted(symbol)
         if target is None or held * target.contracts <= 0:
             return False

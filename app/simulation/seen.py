@@ -43,7 +43,7 @@ class Seen:
 
 def working_orders(life: Life) -> tuple[OrderRecord, ...]:
     """Return the orders that the bot believes to work; none before it knows of any."""
-    return life.bot.execution.orders() if is_up(life) else ()
+    return life.bot.execution.stage.orders() if is_up(life) else ()
 
 
 def is_up(life: Life) -> bool:

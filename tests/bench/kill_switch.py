@@ -58,7 +58,7 @@ async def _rounds(folder, *, confirms, fails):
         left, began = len(exchange.canceled), time.perf_counter()
         bot.halt("measured")
         sent = len(exchange.submitted)
-        bot.execution.pursue([target("1", sequence=number + 1)])
+        bot.execution.stage.pursue([target("1", sequence=number + 1)])
         refusals.append(time.perf_counter() - began)
         for _ in range(TURNS_MAX):
             if len(exchange.canceled) - left >= WORKING:
@@ -84,9 +84,9 @@ def _have_working(execution, number):
     for place in range(WORKING):
         name = f"r{number}-{place}"
         # Of the target that comes next, or the planner would cancel them before the halt does.
-        execution.books.tracker.intend(limit(name, price="90", target_sequence=number + 1))
-        execution.books.tracker.sent(name)
-        execution.books.tracker.apply(OrderAccepted(name, name, BTC, START_NS))
+        execution.stage.books.tracker.intend(limit(name, price="90", target_sequence=number + 1))
+        execution.stage.books.tracker.sent(name)
+        execution.stage.books.tracker.apply(OrderAccepted(name, name, BTC, START_NS))
 
 
 async def _end_all(execution, exchange, *, confirms):
@@ -96,9 +96,9 @@ async def _end_all(execution, exchange, *, confirms):
 
     if not confirms:
         await asyncio.sleep(0.02)
-    working = [tracked.order.client_order_id for tracked in execution.books.tracker.all_working()]
+    working = [tracked.order.client_order_id for tracked in execution.stage.books.tracker.all_working()]
     exchange.tell(*(OrderCanceled(name, BTC, START_NS, "asked") for name in working))
     for _ in range(TURNS_MAX):
         await asyncio.sleep(0)
-    if execution.books.tracker.all_working():
+    if execution.stage.books.tracker.all_working():
         raise RuntimeError("confirmed cancels were not taken in")

@@ -28,7 +28,7 @@ class Place:
 
     @property
     def held(self):
-        return self.bot.execution.books.portfolio.position(self.venue.symbol).contracts
+        return self.bot.execution.stage.books.portfolio.position(self.venue.symbol).contracts
 
     async def go_to(self, price, is_so):
         async with asyncio.timeout(PATIENCE_S):

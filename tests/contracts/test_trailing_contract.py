@@ -20,7 +20,9 @@ class Trailing(Place):
 
     def stop_is_at(self, trigger):
         """Return whether one stop works, here and at the venue, and is there. Where paper holds it, it alone knows."""
-        working = [record.order for record in self.bot.execution.orders() if record.order.purpose is Purpose.STOP_LOSS]
+        working = [
+            record.order for record in self.bot.execution.stage.orders() if record.order.purpose is Purpose.STOP_LOSS
+        ]
         at_venue = {record.order.client_order_id for record in self.venue.engine.open_orders()}
         if self.adapter == "ccxt" and len(at_venue) != len(working):
             return False
@@ -30,8 +32,8 @@ class Trailing(Place):
     async def trail_to_51000(self):
         """Buy at 50,000, trailed by 100, and go to 51,000, where the stop is at 50,900."""
         symbol = self.venue.symbol
-        await self.go_to("50000", lambda: self.bot.execution.books.portfolio.mark(symbol) == 50_000)
-        self.bot.execution.pursue([target("0.01", symbol=symbol, trailing="100")])
+        await self.go_to("50000", lambda: self.bot.execution.stage.books.portfolio.mark(symbol) == 50_000)
+        self.bot.execution.stage.pursue([target("0.01", symbol=symbol, trailing="100")])
         await self.go_to("50000", lambda: self.held == Decimal("0.01"))
         await self.go_to("50000", lambda: self.stop_is_at(49_900))
         await self.pass_by("50020", "50400", "51000")
@@ -43,7 +45,7 @@ class Trailing(Place):
         assert self.stop_is_at(50_900)
         assert self.held
         await self.go_to("50895", lambda: not self.held)
-        await self.go_to("50895", lambda: not self.bot.execution.orders())
+        await self.go_to("50895", lambda: not self.bot.execution.stage.orders())
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: f"{place[1]} at {place[0].name}")

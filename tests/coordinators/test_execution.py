@@ -50,7 +50,7 @@ async def ready(bot, exchange):
 
 async def open_long(bot, exchange):
     """Have the bot hold 0.5 BTC, bought at 100."""
-    bot.execution.pursue([target(LONG, stop=Decimal(90))])
+    bot.execution.stage.pursue([target(LONG, stop=Decimal(90))])
     exchange.tell(filled_of(exchange.submitted[-1], "t1"))
     await settle()
 
@@ -69,7 +69,7 @@ def filled_of(sent, trade_id, price="100", contracts=None, **changes):
 
 async def test_a_target_becomes_a_journalled_order(ready, exchange, journal):
     """0.5 wanted, nothing held: one market buy of 0.5, whose intent was on record before it was sent."""
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
 
     [sent] = exchange.submitted
     assert (sent.side, sent.contracts, sent.type) == (Side.BUY, LONG, OrderType.MARKET)
@@ -77,7 +77,7 @@ async def test_a_target_becomes_a_journalled_order(ready, exchange, journal):
 
 
 async def test_an_older_target_changes_nothing(ready, exchange):
-    ready.execution.pursue([target(LONG, sequence=2), target(-LONG, sequence=1)])
+    ready.execution.stage.pursue([target(LONG, sequence=2), target(-LONG, sequence=1)])
 
     assert [sent.side for sent in exchange.submitted] == [Side.BUY]
 
@@ -98,7 +98,7 @@ async def test_a_flip_closes_first_and_opens_after_the_closing_fill(ready, excha
     await open_long(ready, exchange)
     exchange.submitted.clear()
 
-    ready.execution.pursue([target(-LONG, sequence=2)])
+    ready.execution.stage.pursue([target(-LONG, sequence=2)])
     [close] = exchange.submitted
     assert (close.side, close.contracts, close.reduce_only) == (Side.SELL, LONG, True)
 
@@ -122,7 +122,7 @@ async def test_a_stop_that_fills_in_part_while_the_exit_is_under_way_leaves_noth
     """Nothing is wanted any more: what the stop and the refused exit have left, 0.3 of 0.5, goes at the next price."""
     await open_long(ready, exchange)
     stop = exchange.submitted[-1]
-    ready.execution.pursue([target(0, sequence=2)])
+    ready.execution.stage.pursue([target(0, sequence=2)])
     leaving = next(sent for sent in reversed(exchange.submitted) if sent.purpose is Purpose.EXIT)
 
     exchange.tell(filled_of(stop, "t2", "90", Decimal("0.2")))
@@ -146,7 +146,7 @@ async def test_a_liquidation_moves_the_position_and_voids_the_target(ready, exch
 
 async def test_a_fee_in_another_currency_stops_growth_and_nothing_else(ready, exchange, container):
     """The position is booked and protected, and can be left; no more is bought until the operator says so."""
-    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    ready.execution.stage.pursue([target(LONG, stop=Decimal(90))])
     [entry] = exchange.submitted
     bought = {"client_order_id": entry.client_order_id, "fee_currency": "BNB"}
     exchange.tell(fill("t1", Side.BUY, LONG, "100", "0.0002", **bought))
@@ -159,9 +159,9 @@ async def test_a_fee_in_another_currency_stops_growth_and_nothing_else(ready, ex
     assert (reason.code, reason.severity, reason.latched) == ("foreign_fee", Severity.REDUCE_ONLY, True)
     assert "0.0002 BNB" in reason.detail
     sent = len(exchange.submitted)
-    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    ready.execution.stage.pursue([target(2 * LONG, sequence=2)])
     assert len(exchange.submitted) == sent
-    ready.execution.pursue([target(0, sequence=3)])
+    ready.execution.stage.pursue([target(0, sequence=3)])
     assert exchange.submitted[-1].purpose is Purpose.EXIT
 
 
@@ -199,7 +199,7 @@ async def test_what_cannot_be_booked_is_left_out_and_the_exchange_is_asked(ready
 
 async def test_an_overfill_is_booked_and_stops_growth_until_the_operator_says_so(ready, exchange, container):
     """0.5 ordered, 0.7 filled: 0.7 are held, 0.2 sold at once as no strategy wants them; nothing more is bought."""
-    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    ready.execution.stage.pursue([target(LONG, stop=Decimal(90))])
     [entry] = exchange.submitted
     exchange.tell(filled_of(entry, "t1", contracts=Decimal("0.7")))
     await settle()
@@ -209,10 +209,10 @@ async def test_an_overfill_is_booked_and_stops_growth_until_the_operator_says_so
     [reason] = context.trading_state.current.reasons
     assert (reason.code, reason.severity, reason.latched) == ("overfill", Severity.REDUCE_ONLY, True)
     assert "0.7 is more than the 0.5" in reason.detail
-    tracked = ready.execution.books.tracker.find(entry.client_order_id)
+    tracked = ready.execution.stage.books.tracker.find(entry.client_order_id)
     assert (tracked.status, tracked.remaining) == (OrderStatus.FILLED, 0)
-    ready.execution.pursue([target(2 * LONG, sequence=2)])
-    ready.execution.pursue([target(0, sequence=3)])
+    ready.execution.stage.pursue([target(2 * LONG, sequence=2)])
+    ready.execution.stage.pursue([target(0, sequence=3)])
     assert all(order.reduce_only for order in exchange.submitted[1:])
     assert sum(order.contracts for order in exchange.submitted if order.purpose is Purpose.EXIT) == Decimal("0.7")
 
@@ -221,7 +221,7 @@ async def test_an_overfill_is_booked_and_stops_growth_until_the_operator_says_so
 async def test_a_fill_after_the_end_is_an_overfill_only_of_an_order_that_was_filled(
     ready, exchange, container, after_end
 ):
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     [entry] = exchange.submitted
     ends = {
         OrderStatus.CANCELED: OrderCanceled(entry.client_order_id, BTC, START_NS, "by the venue"),
@@ -266,7 +266,7 @@ async def test_a_time_that_cannot_be_reaches_neither_journal_nor_books(ready, ex
     """Microseconds, taken for nanoseconds: no store could take them."""
     await open_long(ready, exchange)
     exchange.held = container.registry.context.portfolio.positions
-    ready.execution.apply(fill("t8", Side.BUY, LONG, "100", client_order_id=None, time_ns=START_NS * 1000))
+    ready.execution.stage.apply(fill("t8", Side.BUY, LONG, "100", client_order_id=None, time_ns=START_NS * 1000))
     await settle(60)
     assert container.registry.context.portfolio.position(BTC).contracts == LONG
     [reset] = journal.of(StreamReset)
@@ -286,7 +286,7 @@ async def test_what_agreement_has_explained_adopts_no_stranger_s_position_later(
     assert context.trading_state.current.level is TradingLevel.ACTIVE
 
     exchange.held = (Position(BTC, 2 * LONG, Decimal(100)),)
-    assert not await ready.execution.agreement.compare()
+    assert not await ready.execution.stage.agreement.compare()
     assert context.portfolio.position(BTC).contracts == LONG
     assert why(context, "differs").startswith(f"the exchange differs: position {BTC}")
 
@@ -301,12 +301,12 @@ async def test_a_fill_without_a_price_stops_growth_until_it_is_told_with_one(rea
     await settle()
 
     assert "t8" in why(context, "reconciling")
-    ready.execution.pursue([target(3 * LONG, sequence=2)])
+    ready.execution.stage.pursue([target(3 * LONG, sequence=2)])
     assert exchange.submitted[-1].purpose is Purpose.STOP_LOSS
     exchange.tell(more)
     await settle()
     assert context.portfolio.position(BTC).contracts == 2 * LONG
-    ready.execution.pursue([target(0, sequence=3)])
+    ready.execution.stage.pursue([target(0, sequence=3)])
     assert exchange.submitted[-1].purpose is Purpose.EXIT
 
 
@@ -319,7 +319,7 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
     exchange alone knows: the balance is taken from it, too.
     """
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
-    ready.execution.pursue([target(LONG, stop=Decimal(90))])
+    ready.execution.stage.pursue([target(LONG, stop=Decimal(90))])
     [entry] = exchange.submitted
     exchange.held, exchange.money = (Position(BTC, LONG, Decimal(50)),), Decimal("9999.9")
     exchange.filled = (filled_of(entry, "t1", price="NaN"),)
@@ -330,14 +330,14 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
     assert context.portfolio.position(BTC).contracts == LONG
     assert context.portfolio.position(BTC).average_price(exchange.listed[0]) == 100
     assert (stop.purpose, stop.contracts, stop.trigger_price) == (Purpose.STOP_LOSS, LONG, 90)
-    assert ready.execution.books.tracker.find(entry.client_order_id).status is OrderStatus.FILLED
+    assert ready.execution.stage.books.tracker.find(entry.client_order_id).status is OrderStatus.FILLED
     adopted = next(reason for reason in context.trading_state.current.reasons if reason.code == "position_adopted")
     assert (adopted.severity, adopted.latched) == (Severity.REDUCE_ONLY, True)
     assert f"the position of 0.5 {BTC} and the balance of 9999.9 was taken from the exchange" in adopted.detail
     assert context.portfolio.balance == Decimal("9999.9")
     codes = {reason.code for reason in context.trading_state.current.reasons}
     assert codes.isdisjoint({"differs", "reconciling"})
-    ready.execution.pursue([target(2 * LONG, sequence=2)])
+    ready.execution.stage.pursue([target(2 * LONG, sequence=2)])
     assert [order.purpose for order in exchange.submitted].count(Purpose.ENTRY) == 1
 
     # It is told with its price at last: what it did is in the books.
@@ -345,9 +345,9 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
     exchange.tell(*exchange.filled)
     exchange.working = tuple(order_record(order, OrderStatus.OPEN) for order in exchange.submitted[1:])
     await settle(60)
-    assert await ready.execution.agreement.compare()
+    assert await ready.execution.stage.agreement.compare()
     assert context.portfolio.position(BTC).contracts == LONG
-    ready.execution.pursue([target(0, sequence=3)])
+    ready.execution.stage.pursue([target(0, sequence=3)])
     assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.EXIT, LONG)
 
 
@@ -361,7 +361,7 @@ async def test_a_refused_exit_is_tried_again_at_the_next_price(ready, exchange):
     await open_long(ready, exchange)
     stop = exchange.submitted[-1]
     exchange.tell(OrderCanceled(stop.client_order_id, BTC, START_NS, "test"))
-    ready.execution.pursue([target(0, sequence=2)])
+    ready.execution.stage.pursue([target(0, sequence=2)])
     first = exchange.submitted[-1]
     exchange.tell(OrderRejected(first.client_order_id, BTC, START_NS, "busy"))
     await settle()
@@ -390,7 +390,7 @@ async def test_a_refused_stop_is_tried_again_at_the_next_price(ready, exchange):
 
 
 async def test_an_unknown_outcome_restricts_growth_until_it_is_resolved(ready, exchange, container):
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     trading = container.registry.context.trading_state
     exchange.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "timed out"))
@@ -399,24 +399,24 @@ async def test_an_unknown_outcome_restricts_growth_until_it_is_resolved(ready, e
     assert (await ready.execution.health_check()).state is HealthState.DEGRADED
 
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
-    await ready.execution.agreement.resolve()
+    await ready.execution.stage.agreement.resolve()
     assert not trading.current.holds("execution", "unknown_orders")
 
 
 async def test_an_exchange_that_cannot_be_asked_leaves_an_unknown_order_unknown(ready, exchange, container):
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     exchange.tell(OrderUnknown(exchange.submitted[0].client_order_id, BTC, START_NS, "timed out"))
     await settle()
     exchange.down = True
 
-    await ready.execution.agreement.resolve()
+    await ready.execution.stage.agreement.resolve()
 
     assert container.registry.context.trading_state.current.holds("execution", "unknown_orders")
 
 
 async def test_a_halt_cancels_what_grows_and_keeps_what_protects(ready, exchange, container):
     await open_long(ready, exchange)
-    ready.execution.pursue([target(Decimal("0.9"), sequence=2, stop=Decimal(90))])
+    ready.execution.stage.pursue([target(Decimal("0.9"), sequence=2, stop=Decimal(90))])
     entry, stop = exchange.submitted[-2:]
     assert (entry.purpose, stop.purpose) == (Purpose.ENTRY, Purpose.STOP_LOSS)
 
@@ -456,12 +456,12 @@ async def test_what_the_exchange_says_unasked_has_it_compared_once_it_has_differ
     exchange.held = (Position(BTC, LONG, Decimal(50)),)
     exchange.tell(seen, Timer(START_NS + SECOND_NS), Timer(START_NS + 2 * SECOND_NS))
     await settle(60)
-    assert ready.execution.books.portfolio.position(BTC).is_flat
+    assert ready.execution.stage.books.portfolio.position(BTC).is_flat
 
     exchange.tell(Timer(START_NS + SECOND_NS + QUIET_NS))
     await settle(60)
 
-    assert ready.execution.books.portfolio.position(BTC).contracts == LONG
+    assert ready.execution.stage.books.portfolio.position(BTC).contracts == LONG
     assert not journal.of(Mismatch)
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
@@ -472,7 +472,7 @@ async def test_what_the_exchange_says_unasked_is_never_booked(ready, exchange, c
     for second in range(10):
         exchange.tell(Timer(START_NS + second * SECOND_NS))
         await settle(10)
-    assert ready.execution.books.portfolio.position(BTC).is_flat
+    assert ready.execution.stage.books.portfolio.position(BTC).is_flat
     assert not journal.of(Mismatch)
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
@@ -480,7 +480,7 @@ async def test_what_the_exchange_says_unasked_is_never_booked(ready, exchange, c
 async def test_a_tick_that_becomes_coarser_is_gone_by_from_then_on(ready, exchange, container):
     """Tick 1 instead of 0.1: the stop of 90.4 is sent at 90, and everybody knows of it."""
     changed = instrument(tick_size="1")
-    ready.execution.pursue([target(LONG, stop=Decimal("90.4"), take_profit=Decimal("110.6"))])
+    ready.execution.stage.pursue([target(LONG, stop=Decimal("90.4"), take_profit=Decimal("110.6"))])
     exchange.tell(InstrumentChanged(changed, START_NS), filled_of(exchange.submitted[-1], "t1"))
     await settle()
     assert ready.strategy._view.instrument(BTC) == container.registry.context.instruments[BTC] == changed
@@ -504,16 +504,16 @@ async def test_a_symbol_that_is_not_listed_any_more_grows_no_further_and_the_oth
     assert state.current.level is TradingLevel.ACTIVE
     exchange.submitted.clear()
 
-    ready.execution.pursue([target(2 * LONG, sequence=2), target(LONG, symbol=ETH)])
+    ready.execution.stage.pursue([target(2 * LONG, sequence=2), target(LONG, symbol=ETH)])
     assert [(sent.symbol, sent.purpose) for sent in exchange.submitted] == [(ETH, Purpose.ENTRY)]
-    ready.execution.pursue([target(0, sequence=3)])
+    ready.execution.stage.pursue([target(0, sequence=3)])
     closed = exchange.submitted[-1]
     assert (closed.symbol, closed.side, closed.contracts, closed.reduce_only) == (BTC, Side.SELL, LONG, True)
 
     exchange.tell(filled_of(closed, "t2"), InstrumentChanged(instrument(), START_NS))
     await settle()
     assert not state.current.holds("execution", code)
-    ready.execution.pursue([target(LONG / 2, sequence=4)])
+    ready.execution.stage.pursue([target(LONG / 2, sequence=4)])
     assert exchange.submitted[-1].symbol == BTC
     assert exchange.submitted[-1].purpose is Purpose.ENTRY
 
@@ -537,7 +537,7 @@ async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, 
     async def interrupted(reconciler):
         levels.append(container.registry.context.trading_state.current.level)
         if len(levels) == 1:
-            ready.execution.apply(StreamReset(START_NS, "again"))
+            ready.execution.stage.apply(StreamReset(START_NS, "again"))
             return True
         return await compare(reconciler)
 
@@ -552,12 +552,12 @@ async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, 
 async def test_a_stale_book_blocks_growth_until_the_next_mark(ready, exchange):
     exchange.tell(BookStale(BTC, START_NS, "gap"))
     await settle()
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     assert not exchange.submitted
 
 
 async def test_a_rejected_cancel_may_be_asked_again(ready, exchange, container):
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     halt = container.registry.context.trading_state
     halt.raise_reason("operator", "halt", Severity.HALTED, "by hand")
@@ -579,7 +579,7 @@ async def test_funding_reaches_the_books_once(ready, exchange, container):
 async def test_quotes_and_timers_are_taken_in(ready, exchange):
     exchange.tell(Quote(BTC, START_NS, Decimal(99), Decimal(1), Decimal(101), Decimal(1)), Timer(START_NS))
     await settle()
-    assert ready.execution.books.spread(BTC) == (Decimal(99), Decimal(101))
+    assert ready.execution.stage.books.spread(BTC) == (Decimal(99), Decimal(101))
 
 
 async def test_a_bar_marks_until_a_mark_feed_does(bot, exchange, container):
@@ -641,7 +641,7 @@ async def test_a_stop_waits_until_the_protection_rests_at_the_exchange(container
     await container.init_resources()
     exchange.tell(mark("100"))
     await settle()
-    container.bot().execution.pursue([target(LONG, stop=Decimal(90))])
+    container.bot().execution.stage.pursue([target(LONG, stop=Decimal(90))])
     [entry] = exchange.submitted
     journal.delayed = True
     exchange.tell(filled_of(entry, "t1", "100"))
@@ -690,10 +690,10 @@ async def test_a_difference_that_lasts_restricts_trading(bot, exchange, containe
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     exchange.held = (Position(BTC, Decimal(1), Decimal(100)),)
 
-    assert not await bot.execution.agreement.compare()
+    assert not await bot.execution.stage.agreement.compare()
     assert why(container.registry.context, "differs") == f"the exchange differs: position {BTC}: ours 0, theirs 1"
     exchange.held = ()
-    assert await bot.execution.agreement.compare()
+    assert await bot.execution.stage.agreement.compare()
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
 
 
@@ -702,7 +702,7 @@ async def test_a_difference_that_was_on_its_way_is_none(bot, exchange, mocker):
     reads = [(Position(BTC, Decimal(1), Decimal(100)),), ()]
     mocker.patch.object(exchange, "positions", side_effect=reads)
 
-    assert await bot.execution.agreement.compare()
+    assert await bot.execution.stage.agreement.compare()
 
 
 # -- stop -------------------------------------------------------------------------------------------------------
@@ -712,7 +712,7 @@ async def test_the_stop_cancels_entries_and_waits_for_the_exchange(container, ex
     await container.init_resources()
     exchange.tell(mark("100"))
     await settle()
-    container.bot().execution.pursue([target(LONG)])
+    container.bot().execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     exchange.tell(OrderAccepted(sent.client_order_id, "V1", BTC, START_NS))
     canceled = OrderCanceled(sent.client_order_id, BTC, START_NS, "asked")
@@ -732,7 +732,7 @@ async def test_a_cancel_that_is_never_confirmed_makes_the_stop_unclean(container
     await container.init_resources()
     exchange.tell(mark("100"))
     await settle()
-    container.bot().execution.pursue([target(LONG)])
+    container.bot().execution.stage.pursue([target(LONG)])
 
     with pytest.raises(ExceptionGroup) as unclean:
         await container.shutdown_resources()
@@ -769,12 +769,12 @@ async def test_a_stop_that_keeps_orders_waits_for_the_cancels_that_are_under_way
     exchange.tell(mark("100"))
     await settle()
     execution = container.bot().execution
-    execution.pursue([target(LONG, entry=Entry(type=OrderType.LIMIT, price=Decimal(90)))])
+    execution.stage.pursue([target(LONG, entry=Entry(type=OrderType.LIMIT, price=Decimal(90)))])
     [entry] = exchange.submitted
     exchange.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
     await settle()
     assert execution.stop_policy.unconfirmed() == []
-    execution.pursue([target(0, sequence=2)])
+    execution.stage.pursue([target(0, sequence=2)])
     assert exchange.canceled
 
     stopping = asyncio.ensure_future(container.shutdown_resources())
@@ -782,4 +782,4 @@ async def test_a_stop_that_keeps_orders_waits_for_the_cancels_that_are_under_way
     assert not stopping.done()
     exchange.tell(OrderCanceled(entry.client_order_id, BTC, START_NS, "asked for"))
     await stopping
-    assert execution.orders() == ()
+    assert execution.stage.orders() == ()

@@ -26,9 +26,9 @@ async def account(container, bot, exchange):
     """0.5 BTC, bought at 100, that shall go: the exit was just sent."""
     made = Account(bot, exchange, container)
     await made.tell(mark("100"))
-    bot.execution.pursue([target(LONG)])
+    bot.execution.stage.pursue([target(LONG)])
     await made.fill(exchange.submitted[-1], "t1")
-    bot.execution.pursue([target("0", sequence=2)])
+    bot.execution.stage.pursue([target("0", sequence=2)])
     return made
 
 
@@ -67,10 +67,10 @@ async def test_a_strategy_that_wants_out_anew_at_every_price_does_not_begin_the_
     for tenth in range(1, 601):
         before, sequence = len(account.exits), sequence + 1
         await account.tell(mark("100", tenth / 10))
-        account.bot.execution.pursue([target("0", sequence=sequence)])
+        account.bot.execution.stage.pursue([target("0", sequence=sequence)])
         if len(account.exits) > before:
             # The answer comes when the next target is already there.
-            account.bot.execution.pursue([target("0", sequence=(sequence := sequence + 1))])
+            account.bot.execution.stage.pursue([target("0", sequence=(sequence := sequence + 1))])
             await account.refuse(account.exits[-1])
     assert len(account.exits) == 1 + 6
     assert account.trading.holds("execution", STUCK)
@@ -86,13 +86,13 @@ async def test_a_position_that_is_to_stay_is_not_stuck_but_what_was_refused_is_r
     await account.refuse(account.exits[-1])
     await account.tell(mark("100", 1))
     await account.refuse(account.exits[-1])
-    account.bot.execution.pursue([target("0.2", sequence=3)])
+    account.bot.execution.stage.pursue([target("0.2", sequence=3)])
     assert account.trading.holds("execution", STUCK)
-    account.bot.execution.pursue([target(LONG, sequence=4)])
+    account.bot.execution.stage.pursue([target(LONG, sequence=4)])
     assert account.trading.level is TradingLevel.ACTIVE
     assert (await account.health()).state is HealthState.HEALTHY
 
-    account.bot.execution.pursue([target("0", sequence=5)])
+    account.bot.execution.stage.pursue([target("0", sequence=5)])
     assert len(account.exits) == 2
     await account.tell(mark("100", 2))
     assert len(account.exits) == 3
@@ -102,14 +102,14 @@ async def test_a_position_that_is_to_stay_is_not_stuck_but_what_was_refused_is_r
 
 async def test_a_part_that_was_let_go_ends_the_row(account):
     """0.3 of 0.5 leave at the third attempt; the next refusal is a first one again."""
-    account.bot.execution.pursue([target("0.2", sequence=3)])
+    account.bot.execution.stage.pursue([target("0.2", sequence=3)])
     await account.refuse(account.exits[-1])
     for second in (1, 2):
         await account.tell(mark("100", second))
         await account.refuse(account.exits[-1])
     await account.tell(mark("100", 9))
     await account.fill(account.exits[-1], "t2", contracts="0.3")
-    account.bot.execution.pursue([target("0", sequence=4)])
+    account.bot.execution.stage.pursue([target("0", sequence=4)])
     await account.refuse(account.exits[-1])
     assert account.trading.level is TradingLevel.ACTIVE
 
@@ -129,7 +129,7 @@ async def test_the_operator_s_flatten_is_tried_at_once_however_long_the_wait(acc
         await account.tell(mark("100", second))
     await account.refuse(account.exits[-1])
     sent = len(account.exits)
-    account.bot.execution.flatten("by hand")
+    account.bot.execution.stage.flatten("by hand")
     assert len(account.exits) == sent + 1
     assert account.trading.level is TradingLevel.ACTIVE
 
@@ -150,13 +150,13 @@ async def test_a_position_of_broken_lots_is_left_but_for_the_dust_which_is_told(
     told = []
     account.facts.subscribe(told.append, {DustHeld})
     await account.tell(mark("100"))
-    bot.execution.pursue([target(LONG, stop="90")])
+    bot.execution.stage.pursue([target(LONG, stop="90")])
     await account.fill(exchange.submitted[-1], "t1")
     await account.tell(InstrumentChanged(instrument(lot_size="0.3"), START_NS))
-    bot.execution.pursue([target("0.3", sequence=2, stop="91")])
+    bot.execution.stage.pursue([target("0.3", sequence=2, stop="91")])
     stop = exchange.submitted[-1]
     assert (stop.purpose, stop.contracts) == (Purpose.STOP_LOSS, Decimal("0.3"))
-    bot.execution.pursue([target("0", sequence=3)])
+    bot.execution.stage.pursue([target("0", sequence=3)])
     out = account.exits[-1]
     assert (out.type, out.contracts) == (OrderType.MARKET, Decimal("0.3"))
     await account.fill(out, "t2")
@@ -164,7 +164,7 @@ async def test_a_position_of_broken_lots_is_left_but_for_the_dust_which_is_told(
     assert len(account.exits) == 1
     assert account.trading.level is TradingLevel.ACTIVE
     assert [(dust.contracts, dust.lot_size) for dust in told] == [(Decimal("0.2"), Decimal("0.3"))]
-    bot.execution.pursue([target("0.3", sequence=4)])
+    bot.execution.stage.pursue([target("0.3", sequence=4)])
     assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.ENTRY, Decimal("0.3"))
 
 
@@ -176,7 +176,7 @@ async def test_a_stop_that_flattens_waits_for_nothing_that_no_order_can_close(co
     await container.init_resources()
     account = Account(container.bot(), exchange, container)
     await account.tell(mark("100"))
-    account.bot.execution.pursue([target(LONG)])
+    account.bot.execution.stage.pursue([target(LONG)])
     await account.fill(exchange.submitted[-1], "t1")
     await account.tell(InstrumentChanged(instrument(lot_size="0.3"), START_NS))
     stopping = asyncio.ensure_future(container.shutdown_resources())

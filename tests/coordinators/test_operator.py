@@ -61,7 +61,7 @@ def canceled_of(client_order_id):
 
 async def half_filled(bot, exchange):
     """Have 0.5 of a wanted 0.9 BTC bought, protected by a stop, the rest of the entry at work; return both orders."""
-    bot.execution.pursue([target("0.9", stop=Decimal(90))])
+    bot.execution.stage.pursue([target("0.9", stop=Decimal(90))])
     entry = exchange.submitted[-1]
     exchange.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS), filled_of(entry, "t1", contracts=LONG))
     await settle()
@@ -93,7 +93,7 @@ async def test_a_halt_binds_in_the_call_itself(ready, exchange, trading, journal
     ready.halt("cable on fire")
 
     assert trading.current.level is TradingLevel.HALTED
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     assert exchange.submitted == []
     [denied] = journal.of(OrderDenied)
     assert (denied.rule, denied.value) == ("trading_state", "halted (operator:halt)")
@@ -142,15 +142,15 @@ async def test_an_order_that_waits_for_the_store_when_the_halt_comes_never_leave
     exchange.tell(mark("100"))
     await settle()
     journal.delayed = True
-    container.bot().execution.pursue([target(LONG)])
-    assert len(container.bot().execution.growing()) == 1
+    container.bot().execution.stage.pursue([target(LONG)])
+    assert len(container.bot().execution.stage.growing()) == 1
 
     container.bot().halt()
     journal.commit()
     await settle()
 
     assert exchange.submitted == []
-    assert container.bot().execution.growing() == []
+    assert container.bot().execution.stage.growing() == []
     await container.shutdown_resources()
 
 
@@ -175,7 +175,7 @@ async def test_a_halt_is_done_when_the_exchange_has_confirmed(ready, exchange):
     reply = await ask(ready, "halt")
 
     assert reply.code is ExitCode.CLEAN
-    assert not ready.execution.growing()
+    assert not ready.execution.stage.growing()
 
 
 async def test_a_halt_is_done_when_it_survives_the_process(container):
@@ -214,7 +214,7 @@ async def test_a_second_halt_asks_for_a_rejected_cancel_at_once(ready, exchange)
 
 async def test_many_orders_are_named_up_to_a_bound(ready, exchange, container):
     """Thirty orders work: twenty are named, ten are counted."""
-    tracker = ready.execution.books.tracker
+    tracker = ready.execution.stage.books.tracker
     for number in range(30):
         tracker.intend(limit(f"o{number}", price="90"))
         tracker.sent(f"o{number}")
@@ -239,7 +239,7 @@ def later(ready, mocker):
 
     def pass_s(seconds):
         now.return_value += seconds
-        ready.execution._growth.press()
+        ready.execution.stage.growth.press()
 
     return pass_s
 
@@ -299,7 +299,7 @@ async def test_a_restart_is_still_halted_and_cancels_what_the_halted_run_left(co
     await container.init_resources()
     exchange.tell(mark("100"))
     await settle()
-    container.bot().execution.pursue([target(LONG)])
+    container.bot().execution.stage.pursue([target(LONG)])
     [entry] = exchange.submitted
     container.bot().halt("cable on fire")
     crashed = journal.crashed()
@@ -333,7 +333,7 @@ async def test_resuming_takes_two_steps(ready, exchange, trading, journal):
     done = await ask(ready, "resume", token=shown.token)
     assert done.lines == ("lifted: halted by operator:halt (cable on fire)", "trading is active")
     assert (done.code, trading.current.level) == (ExitCode.CLEAN, TradingLevel.ACTIVE)
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     assert [sent.side for sent in exchange.submitted] == [Side.BUY]
     assert [command.reasons for command in journal.of(ResumeCommand)] == [(("operator", "halt"),)]
     assert journal.crashed().recovered().reasons == ()
@@ -455,7 +455,7 @@ async def test_flatten_closes_reduce_only_and_voids_the_target(ready, exchange, 
         ("flat: nothing is held, nothing that can grow works", "trading is active"),
     )
     assert [command.symbols for command in journal.of(FlattenCommand)] == [(BTC,)]
-    ready.execution.pursue([target("0.9")])
+    ready.execution.stage.pursue([target("0.9")])
     assert exchange.submitted[-1] is exit_order
 
 
@@ -465,7 +465,7 @@ async def test_the_reply_to_a_halt_says_what_protects_a_position(ready, exchange
     await settle()
     assert (await ask(ready, "halt")).lines[-1].endswith("0.5 BTC/USDT:USDT, its stop at work")
     exchange.tell(canceled_of(stop.client_order_id))
-    ready.execution.pursue([target("0.5", sequence=2)])
+    ready.execution.stage.pursue([target("0.5", sequence=2)])
     await settle()
     assert (await ask(ready, "halt")).lines[-1].endswith("0.5 BTC/USDT:USDT, without a stop of its size that stays")
 
@@ -477,7 +477,7 @@ async def test_a_flatten_of_one_symbol_says_what_is_held_in_others(container):
     exchange.tell(mark("100"), mark("100", symbol=ETH))
     await settle()
     execution = container.bot().execution
-    execution.pursue([target("0.9")])
+    execution.stage.pursue([target("0.9")])
     exchange.tell(filled_of(exchange.submitted[-1], "t1", contracts=LONG))
     await confirms(exchange)
 
@@ -509,7 +509,7 @@ async def test_flatten_works_while_halted_and_says_what_is_left(ready, exchange)
 
 async def test_a_flatten_says_what_is_less_than_a_lot(ready, exchange):
     """0.5 are held when the lot becomes 0.4: 0.4 are sold, and there is nothing to wait for."""
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     exchange.tell(filled_of(exchange.submitted[-1], "t1"), InstrumentChanged(instrument(lot_size="0.4"), START_NS))
     await settle()
     asked = asyncio.create_task(ask(ready, "flatten", symbol=BTC, wait_s=60))
@@ -524,7 +524,7 @@ async def test_a_flatten_says_what_is_less_than_a_lot(ready, exchange):
 
 async def test_an_entry_that_fills_after_a_flatten_is_closed_too(ready, exchange):
     """Nothing is held yet, an entry works; its fill is already on its way when the operator flattens."""
-    ready.execution.pursue([target(LONG)])
+    ready.execution.stage.pursue([target(LONG)])
     [entry] = exchange.submitted
 
     await ask(ready, "flatten", wait_s=0.1)

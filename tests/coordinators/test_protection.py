@@ -22,7 +22,7 @@ async def account(container, bot, exchange):
     """0.5 BTC, bought at 100 with a stop at 90 that was just sent."""
     made = Account(bot, exchange, container)
     await made.tell(mark("100"))
-    bot.execution.pursue([target(LONG, stop="90")])
+    bot.execution.stage.pursue([target(LONG, stop="90")])
     await made.fill(exchange.submitted[-1], "t1")
     return made
 
@@ -57,7 +57,7 @@ async def test_a_stop_that_is_refused_for_ever_is_tried_less_and_less_often(acco
 
 async def test_a_stop_that_is_taken_and_dropped_at_once_is_no_reason_to_flood_the_exchange(account):
     for tenth in range(1, 101):
-        if account.bot.execution.orders():
+        if account.bot.execution.stage.orders():
             await account.accept(account.stops[-1])
             await account.drop(account.stops[-1])
         await account.tell(mark("100", tenth / 10))
@@ -108,7 +108,7 @@ async def test_a_stop_that_is_refused_at_the_market_too_is_tried_less_and_less_o
 
 async def test_a_take_profit_that_was_refused_leaves_at_the_market_once_the_mark_has_met_it(account):
     await account.accept(account.stops[-1])
-    account.bot.execution.pursue([target(LONG, sequence=2, stop="91", take_profit="110")])
+    account.bot.execution.stage.pursue([target(LONG, sequence=2, stop="91", take_profit="110")])
     stop, profit = account.exchange.submitted[-2:]
     await account.accept(stop)
     await account.refuse(profit)
@@ -125,7 +125,7 @@ async def test_a_stop_at_another_price_waits_a_second_however_often_those_before
         await account.tell(mark("100", second))
     await account.refuse(account.stops[-1])
     sent = len(account.stops)
-    account.bot.execution.pursue([target(LONG, sequence=2, stop="80")])
+    account.bot.execution.stage.pursue([target(LONG, sequence=2, stop="80")])
     await account.tell(mark("100", 11.9))
     assert len(account.stops) == sent
     await account.tell(mark("100", 12))
@@ -139,7 +139,7 @@ async def test_a_strategy_that_wants_a_stop_anew_at_every_price_does_not_flood_t
     for tenth in range(1, 301):
         before = len(account.stops)
         stop = Decimal(60) + tenth * Decimal(step)
-        account.bot.execution.pursue([target(LONG, sequence=tenth + 1, stop=stop)])
+        account.bot.execution.stage.pursue([target(LONG, sequence=tenth + 1, stop=stop)])
         await account.tell(mark("100", tenth / 10))
         if len(account.stops) > before:
             await account.refuse(account.stops[-1])
@@ -150,7 +150,7 @@ async def test_a_strategy_that_wants_a_stop_anew_at_every_price_does_not_flood_t
 async def test_a_stop_that_rests_is_not_given_up_for_one_that_is_refused(account):
     resting = account.stops[-1]
     await account.accept(resting)
-    account.bot.execution.pursue([target(LONG, sequence=2, stop="95")])
+    account.bot.execution.stage.pursue([target(LONG, sequence=2, stop="95")])
     await account.refuse(account.stops[-1])
     await account.tell(mark("100", 1))
     assert account.exchange.canceled == []
@@ -163,7 +163,7 @@ async def test_a_stop_that_rests_is_not_given_up_for_one_that_is_refused(account
 async def test_a_stop_that_risk_denies_costs_the_position_nothing(account, journal):
     """90.05 is off the tick. Denied at each price for ten seconds: less and less often, and the old stop rests."""
     await account.accept(account.stops[-1])
-    account.bot.execution.pursue([target(LONG, sequence=2, stop="90.05")])
+    account.bot.execution.stage.pursue([target(LONG, sequence=2, stop="90.05")])
     for second in range(1, 11):
         await account.tell(mark("100", second))
     assert account.exchange.canceled == []
@@ -195,7 +195,7 @@ async def test_a_stop_that_leaves_a_position_bare_is_not_clean(account, containe
 async def test_what_is_taken_with_the_other_of_a_pair_is_no_refusal(account):
     """The take-profit has closed the position, and the exchange has dropped the stop."""
     await account.accept(account.stops[-1])
-    account.bot.execution.pursue([target(LONG, sequence=2, stop="91", take_profit="110")])
+    account.bot.execution.stage.pursue([target(LONG, sequence=2, stop="91", take_profit="110")])
     stop, profit = account.exchange.submitted[-2:]
     await account.accept(stop)
     await account.accept(profit)
@@ -208,7 +208,7 @@ async def test_what_is_taken_with_the_other_of_a_pair_is_no_refusal(account):
 async def test_a_position_that_has_grown_beyond_its_stop_is_bare(account):
     """0.5 are protected; 0.4 more are bought, and the stop of 0.9 is refused."""
     await account.accept(account.stops[-1])
-    account.bot.execution.pursue([target("0.9", sequence=2, stop="90")])
+    account.bot.execution.stage.pursue([target("0.9", sequence=2, stop="90")])
     await account.fill([each for each in account.exchange.submitted if each.purpose is Purpose.ENTRY][-1], "t2")
     larger = account.stops[-1]
     assert larger.contracts == Decimal("0.9")
@@ -263,14 +263,14 @@ async def test_refusals_say_nothing_of_a_stop_that_rests(account):
 async def test_a_take_profit_that_is_denied_leaves_no_position_bare(account):
     """0.001 is off the tick."""
     await account.accept(account.stops[-1])
-    account.bot.execution.pursue([target(LONG, sequence=2, stop="91", take_profit="150.001")])
+    account.bot.execution.stage.pursue([target(LONG, sequence=2, stop="91", take_profit="150.001")])
     await account.tell(mark("100", 1))
     assert account.trading.level is TradingLevel.ACTIVE
 
 
 async def test_what_is_said_of_a_stop_is_what_health_goes_by(account):
     """Sent, at rest, dropped once and sent again, dropped twice: it may be dropped once more."""
-    says = account.bot.execution.protection_of
+    says = account.bot.execution.stage.protection_of
     assert says(BTC) == "its stop not confirmed yet"
     await account.accept(account.stops[-1])
     assert says(BTC) == "its stop at work"
@@ -286,21 +286,21 @@ async def test_what_is_said_of_a_stop_is_what_health_goes_by(account):
 
 async def test_a_stop_for_a_part_of_the_position_is_none(account):
     await account.accept(account.stops[-1])
-    account.bot.execution.pursue([target("0.9", sequence=2, stop="90")])
+    account.bot.execution.stage.pursue([target("0.9", sequence=2, stop="90")])
     [_, more] = [each for each in account.exchange.submitted if each.purpose is Purpose.ENTRY]
     await account.fill(more, "t2")
-    assert account.bot.execution.protection_of(BTC) == "its stop not confirmed yet"
+    assert account.bot.execution.stage.protection_of(BTC) == "its stop not confirmed yet"
     await account.refuse(account.stops[-1])
-    assert account.bot.execution.protection_of(BTC) == "without a stop of its size that stays"
+    assert account.bot.execution.stage.protection_of(BTC) == "without a stop of its size that stays"
 
 
 async def test_while_a_stop_takes_another_s_place_the_position_is_protected(account):
     await account.accept(account.stops[-1])
-    account.bot.execution.pursue([target(LONG, sequence=2, stop="91")])
+    account.bot.execution.stage.pursue([target(LONG, sequence=2, stop="91")])
     assert len(account.stops) == 2
-    assert account.bot.execution.protection_of(BTC) == "its stop at work"
+    assert account.bot.execution.stage.protection_of(BTC) == "its stop at work"
 
 
 async def test_nothing_protects_less_than_a_lot(account):
     await account.tell(InstrumentChanged(instrument(lot_size="0.6"), START_NS))
-    assert account.bot.execution.protection_of(BTC) == "less than a lot, which no order closes"
+    assert account.bot.execution.stage.protection_of(BTC) == "less than a lot, which no order closes"

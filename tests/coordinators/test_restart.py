@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from dependency_injector import providers
 
-from app.coordinators.reconciler import FLAWED_KEPT_MAX
 from app.domain.denial import Denial
 from app.domain.events import (
     CancelRejected,
@@ -24,6 +23,7 @@ from app.domain.records import EventLeftOut, MemoryLost, Mismatch, OrderIntended
 from app.domain.target import Entry
 from app.domain.trading_state import TradingLevel
 from app.execution import Pursuit
+from app.execution.flawed_fills import KEPT_MAX
 from app.lifecycle import Deadlines, StartFailed
 from app.ports.connection import ExchangeUnavailable
 from app.ports.journal import JournalFailed
@@ -98,7 +98,7 @@ async def lives(container, exchange, journal):
 
 async def test_a_stop_that_could_not_be_sent_holds_growth_back_until_one_rests(lives, exchange, mocker):
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     mocker.patch("app.risk.engine.REDUCING_CHECKS", (lambda *_: Denial("test", "1", "0"),))
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
     assert lives.trading.holds("execution", f"unprotected:{BTC}")
@@ -119,7 +119,7 @@ async def test_a_target_that_cannot_be_read_refuses_no_start_and_holds_growth_ba
 ):
     """BTC is held with a stop; of ETH nothing is. What is wanted anew waits for the operator's ``resume``."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP), target(LONG, symbol=ETH)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP), target(LONG, symbol=ETH)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
     await lives.crash()
     saved = msgspec.json.decode(lives.journal.state_of("execution"))
@@ -143,17 +143,22 @@ async def test_a_target_that_cannot_be_read_refuses_no_start_and_holds_growth_ba
 
     await lives.tell(ResumeCommand(START_NS, ((reason.owner, reason.code),)))
     assert not lives.trading.latched
-    lives.execution.flatten("by hand", [BTC])
+    lives.execution.stage.flatten("by hand", [BTC])
     assert exchange.submitted[-1].purpose is Purpose.EXIT
 
 
 @pytest.mark.parametrize("payload", [b"{", b"[]", b"null"])
 @pytest.mark.parametrize(
-    ("whose", "held_back"), [("execution", f"unreadable_target:{BTC}"), ("risk", "watch_failed"), ("reconciler", None)]
+    ("whose", "held_back"),
+    [
+        ("execution", f"unreadable_target:{BTC}"),
+        ("risk", "watch_failed"),
+        *((name, None) for name in ("reconciler", "flawed_fills")),
+    ],
 )
 async def test_a_memory_that_cannot_be_read_as_a_whole_refuses_no_start(lives, exchange, payload, whose, held_back):
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
     await lives.crash()
     lives.journal.append(StateSaved(whose, payload, START_NS))
@@ -162,7 +167,7 @@ async def test_a_memory_that_cannot_be_read_as_a_whole_refuses_no_start(lives, e
     await lives.begin()
     codes = {reason.code for reason in lives.trading.reasons} - {"unknown_orders"}
     assert codes == ({held_back} if held_back else set())
-    lives.execution.flatten("by hand", [BTC])
+    lives.execution.stage.flatten("by hand", [BTC])
     assert exchange.submitted[-1].purpose is Purpose.EXIT
 
 
@@ -177,7 +182,7 @@ def executed(exchange, order, trade_id, price="100", *, held):
 
 async def test_an_intent_without_an_answer_is_asked_for_and_not_sent_again(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     await lives.crash()
 
@@ -186,27 +191,27 @@ async def test_an_intent_without_an_answer_is_asked_for_and_not_sent_again(lives
     await lives.begin()
 
     assert exchange.submitted == [sent]
-    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+    assert lives.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
     assert lives.trading.level is TradingLevel.ACTIVE
 
 
 async def test_an_intent_that_is_not_there_holds_growth_back_while_it_may_be_on_its_way(lives, exchange):
     """A request is valid for 5 s: 4 s after the first question its absence proves nothing, 5 s after it does."""
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     await lives.crash()
 
     await lives.begin()
     assert lives.trading.holds("execution", "unknown_orders")
     await lives.price("100", 4)
-    await lives.execution.agreement.resolve()
+    await lives.execution.stage.agreement.resolve()
     assert lives.trading.holds("execution", "unknown_orders")
 
     await lives.price("100", 5)
-    await lives.execution.agreement.resolve()
+    await lives.execution.stage.agreement.resolve()
     assert lives.trading.level is TradingLevel.ACTIVE
-    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
+    assert lives.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
     assert exchange.submitted == [sent]
 
 
@@ -219,20 +224,20 @@ def takes_late_orders(exchange):
 async def test_where_orders_may_arrive_late_only_the_operator_gives_one_up(lives, exchange):
     """Absent for a minute: growth is held back, aloud, for as long as it takes; then the operator gives it up."""
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     await lives.crash()
     await lives.begin()
 
     for seconds, held in (59, False), (60, True), (3600, True):
         await lives.price("100", seconds)
-        await lives.execution.agreement.resolve()
+        await lives.execution.stage.agreement.resolve()
         assert lives.trading.holds("execution", "lost_orders") is held
-        assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
+        assert lives.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.UNKNOWN
 
     await lives.tell(ResumeCommand(at(3601), (("execution", "lost_orders"),)))
-    await lives.execution.agreement.resolve()
-    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
+    await lives.execution.stage.agreement.resolve()
+    assert lives.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.REJECTED
     assert lives.trading.level is TradingLevel.ACTIVE
     assert exchange.submitted == [sent]
 
@@ -240,7 +245,7 @@ async def test_where_orders_may_arrive_late_only_the_operator_gives_one_up(lives
 @pytest.mark.usefixtures("takes_late_orders")
 async def test_what_was_given_up_and_is_there_after_all_is_ours(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     await lives.crash()
     await lives.begin()
@@ -248,18 +253,18 @@ async def test_what_was_given_up_and_is_there_after_all_is_ours(lives, exchange)
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
 
     await lives.tell(ResumeCommand(at(61), (("execution", "lost_orders"),)))
-    await lives.execution.agreement.resolve()
-    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+    await lives.execution.stage.agreement.resolve()
+    assert lives.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
 
 
 @pytest.mark.usefixtures("takes_late_orders")
 async def test_where_orders_may_arrive_late_an_exit_is_not_waited_for_longer_than_a_minute(lives, exchange):
     """A closing order is absent: a minute later it counts as never received, and nobody has to say so."""
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [entry] = exchange.submitted
     await lives.tell(executed(exchange, entry, "t1", held=LONG), mark("100", 1))
-    lives.execution.pursue([target(0, sequence=2)])
+    lives.execution.stage.pursue([target(0, sequence=2)])
     closing = exchange.submitted[-1]
     assert closing.reduce_only
     await lives.crash()
@@ -267,8 +272,8 @@ async def test_where_orders_may_arrive_late_an_exit_is_not_waited_for_longer_tha
 
     for seconds, status in (59, OrderStatus.UNKNOWN), (61, OrderStatus.REJECTED):
         await lives.price("100", seconds)
-        await lives.execution.agreement.resolve()
-        assert lives.execution.books.tracker.find(closing.client_order_id).status is status
+        await lives.execution.stage.agreement.resolve()
+        assert lives.execution.stage.books.tracker.find(closing.client_order_id).status is status
     assert not lives.trading.holds("execution", "lost_orders")
 
 
@@ -276,19 +281,19 @@ async def test_where_orders_may_arrive_late_an_exit_is_not_waited_for_longer_tha
 async def test_an_order_that_was_there_cannot_arrive_late(lives, exchange):
     """It rested, and is not known any more: after the 5 s of a copy that lags it is over."""
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     await lives.tell(OrderAccepted(sent.client_order_id, "V1", BTC, at(1)))
     for seconds, status in (2, OrderStatus.OPEN), (8, OrderStatus.CANCELED):
         await lives.price("100", seconds)
-        await lives.execution.agreement.compare()
-        assert lives.execution.books.tracker.find(sent.client_order_id).status is status
+        await lives.execution.stage.agreement.compare()
+        assert lives.execution.stage.books.tracker.find(sent.client_order_id).status is status
 
 
 async def test_an_order_that_arrives_after_the_restart_is_ours(lives, exchange):
     """Not there at the start, filled a second later: the books follow, and growth is free again."""
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     await lives.crash()
 
@@ -302,7 +307,7 @@ async def test_an_order_that_arrives_after_the_restart_is_ours(lives, exchange):
 
 async def test_what_was_unknown_and_is_told_by_a_fill_holds_nothing_back_any_more(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [sent] = exchange.submitted
     await lives.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "timed out"))
     assert lives.trading.holds("execution", "unknown_orders")
@@ -314,7 +319,7 @@ async def test_what_was_unknown_and_is_told_by_a_fill_holds_nothing_back_any_mor
 async def test_a_position_that_was_filled_while_no_bot_ran_gets_its_stop(lives, exchange):
     """The kill came between the entry's intent and its fill: what the entry was for is on record."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     [entry] = exchange.submitted
     await lives.crash()
 
@@ -328,7 +333,7 @@ async def test_a_position_that_was_filled_while_no_bot_ran_gets_its_stop(lives, 
 
 async def test_a_stop_is_sent_without_waiting_for_a_price(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     executed(exchange, exchange.submitted[0], "t1", held=LONG)
     await lives.crash()
 
@@ -339,7 +344,7 @@ async def test_a_stop_is_sent_without_waiting_for_a_price(lives, exchange):
 
 async def test_a_stop_that_rests_at_the_exchange_is_not_sent_again(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
     stop = exchange.submitted[-1]
     await lives.crash()
@@ -353,7 +358,7 @@ async def test_a_stop_that_rests_at_the_exchange_is_not_sent_again(lives, exchan
 async def test_nothing_is_sent_for_a_position_that_was_opened_and_closed_meanwhile(lives, exchange):
     """Two missed fills, told one after the other: after the first alone a stop would be due."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     [entry] = exchange.submitted
     await lives.crash()
 
@@ -367,7 +372,7 @@ async def test_nothing_is_sent_for_a_position_that_was_opened_and_closed_meanwhi
 async def test_what_an_order_is_for_is_on_record_before_the_order(lives, journal):
     """A pursuit that says that it was entered, then the intent of the entry: a crash keeps a prefix."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
 
     kinds = [type(record) for record in journal.records]
     before = journal.records[: kinds.index(OrderIntended)]
@@ -378,7 +383,7 @@ async def test_what_an_order_is_for_is_on_record_before_the_order(lives, journal
 
 async def test_an_entry_that_ended_while_no_bot_ran_is_not_made_again(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
     await lives.crash()
 
@@ -390,9 +395,9 @@ async def test_an_entry_that_ended_while_no_bot_ran_is_not_made_again(lives, exc
 async def test_a_flip_goes_on_after_a_restart_once_there_is_a_price(lives, exchange):
     """Killed while the close works, which fills meanwhile. The new side is entered at the first mark, not before."""
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
-    lives.execution.pursue([target(-LONG, sequence=2)])
+    lives.execution.stage.pursue([target(-LONG, sequence=2)])
     close = exchange.submitted[-1]
     await lives.crash()
 
@@ -407,9 +412,9 @@ async def test_a_flip_goes_on_after_a_restart_once_there_is_a_price(lives, excha
 
 async def test_a_flip_goes_on_when_the_unknown_close_turns_out_to_be_filled(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
-    lives.execution.pursue([target(-LONG, sequence=2)])
+    lives.execution.stage.pursue([target(-LONG, sequence=2)])
     close = exchange.submitted[-1]
     await lives.crash()
 
@@ -422,9 +427,9 @@ async def test_a_flip_goes_on_when_the_unknown_close_turns_out_to_be_filled(live
 async def test_an_entry_that_an_earlier_run_left_waits_for_an_order_of_unknown_outcome(lives, exchange):
     """Killed in a flip, the close has filled; of an order in the other symbol nobody knows. The entry comes later."""
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
-    lives.execution.pursue([target(-LONG, sequence=2), target(LONG, symbol=ETH)])
+    lives.execution.stage.pursue([target(-LONG, sequence=2), target(LONG, symbol=ETH)])
     close, other = exchange.submitted[-2:]
     await lives.crash()
 
@@ -440,9 +445,9 @@ async def test_an_entry_that_an_earlier_run_left_waits_for_an_order_of_unknown_o
 
 async def test_a_refused_exit_is_tried_again_while_a_stop_rests(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
-    lives.execution.pursue([target(0, sequence=2)])
+    lives.execution.stage.pursue([target(0, sequence=2)])
     first = exchange.submitted[-1]
     assert first.purpose is Purpose.EXIT
 
@@ -456,10 +461,10 @@ async def test_a_refused_exit_is_tried_again_while_a_stop_rests(lives, exchange)
 
 async def test_an_exit_that_risk_denies_is_tried_again_at_the_next_price(lives, exchange, mocker):
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     await lives.tell(executed(exchange, exchange.submitted[0], "t1", held=LONG))
     mocker.patch("app.risk.engine.REDUCING_CHECKS", (lambda *_: Denial("test", "1", "0"),))
-    lives.execution.pursue([target(0, sequence=2)])
+    lives.execution.stage.pursue([target(0, sequence=2)])
     assert len(exchange.submitted) == 1
 
     mocker.stopall()
@@ -470,10 +475,10 @@ async def test_an_exit_that_risk_denies_is_tried_again_at_the_next_price(lives, 
 async def test_a_refused_cancel_is_asked_again_at_the_next_price(lives, exchange):
     """The entry of an older target must go, or the new one waits for ever."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
-    lives.execution.pursue([target(-LONG, sequence=2)])
+    lives.execution.stage.pursue([target(-LONG, sequence=2)])
     await lives.tell(CancelRejected(entry.client_order_id, BTC, START_NS, "busy"))
     assert exchange.canceled == [entry.client_order_id]
 
@@ -483,9 +488,9 @@ async def test_a_refused_cancel_is_asked_again_at_the_next_price(lives, exchange
 
 async def test_a_refused_cancel_of_an_order_that_has_ended_asks_for_nothing(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
-    lives.execution.pursue([target(0, sequence=2)])
+    lives.execution.stage.pursue([target(0, sequence=2)])
     await lives.tell(
         OrderCanceled(entry.client_order_id, BTC, START_NS, "expired"),
         CancelRejected(entry.client_order_id, BTC, START_NS, "it is canceled"),
@@ -499,53 +504,53 @@ async def test_a_refused_cancel_of_an_order_that_has_ended_asks_for_nothing(live
 
 async def test_an_order_that_ended_while_the_stream_was_down_ends_in_the_books(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
 
     exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.CANCELED)
-    assert await lives.execution.agreement.compare()
-    assert lives.execution.books.tracker.open_orders == 0
+    assert await lives.execution.stage.agreement.compare()
+    assert lives.execution.stage.books.tracker.open_orders == 0
 
 
 async def test_an_order_that_is_gone_is_over_only_when_it_stays_gone(lives, exchange):
     """A venue may answer from a copy that lags behind: not there at 0 s and at 4 s is no proof, at 5 s it is one."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
 
-    await lives.execution.agreement.compare()
+    await lives.execution.stage.agreement.compare()
     await lives.price("100", 4)
-    await lives.execution.agreement.resolve()
-    assert lives.execution.books.tracker.open_orders == 1
+    await lives.execution.stage.agreement.resolve()
+    assert lives.execution.stage.books.tracker.open_orders == 1
     await lives.price("100", 5)
-    await lives.execution.agreement.resolve()
-    assert lives.execution.books.tracker.open_orders == 0
+    await lives.execution.stage.agreement.resolve()
+    assert lives.execution.stage.books.tracker.open_orders == 0
 
 
 async def test_an_order_that_was_gone_and_is_told_of_works_on(lives, exchange):
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
-    await lives.execution.agreement.compare()
+    await lives.execution.stage.agreement.compare()
 
     exchange.known[entry.client_order_id] = order_record(entry, OrderStatus.OPEN)
     await lives.price("100", 5)
-    await lives.execution.agreement.resolve()
-    assert lives.execution.books.tracker.open_orders == 1
+    await lives.execution.stage.agreement.resolve()
+    assert lives.execution.stage.books.tracker.open_orders == 1
 
 
 async def test_an_order_that_is_listed_is_not_asked_for(lives, exchange, mocker):
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [entry] = exchange.submitted
     await lives.tell(OrderAccepted(entry.client_order_id, "V1", BTC, START_NS))
     exchange.working = (order_record(entry, OrderStatus.OPEN),)
     asked = mocker.spy(exchange, "order")
 
-    assert await lives.execution.agreement.compare()
+    assert await lives.execution.stage.agreement.compare()
     asked.assert_not_called()
 
 
@@ -553,16 +558,16 @@ async def test_after_an_outage_fills_are_asked_for_from_before_it(lives, exchang
     """Two questions fail in ten minutes; the third reaches back to a minute before the last answer, at 100 s."""
     await lives.begin()
     await lives.price("100", 100)
-    await lives.execution.agreement.compare()
+    await lives.execution.stage.agreement.compare()
     exchange.down = True
     for seconds in (300, 600):
         await lives.price("100", seconds)
         with pytest.raises(ExchangeUnavailable):
-            await lives.execution.agreement.compare()
+            await lives.execution.stage.agreement.compare()
     exchange.down = False
     asked = mocker.spy(exchange, "fills_since")
 
-    assert await lives.execution.agreement.compare()
+    assert await lives.execution.stage.agreement.compare()
     asked.assert_called_once_with(at(40))
 
 
@@ -570,9 +575,9 @@ async def test_a_restart_asks_for_fills_from_before_the_last_agreement(lives, ex
     """Agreed at 100 s; what was recorded later says nothing of what the stream may have missed."""
     await lives.begin()
     await lives.price("100", 100)
-    await lives.execution.agreement.compare()
+    await lives.execution.stage.agreement.compare()
     await lives.price("100", 600)
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     exchange.known[exchange.submitted[0].client_order_id] = order_record(exchange.submitted[0], OrderStatus.CANCELED)
     await lives.crash()
     asked = mocker.spy(exchange, "fills_since")
@@ -594,7 +599,7 @@ async def test_what_is_filled_while_the_start_compares_does_not_refuse_it(lives,
     """The position is read after the fill, the fills before it: the second look sees both."""
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     await lives.begin()
-    lives.execution.pursue([target(LONG)])
+    lives.execution.stage.pursue([target(LONG)])
     [entry] = exchange.submitted
     await lives.crash()
     told = executed(exchange, entry, "t1", held=LONG)
@@ -609,19 +614,19 @@ async def test_an_order_that_nobody_answers_is_asked_for_once_it_is_overdue(live
     """A request is valid for 5 s: 5 s after it was made nothing is asked, a moment later its symbol and id are."""
     asked = mocker.spy(exchange, "order")
     await lives.begin()
-    lives.execution.pursue([target(LONG, symbol=ETH)])
+    lives.execution.stage.pursue([target(LONG, symbol=ETH)])
     [sent] = exchange.submitted
     await lives.price("100", 5)
-    await lives.execution.agreement.resolve()
+    await lives.execution.stage.agreement.resolve()
     asked.assert_not_called()
     await lives.price("100", 5.001)
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
-    await lives.execution.agreement.resolve()
+    await lives.execution.stage.agreement.resolve()
     asked.assert_called_once_with(ETH, sent.client_order_id)
-    assert lives.execution.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
+    assert lives.execution.stage.books.tracker.find(sent.client_order_id).status is OrderStatus.OPEN
 
     await lives.price("100", 60)
-    await lives.execution.agreement.resolve()
+    await lives.execution.stage.agreement.resolve()
     asked.assert_called_once()
 
 
@@ -645,7 +650,7 @@ async def test_a_difference_is_told_with_its_time_and_the_currency(lives, exchan
     await lives.begin()
     lives.container.registry.context.facts.subscribe(told.append)
     exchange.money += 1
-    assert not await lives.execution.agreement.compare()
+    assert not await lives.execution.stage.agreement.compare()
     [found] = [fact for fact in told if isinstance(fact, Mismatch)]
     assert (found.kind, found.symbol, found.time_ns) == ("balance", "USDT", START_NS)
 
@@ -684,7 +689,7 @@ async def test_fills_that_came_the_wrong_way_round_are_divided_as_the_exchange_d
     await lives.tell(first, bought, sold)
     exchange.held, exchange.money = (Position(BTC, Decimal(2), Decimal(220)),), Decimal(10010)
     assert lives.portfolio.ledger.realized == Decimal("3.33333333")
-    assert await lives.execution.agreement.compare()
+    assert await lives.execution.stage.agreement.compare()
     assert (lives.portfolio.balance, lives.portfolio.position(BTC).cost) == (10010, 220)
     assert [(f.kind, f.action) for f in told if isinstance(f, Mismatch)] == [("balance", "recounted")]
 
@@ -696,10 +701,10 @@ async def test_fills_that_came_the_wrong_way_round_are_divided_as_the_exchange_d
 async def test_an_order_that_was_there_in_between_is_missed_anew(lives, exchange):
     """Gone at 0 s, there at 2 s, gone again at 6 s: its five seconds begin at 6 s."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, entry=ENTRY_AT_99)])
+    lives.execution.stage.pursue([target(LONG, entry=ENTRY_AT_99)])
     [sent] = exchange.submitted
     await lives.tell(OrderUnknown(sent.client_order_id, BTC, START_NS, "no answer"))
-    agreement, tracked = lives.execution.agreement, lives.execution.books.tracker.find(sent.client_order_id)
+    agreement, tracked = lives.execution.stage.agreement, lives.execution.stage.books.tracker.find(sent.client_order_id)
     await agreement.resolve()
     await lives.price("100", 2)
     exchange.known[sent.client_order_id] = order_record(sent, OrderStatus.OPEN, venue_order_id="V1")
@@ -720,7 +725,7 @@ async def test_an_order_that_was_there_in_between_is_missed_anew(lives, exchange
 async def test_a_fill_whose_fee_is_in_another_currency_is_no_reason_not_to_start(lives, exchange, missed):
     """Told in the life before, or missed by it: held, protected, and no growth before the operator says so."""
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     [entry] = exchange.submitted
     paid = fill("t1", Side.BUY, LONG, "100", "0.0002", client_order_id=entry.client_order_id, fee_currency="BNB")
     exchange.filled, exchange.held = (paid,), (Position(BTC, LONG, Decimal(50)),)
@@ -744,7 +749,7 @@ async def nonsense(lives, exchange, mocker):
     """0.5 BTC were bought for a fee of 0.1, and told without a price; returns the entry."""
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     await lives.begin()
-    lives.execution.pursue([target(LONG, stop=STOP)])
+    lives.execution.stage.pursue([target(LONG, stop=STOP)])
     [entry] = exchange.submitted
     executed(exchange, entry, "t1", held=LONG)
     exchange.money = Decimal("9999.9")
@@ -759,7 +764,7 @@ async def told_wrong_and_then_right(lives, exchange):
     exchange.down = False
     exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(100), fee=Decimal("0.1")),)
     await lives.tell(*exchange.filled)
-    assert await lives.execution.agreement.compare()
+    assert await lives.execution.stage.agreement.compare()
 
 
 def stops_rest(exchange):
@@ -785,7 +790,7 @@ async def test_what_was_adopted_for_a_fill_is_what_the_next_start_finds(lives, e
     assert lives.trading.holds("reconciler", "position_adopted")
     assert not lives.trading.holds("execution", "differs")
     assert len(exchange.working) == 1
-    assert await lives.execution.agreement.compare()
+    assert await lives.execution.stage.agreement.compare()
 
 
 async def test_what_a_kill_left_of_a_fill_that_could_not_be_booked_is_adopted_and_protected(lives, exchange, nonsense):
@@ -815,15 +820,15 @@ async def test_a_fill_that_was_told_right_is_no_flaw_when_it_is_told_again(lives
 
     await lives.tell(*exchange.filled)
     exchange.held = (Position(BTC, 3 * LONG, 3 * LONG * 100),)
-    assert not await lives.execution.agreement.compare()
+    assert not await lives.execution.stage.agreement.compare()
     assert lives.portfolio.position(BTC).contracts == LONG
 
 
 async def test_no_more_flawed_fills_are_remembered_than_an_operator_could_look_at(lives, nonsense):
-    reconciler = lives.execution.agreement
-    for number in range(FLAWED_KEPT_MAX + 1):
+    reconciler = lives.execution.stage.agreement
+    for number in range(KEPT_MAX + 1):
         reconciler.leave_out(EventLeftOut(START_NS, f"flaw {number}", BTC, None, f"x{number}"))
-    saved = [state for state in lives.journal.of(StateSaved) if state.owner == "reconciler"][-1]
-    flawed = msgspec.json.decode(saved.payload)["flawed"]
-    assert len(flawed) == FLAWED_KEPT_MAX
+    saved = [state for state in lives.journal.of(StateSaved) if state.owner == "flawed_fills"][-1]
+    flawed = msgspec.json.decode(saved.payload)["fills"]
+    assert len(flawed) == KEPT_MAX
     assert "x0" not in flawed

@@ -5,7 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from app.coordinators import ExecutionCoordinator, RuntimeCoordinator
+from app.coordinators import RuntimeCoordinator
+from app.coordinators.execution_stage import ExecutionStage
 from app.domain.events import Severity, Timer
 from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState, NotStarted, TaskState
@@ -21,12 +22,12 @@ async def test_each_event_goes_to_execution_then_strategy_then_execution_then_te
     def note(name, answer=None):
         return lambda *what: (calls.append((name, what[-1])), answer)[1]
 
-    mocker.patch.object(ExecutionCoordinator, "pursue", note("pursue"))
+    mocker.patch.object(ExecutionStage, "pursue", note("pursue"))
     mocker.patch.object(RunFigures, "observe", note("observe"))
     await container.init_resources()
     await settle()
     bot = container.bot()
-    bot.execution.takes[type(told)] = note("take")
+    bot.execution.stage.takes[type(told)] = note("take")
     bot.strategy.asks[type(told)] = note("ask", (target(),))
     calls.clear()
 
@@ -44,7 +45,7 @@ async def test_the_clock_follows_the_stream(bot, container, exchange):
 
 
 async def test_quotes_alone_make_the_guards_look_once_a_second(bot, exchange, mocker):
-    asked = mocker.spy(bot.execution._risk, "on_timer")
+    asked = mocker.spy(bot.execution.stage._risk, "on_timer")
     exchange.tell(quote("99", "101", 2), quote("99", "101", 2.5), quote("99", "101", 3.5))
     await settle()
     assert asked.call_count == 2
@@ -58,7 +59,7 @@ async def test_the_end_of_the_stream_asks_for_a_stop(bot, container, exchange):
 
 async def test_an_event_that_a_stage_cannot_take_in_stops_the_bot(bot, container, exchange, mocker):
     """The books would be in doubt: the pump is not restarted, and the run ends with the code of a critical failure."""
-    bot.execution.takes[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
+    bot.execution.stage.takes[type(mark("1"))] = mocker.Mock(side_effect=ArithmeticError("broken"))
     exchange.tell(mark("100"))
     await settle()
 
@@ -146,7 +147,7 @@ async def test_a_price_that_is_none_reaches_nobody_and_none_is_trusted_until_one
     """A venue in real time: neither books nor guards see the mark of zero, and it is told once."""
     exchange.is_virtual = False
     await container.init_resources()
-    context, books = container.registry.context, container.bot().execution.books
+    context, books = container.registry.context, container.bot().execution.stage.books
     exchange.tell(mark("100"))
     await settle()
     exchange.tell(mark("0"), mark("NaN"), quote("101", "99"))

@@ -221,7 +221,7 @@ async def test_a_strategy_that_cannot_take_its_memory_over_begins_anew_with_a_wa
     assert again.slow.value < 104
     exchange.tell(bar("90", 2))
     await settle()
-    assert (again.sequence, container.bot().execution.pursued(BTC)) == (2, 2)
+    assert (again.sequence, container.bot().execution.stage.pursued(BTC)) == (2, 2)
     await _stop(container)
 
 

@@ -107,7 +107,7 @@ async def test_what_is_to_be_closed_is_adopted_and_then_closed(started, exchange
 async def test_a_stranger_s_order_is_followed_when_adopted(started, exchange, journal):
     exchange.working = (order_record(order("stranger"), OrderStatus.OPEN, venue_order_id="V9"),)
     container = await started("adopt")
-    assert [record.order.client_order_id for record in container.bot().execution.orders()] == ["stranger"]
+    assert [record.order.client_order_id for record in container.bot().execution.stage.orders()] == ["stranger"]
     assert [intent.order.client_order_id for intent in journal.of(OrderIntended)] == ["stranger"]
     assert exchange.canceled == []
     await stop(container)
@@ -118,7 +118,7 @@ async def test_an_order_of_ours_that_left_while_the_store_was_down_is_taken_what
     left = order("main-1-000007", Side.SELL, reduce_only=True, purpose=Purpose.STOP_LOSS)
     exchange.working = (order_record(left, OrderStatus.OPEN, venue_order_id="V7"),)
     container = await started("refuse")
-    [record] = container.bot().execution.orders()
+    [record] = container.bot().execution.stage.orders()
     assert (record.order, record.status) == (left, OrderStatus.OPEN)
     await stop(container)
 
@@ -136,8 +136,8 @@ async def test_an_order_of_ours_that_turns_up_later_is_taken_too(started, exchan
     mocker.patch("app.coordinators.reconciler.SETTLING_S", 0)
     container = await started("refuse")
     exchange.working = (order_record(order("main-1-000003", reduce_only=True), OrderStatus.OPEN),)
-    assert await container.bot().execution.agreement.compare()
-    assert len(container.bot().execution.orders()) == 1
+    assert await container.bot().execution.stage.agreement.compare()
+    assert len(container.bot().execution.stage.orders()) == 1
     await stop(container)
 
 
@@ -163,7 +163,9 @@ async def test_a_lost_lease_stops_the_bot_with_the_code_of_a_critical_failure(st
     container = await started("refuse")
     journal.fail("another bot writes", LeaseLost)
     container.registry.context.trading_state.raise_reason("risk", "drawdown", Severity.HALTED, "")
-    container.bot().execution._record(Mismatch(kind="balance", symbol="", ours="", theirs="", action="", time_ns=1))
+    container.bot().execution.stage.record(
+        Mismatch(kind="balance", symbol="", ours="", theirs="", action="", time_ns=1)
+    )
     await settle()
     request = container.stop_request()
     assert (request.exit_code, "another bot writes" in request.reason) == (ExitCode.CRITICAL_FAILURE, True)

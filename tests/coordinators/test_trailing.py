@@ -26,7 +26,7 @@ def exchange(exchange):
 async def held(bot, exchange):
     """A bot that holds 0.5 BTC, bought at 100, with a stop that trails by 5 and rests."""
     await tell(exchange, mark("100"))
-    bot.execution.pursue([target(LONG, trailing="5", take_profit="200")])
+    bot.execution.stage.pursue([target(LONG, trailing="5", take_profit="200")])
     await tell(exchange, filled(exchange.submitted[-1], "t1"))
     await accept(exchange, *exchange.submitted[-2:])
     return bot
@@ -109,9 +109,9 @@ async def test_a_price_that_jumps_past_the_stop_closes_at_the_market(held, excha
 
 async def test_the_next_target_begins_to_trail_at_its_own_price(held, exchange):
     await tell(exchange, mark("110"))
-    held.execution.pursue([target(LONG, sequence=2, trailing="5")])
+    held.execution.stage.pursue([target(LONG, sequence=2, trailing="5")])
     await tell(exchange, mark("106"))
-    held.execution.pursue([target(LONG, sequence=3, trailing="5")])
+    held.execution.stage.pursue([target(LONG, sequence=3, trailing="5")])
     assert triggers(exchange)[-1] == 101
 
 
@@ -121,7 +121,7 @@ async def test_a_restart_goes_on_with_the_best_mark(held, exchange, journal):
     (saved,) = journal.of(StateSaved)[-1:]
     restored = msgspec.json.decode(saved.payload, type=dict[str, Pursuit])[BTC]
     assert restored.trail.best == 110
-    held.execution._pursuits.restore(saved.payload)
+    held.execution.stage.pursuits.restore(saved.payload)
     for stop in stops(exchange):
         await tell(exchange, OrderCanceled(stop.client_order_id, BTC, START_NS, "by the venue"))
     await tell(exchange, mark("107"))
@@ -130,21 +130,21 @@ async def test_a_restart_goes_on_with_the_best_mark(held, exchange, journal):
 
 async def test_a_start_that_has_heard_no_price_protects_from_where_the_position_was_entered(held, exchange):
     """Nobody has told a mark, and 0.5 cost 50: entered at 100."""
-    pursuits, portfolio = held.execution._pursuits, held.execution.books.portfolio
+    pursuits, portfolio = held.execution.stage.pursuits, held.execution.stage.books.portfolio
     portfolio.restore((Position(BTC, LONG, Decimal(50)),), {}, (), (), {})
     pursuits._pursuits[BTC].trail = None
     for stop in stops(exchange):
-        held.execution.books.tracker.apply(OrderCanceled(stop.client_order_id, BTC, START_NS, ""))
+        held.execution.stage.books.tracker.apply(OrderCanceled(stop.client_order_id, BTC, START_NS, ""))
     pursuits.resume()
     assert triggers(exchange) == [95, 95]
-    held.execution.books.tracker.apply(OrderCanceled(stops(exchange)[-1].client_order_id, BTC, START_NS, ""))
+    held.execution.stage.books.tracker.apply(OrderCanceled(stops(exchange)[-1].client_order_id, BTC, START_NS, ""))
     pursuits.resume()
     assert triggers(exchange) == [95, 95, 95]
 
 
 async def test_at_an_exchange_that_holds_trailing_stops_none_is_moved(exchange, bot):
     """What a run before kept of its trail is forgotten."""
-    pursuits = bot.execution._pursuits
+    pursuits = bot.execution.stage.pursuits
     pursuits._trails = False
     kept = {BTC: Pursuit(target(LONG, trailing="5"), entered=True)}
     pursuits.restore(msgspec.json.encode(kept).replace(b'"trail":null', b'"trail":{"best":"110","mark":"110"}'))

@@ -95,7 +95,7 @@ class Run:
         await ready.wait()
         self.exchange.tell(mark("100"), mark("100", symbol=ETH))
         await until(lambda: self.context.portfolio.mark(ETH) is not None)
-        self.bot.execution.pursue([target(LONG, stop=Decimal(90)), target(1, symbol=ETH, entry=NEVER_GROWS)])
+        self.bot.execution.stage.pursue([target(LONG, stop=Decimal(90)), target(1, symbol=ETH, entry=NEVER_GROWS)])
         await until(lambda: len(self.exchange.submitted) == 2)
         entry, self.resting = sorted(self.exchange.submitted, key=lambda order: order.symbol)
         self.accept(self.resting)
@@ -103,7 +103,7 @@ class Run:
         await until(lambda: len(self.exchange.submitted) == 3)
         self.stop = self.exchange.submitted[-1]
         self.accept(self.stop)
-        await until(lambda: all(r.status is OrderStatus.OPEN for r in self.bot.execution.orders()))
+        await until(lambda: all(r.status is OrderStatus.OPEN for r in self.bot.execution.stage.orders()))
 
     @property
     def context(self):
@@ -154,7 +154,7 @@ async def test_a_store_that_fails_under_the_bot(run, break_it, threaded):
 
     # What grows stays here.
     before = len(exchange.submitted)
-    execution.pursue([target(2, sequence=2, symbol=ETH)])
+    execution.stage.pursue([target(2, sequence=2, symbol=ETH)])
     await asyncio.sleep(0.1)
     assert len(exchange.submitted) == before
     assert run.trading.level is TradingLevel.REDUCE_ONLY
@@ -172,7 +172,7 @@ async def test_a_store_that_fails_under_the_bot(run, break_it, threaded):
     # Cancels and exits go out.
     run.bot.halt("the store is gone")
     await until(lambda: run.resting.client_order_id in exchange.canceled)
-    execution.flatten("by hand", (BTC,))
+    execution.stage.flatten("by hand", (BTC,))
     await until(lambda: exchange.submitted[-1].purpose is Purpose.EXIT)
     out = exchange.submitted[-1]
     assert (out.side, out.contracts, out.reduce_only) == (Side.SELL, LONG, True)
@@ -180,7 +180,7 @@ async def test_a_store_that_fails_under_the_bot(run, break_it, threaded):
     exchange.tell(
         sold, *(OrderCanceled(o.client_order_id, o.symbol, START_NS, "asked") for o in (run.resting, run.stop))
     )
-    await until(lambda: not execution.orders())
+    await until(lambda: not execution.stage.orders())
 
     # The end says so.
     run.bot.stop("enough")

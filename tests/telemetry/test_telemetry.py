@@ -229,7 +229,7 @@ async def shown(bot, container, exchange):
     """A bot that is long half a bitcoin, and its report."""
     exchange.tell(mark("100"))
     await settle()
-    bot.execution.pursue([target("0.5")])
+    bot.execution.stage.pursue([target("0.5")])
     exchange.tell(fill(side=Side.BUY, contracts="0.5", client_order_id=exchange.submitted[-1].client_order_id, fee="1"))
     exchange.tell(mark("110", 1))
     await settle()
@@ -270,7 +270,7 @@ async def test_the_live_view_shows_everything_at_a_glance(bot, container, exchan
     for fact in (fill(), OrderIntended(limit(), AT)):
         figures.on_fact(fact)
     context, report = await shown(bot, container, exchange)
-    bot.execution.books.tracker.intend(limit())
+    bot.execution.stage.books.tracker.intend(limit())
     context.trading_state.raise_reason("operator", "halt", Severity.HALTED, "by hand")
     view = LiveView(console, 0.1, figures, LogTail())
     view.open()

@@ -21,8 +21,8 @@ class Away(Place):
 
     async def hold(self):
         symbol = self.venue.symbol
-        await self.go_to("50000", lambda: self.bot.execution.books.portfolio.mark(symbol) == 50_000)
-        self.bot.execution.pursue([target(SIZE, symbol=symbol, stop="45000")])
+        await self.go_to("50000", lambda: self.bot.execution.stage.books.portfolio.mark(symbol) == 50_000)
+        self.bot.execution.stage.pursue([target(SIZE, symbol=symbol, stop="45000")])
         await self.go_to("50000", lambda: self.held == SIZE)
         await self.go_to("50000", lambda: len(self.venue.engine.open_orders()) == 1)
         await self.stop()
@@ -41,7 +41,7 @@ class Away(Place):
 
     @property
     def books(self):
-        return self.bot.execution.books.portfolio
+        return self.bot.execution.stage.books.portfolio
 
 
 @pytest.fixture(params=[LoopbackBinance, LoopbackHyperliquid], ids=lambda venue: venue.name)
@@ -87,7 +87,7 @@ async def test_a_stop_that_was_met_while_nobody_looked_is_found_after_ten_days(a
     assert away.held == 0
     assert away.books.balance == away.venue.engine.books.balance
     assert away.books.ledger.funding == sum(paid.amount for paid, _ in away.venue.settled) != 0
-    assert not away.bot.execution.orders()
+    assert not away.bot.execution.stage.orders()
 
 
 @pytest.mark.parametrize("day", [1, 9])
@@ -98,6 +98,6 @@ async def test_what_a_hand_traded_meanwhile_is_found_too(away, day):
     away.let_pass((10 - day) * 24, 8)
     await away.start()
     await away.agrees()
-    await away.go_to("50000", lambda: away.held == SIZE and not away.bot.execution.growing())
+    await away.go_to("50000", lambda: away.held == SIZE and not away.bot.execution.stage.growing())
     assert [position.contracts for position in away.venue.engine.books.positions] == [SIZE]
     assert away.books.balance == away.venue.engine.books.balance

@@ -9,7 +9,7 @@ from app.coordinators import execution as executing
 from app.coordinators import reconciler as reconciling
 from app.coordinators.agreement import RECONCILING, Agreement
 from app.coordinators.bounded_account import BoundedAccount
-from app.coordinators.execution import ExecutionCoordinator
+from app.coordinators.execution_stage import ExecutionStage
 from app.coordinators.reconciler import Reconciler
 from app.domain.denial import Denial
 from app.domain.ledger import Account
@@ -103,19 +103,19 @@ def fills_are_read_from_now_on(patch):
 
 
 def a_reset_is_nothing(patch):
-    def reset(execution, event):
-        execution._record(event)
+    def reset(stage, event):
+        stage.record(event)
 
-    patch.setattr(ExecutionCoordinator, "_on_reset", reset)
+    patch.setattr(ExecutionStage, "_on_reset", reset)
 
 
 def a_reset_is_over_at_once(patch):
-    def on_reset(original, execution, event):
-        original(execution, event)
-        execution._trading_state.clear_reason(EXECUTION, RECONCILING)
+    def on_reset(original, stage, event):
+        original(stage, event)
+        stage._trading_state.clear_reason(EXECUTION, RECONCILING)
 
     patch.setattr(Reconciler, "request", lambda reconciler: None)
-    around(patch, ExecutionCoordinator, "_on_reset", on_reset)
+    around(patch, ExecutionStage, "_on_reset", on_reset)
 
 
 def nobody_compares_again(patch):
@@ -252,16 +252,16 @@ def settlements_are_not_restored(patch):
 
 
 def positions_are_written_without_their_fills(patch):
-    def on_fill(original, execution, fill):
-        inner = execution._journal
+    def on_fill(original, stage, fill):
+        inner = stage._journal
         append = lambda *records: inner.append(*[r for r in records if type(r).__name__ != "Fill"])  # noqa: E731
-        execution._journal = Veiled(inner, append=append)
+        stage._journal = Veiled(inner, append=append)
         try:
-            original(execution, fill)
+            original(stage, fill)
         finally:
-            execution._journal = inner
+            stage._journal = inner
 
-    around(patch, ExecutionCoordinator, "_on_fill", on_fill)
+    around(patch, ExecutionStage, "_on_fill", on_fill)
 
 
 def pursuits_are_not_saved(patch):

@@ -8,7 +8,7 @@ from app.coordinators.reconciler import Reconciler
 from app.domain.events import OrderAccepted, OrderCanceled, OrderRejected, OrderUnknown
 from app.domain.money import ZERO
 from app.domain.order import OrderStatus
-from app.execution import OrderTracker
+from app.execution import AbsentOrders, OrderTracker
 from app.ports.connection import ExchangeUnavailable
 from tests.simulation.planted.bug import Bug, around
 
@@ -96,7 +96,7 @@ def everybody_asks_once(patch):
 
 
 def absent_is_rejected_at_once(patch):
-    patch.setattr(Reconciler, "_may_still_arrive", lambda reconciler, client_order_id: False)
+    patch.setattr(AbsentOrders, "note", lambda absent, tracked: False)
 
 
 def unreadable_orders_are_gone(patch):
@@ -112,12 +112,12 @@ def unreadable_orders_are_gone(patch):
 
     around(patch, BoundedAccount, "open_orders", open_orders)
     around(patch, BoundedAccount, "order", order)
-    patch.setattr(Reconciler, "_may_still_arrive", lambda reconciler, client_order_id: False)
+    patch.setattr(AbsentOrders, "note", lambda absent, tracked: False)
 
 
 def the_resolver_dies(patch):
     async def loop(execution):
-        await execution.agreement.resolve()
+        await execution.stage.agreement.resolve()
         await nothing()
         await __import__("asyncio").sleep(10_000)
 

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from app.coordinators.agreement import Agreement
-from app.coordinators.execution import ExecutionCoordinator
+from app.coordinators.execution_stage import ExecutionStage
 from app.domain.denial import Denial
 from app.domain.events import OrderUnknown, Severity
 from app.domain.order import OrderStatus, Purpose, Side
@@ -40,28 +40,28 @@ def ids_count_orders_of_a_symbol_only(patch):
     around(patch, SequentialIds, "next_client_order_id", next_id)
 
 
-def submit_again(execution, tracked):
-    execution._send_point._order_entry.submit(tracked.order)
+def submit_again(stage, tracked):
+    stage._send_point._order_entry.submit(tracked.order)
 
 
 def unknown_is_sent_again(patch):
-    def on_order(original, execution, event):
-        original(execution, event)
-        tracked = execution.books.tracker.find(event.client_order_id)
+    def on_order(original, stage, event):
+        original(stage, event)
+        tracked = stage.books.tracker.find(event.client_order_id)
         if isinstance(event, OrderUnknown) and tracked is not None and tracked.is_working:
-            submit_again(execution, tracked)
+            submit_again(stage, tracked)
 
-    around(patch, ExecutionCoordinator, "_on_order", on_order)
+    around(patch, ExecutionStage, "_on_order", on_order)
 
 
 def restart_sends_again(patch):
-    def recover(original, execution, context):
-        original(execution, context)
-        for tracked in execution.books.tracker.all_working():
+    def recover(original, stage):
+        original(stage)
+        for tracked in stage.books.tracker.all_working():
             if tracked.status is OrderStatus.UNKNOWN:
-                submit_again(execution, tracked)
+                submit_again(stage, tracked)
 
-    around(patch, ExecutionCoordinator, "_recover", recover)
+    around(patch, ExecutionStage, "recover", recover)
 
 
 def with_journal(patch, append):
