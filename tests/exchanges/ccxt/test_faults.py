@@ -463,11 +463,12 @@ async def test_what_is_asked_may_arrive_later_than_an_order(bench_class):
 
 
 async def test_a_slow_answer_does_not_move_a_clock_that_it_does_not_contradict(bench):
+    """Both clocks are this machine's: no answer, however slow, contradicts that they are one."""
+    session = bench.exchange._market.session
+    session._offset_ns = 0
     bench.venue.fail("time", "slow_answer")
-    before_s = bench.exchange._market.session.offset_s
     await bench.exchange._market.measure_clock()
-    assert bench.exchange._market.session.offset_s == before_s
-    assert abs(before_s) < 0.1
+    assert session.offset_s == 0
 
 
 async def test_keys_that_are_refused_end_the_start(bench_class):
