@@ -172,7 +172,7 @@ class ExecutionCoordinator(BaseCoordinator):
         failure = self._journal.failure
         if failure is not None:
             # What was missed is in the books now, and in no journal: a bot that began so would not come back from it.
-            raise JournalFailed(failure)
+            raise failure
         self._pursuits.release()
         self.agreement.begin()
         return context.evolve(self.name, portfolio=self._portfolio, risk=self._risk, execution=self)
@@ -238,7 +238,9 @@ class ExecutionCoordinator(BaseCoordinator):
         if stuck:
             details["stuck"] = "; ".join(f"{symbol}: {why}" for symbol, why in stuck.items())
         degraded = HealthState.DEGRADED if unknown or bare or stuck else HealthState.HEALTHY
-        return self.status(HealthState.UNHEALTHY if failure else degraded, details=details, error=failure)
+        return self.status(
+            HealthState.UNHEALTHY if failure else degraded, details=details, error=str(failure) if failure else None
+        )
 
     def orders(self) -> tuple[OrderRecord, ...]:
         """Return the orders that may still fill, as they are known here."""
@@ -511,8 +513,9 @@ class ExecutionCoordinator(BaseCoordinator):
     async def _resolve_loop(self) -> None:
         while True:
             await asyncio.sleep(self._settings.execution.unknown_query_every_s)
-            if self._journal.failure is not None:
+            failure = self._journal.failure
+            if failure is not None:
                 # The store may fail after it has taken an intent: what waits for it would wait for ever.
-                self._record()
+                self._send_point.store_failed(failure)
             await self.agreement.resolve()
             self.beat()

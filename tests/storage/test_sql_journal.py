@@ -318,10 +318,6 @@ def test_flush_and_close_commit_what_is_buffered(opened, rows):
     assert rows("SELECT count(*) FROM journal") == [(2,)]
 
 
-def test_appending_nothing_is_durable(opened):
-    assert opened().append().durable
-
-
 def test_a_closed_journal_takes_no_more(opened):
     journal = opened()
     journal.close()
