@@ -48,6 +48,7 @@ from app.recording import Edges, Recorder, TapeWriter, final_of
 from app.risk import RiskEngine
 from app.settings import LoadedSettings, Settings, SettingsRefused
 from app.settings.load import verdict_on
+from app.settings.secrets import without_secrets
 from app.state import journal_of, state_folder
 from app.strategies import Strategy, create
 from app.telemetry import FactBus, FactLog, HealthFile, LiveView, LogTail, MetricStore, RunFigures, RunSummary
@@ -149,8 +150,8 @@ def edges_of(
 
 def recordable(settings: Settings) -> dict[str, Any]:
     """Return the settings of a replay: no secret, no place on this machine that a replay could write to."""
-    document = settings.model_dump(mode="json")
-    document["storage"] |= {"backend": "memory", "url": None, "folder": None}
+    document = without_secrets(settings).model_dump(mode="json")
+    document["storage"] |= {"backend": "memory", "folder": None}
     document["telemetry"] |= {"record_stream": None}
     return document
 
