@@ -24,10 +24,10 @@ from pydantic_settings import (
 )
 
 from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, UnnamedStrategy, WrongValue
-from app.settings.exchange import SimulatedSettings
 from app.settings.models import Settings
 from app.settings.profiles import DEFAULT_PROFILE, profile_path, read_profile
 from app.settings.secrets import may_show_secret, without_secrets
+from app.settings.simulated import SimulatedSettings
 
 PREFIX = "APP__"
 DELIMITER = "__"
