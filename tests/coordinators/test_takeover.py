@@ -20,8 +20,8 @@ from app.ports.journal import JournalFailed, LeaseLost
 from app.settings import load_settings
 from app.timing import run_virtual
 from tests.builders import BTC, order, order_record
-from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
+from tests.settling import settle
 
 D = Decimal
 LONG_OF_A_STRANGER = (Position(BTC, D(2), D(200)),)
