@@ -1,6 +1,6 @@
 """The parts list: everything that is wired, in the order in which it starts. The only place where things are wired."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,7 +13,6 @@ from rich.console import Console
 from app.adapters import (
     adapter_class,
     adapter_kind,
-    ccxt_adapters,
     ccxt_exchange,
     custom_exchange,
     paper_exchange,
@@ -46,29 +45,13 @@ from app.ports.connection import Connection
 from app.ports.journal import Journal
 from app.recording import Edges, Recorder, TapeWriter, final_of
 from app.risk import RiskEngine
-from app.settings import LoadedSettings, Settings, SettingsRefused
+from app.settings import LoadedSettings, Settings
 from app.settings.load import verdict_on
+from app.settings.secrets import without_secrets
 from app.state import journal_of, state_folder
-from app.strategies import Strategy, create
+from app.strategies import create_all
 from app.telemetry import FactBus, FactLog, HealthFile, LiveView, LogTail, MetricStore, RunFigures, RunSummary
 from app.timing import SequentialIds, StreamClock, WallClock
-
-
-class NothingRecorded(SettingsRefused):
-    """A profile that plays recorded data has none: a generated market would look like it."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"a {kind} needs data: give it with --set exchange.simulated.candles=FILE")
-
-
-class SymbolNotListed(SettingsRefused):
-    """A strategy trades what the embedded exchange does not list."""
-
-    def __init__(self, strategy_id: str, symbol: str, listed: Sequence[str]) -> None:
-        super().__init__(
-            f"strategies.{strategy_id} names {symbol}, which the exchange does not list: use {', '.join(listed)}, "
-            f"or list it in exchange.simulated.instruments"
-        )
 
 
 def clock_of(connection: Connection) -> Clock:
@@ -90,47 +73,14 @@ def ids_of(settings: Settings, journal: Journal) -> SequentialIds:
     return SequentialIds(settings.account.id, recovered.epoch, recovered.instance, recovered.instance_since)
 
 
-def strategies_of(settings: Settings) -> tuple[Strategy, ...]:
-    """Return the strategies, one instance for each symbol."""
-    return tuple(strategy for name, item in settings.strategies.items() for strategy in create(name, item))
-
-
-def check_before_start(settings: Settings) -> None:
-    """Refuse what the settings name and cannot be had, before anything is touched.
-
-    Raises:
-        SettingsRefused: The exchange adapter does not import, or its library is not installed; a replay has no data;
-            a strategy trades what the embedded exchange does not list. What a venue lists, only the venue can tell.
-        StrategyRefused: A strategy does not import, or its parameters are wrong.
-    """
-    strategies_of(settings)
-    exchange = settings.exchange
-    if settings.kind in {"replay", "benchmark"} and exchange.adapter == "simulated" and not exchange.simulated.data:
-        raise NothingRecorded(settings.kind)
-    if adapter_kind(settings) == "custom":
-        adapter_class(settings)
-    elif exchange.adapter == "simulated":
-        _check_listed(settings)
-    else:
-        ccxt_adapters(settings)
-
-
-def _check_listed(settings: Settings) -> None:
-    listed = [instrument.symbol for instrument in settings.exchange.simulated.instruments]
-    for name, item in settings.strategies.items():
-        for symbol in item.symbols:
-            if symbol not in listed:
-                raise SymbolNotListed(name, symbol, listed)
-
-
-def chosen(exchange: Any) -> Any:  # noqa: ANN401 - as above
+def chosen(exchange: Any) -> Any:  # noqa: ANN401 - an adapter implements four ports at once
     """Return the exchange that the selector chose, so that it is made once for each start."""
     return exchange
 
 
 def edges_of(
     settings: Settings,
-    exchange: Any,  # noqa: ANN401 - an adapter implements four ports at once
+    exchange: Any,  # noqa: ANN401 - as above
     clock: Clock,
     journal: Journal,
     container: LifecycleContainer,
@@ -149,8 +99,8 @@ def edges_of(
 
 def recordable(settings: Settings) -> dict[str, Any]:
     """Return the settings of a replay: no secret, no place on this machine that a replay could write to."""
-    document = settings.model_dump(mode="json")
-    document["storage"] |= {"backend": "memory", "url": None, "folder": None}
+    document = without_secrets(settings).model_dump(mode="json")
+    document["storage"] |= {"backend": "memory", "folder": None}
     document["telemetry"] |= {"record_stream": None}
     return document
 
@@ -195,7 +145,7 @@ class Container(containers.DeclarativeContainer):
     journal = Resource(journal_of, settings, folder, new_instance)
     ids = Factory(ids_of, settings, journal)
     risk = Factory(RiskEngine, settings.provided.risk)
-    strategies = Callable_(strategies_of, settings)
+    strategies = Callable_(create_all, settings.provided.strategies)
 
     # The exchange: the one that is not chosen is never built.
     exchange = Resource(

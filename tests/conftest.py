@@ -1,6 +1,5 @@
 """One container fixture, overridden by each test as it needs."""
 
-import asyncio
 from contextlib import suppress
 
 import pytest
@@ -85,9 +84,3 @@ async def bot(container):
     yield container.bot()
     with suppress(ExceptionGroup):
         await container.shutdown_resources()
-
-
-async def settle(rounds=20):
-    """Let the pump take in what the exchange was told to say."""
-    for _ in range(rounds):
-        await asyncio.sleep(0)

@@ -15,9 +15,9 @@ from app.lifecycle import BaseCoordinator, HealthState, Phase, RestartPolicy, St
 from app.risk import RiskEngine
 from app.settings import SettingsRefused, load_settings
 from tests.builders import BTC, ETH, START_NS, mark, order, target
-from tests.conftest import settle
 from tests.lifecycle.parts import NAMES, Part, parts, stubborn
 from tests.risk.account import Account, limits
+from tests.settling import settle
 
 # -- lifecycle --------------------------------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ async def test_a_crashed_background_task_is_not_reported_healthy():
     container, notes = parts()
     container.strategy_factory.override(providers.Factory(Crashes, "strategy", notes))
     await container.init_resources()
-    await settle(5)
+    await settle()
     report = await container.health()
     assert [item.state for item in report.components if item.component == "strategy"] == [HealthState.UNHEALTHY]
     await container.shutdown_resources()

@@ -13,8 +13,8 @@ from app.cli.backtest import backtest_settings, words_for
 from app.cli.data_words import DataWords
 from app.cli.failures import UsageRefused
 from app.cli.loop import run_loop
-from app.container import check_before_start
 from app.ports.exit_codes import ExitCode
+from app.preflight import check_before_start
 from app.research.lookahead import peeks_of
 from app.research.monte_carlo import QUANTILES, Spread, spread_of
 from app.research.warm_up import starts_of

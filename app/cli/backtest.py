@@ -19,9 +19,9 @@ from app.cli.loop import run_loop
 from app.cli.origin_rows import origin_rows
 from app.cli.progress import covering
 from app.cli.report_path import check_report
-from app.container import check_before_start
 from app.domain.times import iso
 from app.ports.exit_codes import ExitCode
+from app.preflight import check_before_start
 from app.settings import LoadedSettings, load_settings
 from app.telemetry import configure_logs
 

@@ -8,13 +8,13 @@ from decimal import Decimal
 from app.adapters import ccxt_exchange, paper_market
 from app.cli.doctor_local import examine_here
 from app.cli.failures import UsageRefused
-from app.container import check_before_start
 from app.domain.instrument import Instrument
 from app.domain.money import plain
 from app.ports.connection import Connection, ExchangeUnavailable
 from app.ports.examination import ACCEPTABLE, Finding, Verdict
 from app.ports.exit_codes import ExitCode
 from app.ports.market_data import MarketData
+from app.preflight import check_before_start
 from app.settings import LoadedSettings, Settings, load_settings
 from app.strategies import sizing_from
 

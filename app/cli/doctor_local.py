@@ -12,6 +12,7 @@ from app.domain.trading_state import TradingState
 from app.ports.examination import Finding, Verdict
 from app.settings import LoadedSettings, Settings
 from app.settings.load import ENV_FILE, SECRETS_VARIABLE
+from app.settings.secrets import secret_keys
 from app.state import journal_place, state_folder
 from app.storage import StateFolderLock, StorageError, read_summary
 from app.storage.errors import JournalMissing
@@ -19,7 +20,6 @@ from app.storage.errors import JournalMissing
 OTHERS_MAY = 0o007
 """Permission bits of those who are neither the owner nor of the group."""
 MEGABYTE = 1_000_000
-KEYS = ("api_key", "secret", "password", "private_key")
 
 
 def examine_here(loaded: LoadedSettings) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _keys(loaded: LoadedSettings) -> Iterator[Finding]:
             "by the environment or a secrets folder; then the account is examined, too",
         )
         return
-    for name in KEYS:
+    for name in secret_keys(type(ccxt)):
         origin = loaded.origin(f"exchange.ccxt.{name}")
         if getattr(ccxt, name) is not None and origin.startswith(("profile", "the command line")):
             yield Finding(

@@ -1,18 +1,16 @@
 """The end of a command: its exit code, or a sentence for what went wrong."""
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from app.cli import garbage
 from app.cli.failures import report_failure
 
 
 def end_with(command: Callable[[], int]) -> NoReturn:
     """Run a command, and end the process with its exit code."""
-    # What was imported stays for as long as the process: garbage is looked for among what comes now.
-    gc.freeze()
-    gc.enable()
+    garbage.begin()
     try:
         code = command()
         if sys.stdout is not None:

@@ -3,6 +3,7 @@
 import json
 
 from app.cli.failures import NotDone, UsageRefused
+from app.cli.progress import covering
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
 from app.state import journal_place, state_folder
@@ -22,9 +23,14 @@ def rebuild(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
         raise UsageRefused(f"profile {settings.profile} keeps no state: it has no journal to rebuild from")
     place = journal_place(settings, folder)
     try:
-        records = rebuild_projections(
-            place, busy_timeout_s=settings.storage.busy_timeout_s, profile=f"{settings.profile} (journal rebuild)"
-        )
+        with covering("rebuild", quiet=as_json) as progress:
+            task = progress.add_task("", total=1.0)
+            records = rebuild_projections(
+                place,
+                busy_timeout_s=settings.storage.busy_timeout_s,
+                profile=f"{settings.profile} (journal rebuild)",
+                on_part=lambda part: progress.update(task, completed=part),
+            )
     except StorageError as error:
         raise NotDone(f"nothing was rebuilt: {error}") from error
     if as_json:

@@ -1,11 +1,11 @@
 """The command line. Nothing heavy is imported before a command needs it: ``--help`` must not pay for a bot."""
 
-import gc
 import sys
 from pathlib import Path
 
 import typer
 
+from app.cli import garbage
 from app.cli.commands import bot, data, journal, research, setup
 from app.cli.failures import is_closed_pipe, report_failure
 
@@ -38,8 +38,7 @@ def default(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command line. A strategy in the current folder is found, whichever way it was started."""
-    # Imports make much, and none of it is garbage: to look for some would take a tenth of a start.
-    gc.disable()
+    garbage.put_off()
     if not {"", str(Path.cwd())} & set(sys.path):
         # An installed script's first place is its own folder. Last: nothing here takes the place of a package.
         sys.path.append(str(Path.cwd()))

@@ -24,10 +24,10 @@ from app.cli.failures import UsageRefused
 from app.cli.origin_rows import origin_rows
 from app.cli.progress import counting
 from app.cli.report_path import check_report
-from app.container import check_before_start
 from app.domain.times import iso
 from app.exchanges.simulated import open_recorded
 from app.ports.exit_codes import ExitCode
+from app.preflight import check_before_start
 from app.research import (
     CONFIDENCE,
     Chosen,

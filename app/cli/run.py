@@ -1,7 +1,6 @@
 """Runs the bot: builds it, says what runs, and reports how it ended."""
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -13,16 +12,18 @@ from loguru import logger
 from rich.console import Console
 
 from app.bot import PerpsBot
+from app.cli import garbage
 from app.cli.build import build_container
 from app.cli.doctor import REAL_KINDS, refuse_if_unfit
 from app.cli.durations import parse_duration
 from app.cli.failures import UsageRefused, report_failure
 from app.cli.greeting import LOOK_AGAIN_S, greet, warn_of_what_stayed
 from app.cli.loop import run_loop
-from app.container import Container, check_before_start
+from app.container import Container
 from app.coordinators.runtime import STREAM_ENDED
 from app.lifecycle import RunResult, Transition
 from app.ports.exit_codes import ExitCode
+from app.preflight import check_before_start
 from app.telemetry import RunSummary, configure_logs
 
 LOG_FILE = "bot.log"
@@ -84,8 +85,7 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
     loop = asyncio.get_running_loop()
 
     def on_ready() -> None:
-        # What the start has loaded stays: to look through it for garbage would hold the loop up for 0.1 s at times.
-        gc.freeze()
+        garbage.begin()
         trading = bot.runtime.context.trading_state
         greet(container.settings(), container.folder(), trading.current)
         loop.call_later(LOOK_AGAIN_S, lambda: warn_of_what_stayed(trading.current))

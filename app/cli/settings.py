@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator
 
-from app.container import check_before_start, strategies_of
 from app.ports.exit_codes import ExitCode
+from app.preflight import check_before_start
 from app.settings import Settings, load_settings
+from app.strategies import create_all
 
 
 def show(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
@@ -25,7 +26,7 @@ def check(profile: str | None, overrides: list[str]) -> int:
     """Check settings, strategies and parameters."""
     loaded = load_settings(profile, overrides)
     check_before_start(loaded.settings)
-    strategies = strategies_of(loaded.settings)
+    strategies = create_all(loaded.settings.strategies)
     print(f"settings of profile {loaded.settings.profile} are valid: {len(strategies)} strategies would run")
     return ExitCode.CLEAN
 

@@ -83,7 +83,7 @@ class ExecutionCoordinator(BaseCoordinator):
         failure = context.journal.failure
         if failure is not None:
             # What was missed is in the books now, and in no journal: a bot that began so would not come back from it.
-            raise JournalFailed(failure)
+            raise failure
         stage.pursuits.release()
         stage.agreement.begin()
         return context.evolve(self.name, portfolio=portfolio, risk=self._risk, execution=stage)
@@ -154,7 +154,9 @@ class ExecutionCoordinator(BaseCoordinator):
         if stuck:
             details["stuck"] = "; ".join(f"{symbol}: {why}" for symbol, why in stuck.items())
         degraded = HealthState.DEGRADED if unknown or bare or stuck else HealthState.HEALTHY
-        return self.status(HealthState.UNHEALTHY if failure else degraded, details=details, error=failure)
+        return self.status(
+            HealthState.UNHEALTHY if failure else degraded, details=details, error=str(failure) if failure else None
+        )
 
     # -- background ----------------------------------------------------------------------------------------------
 
@@ -178,8 +180,9 @@ class ExecutionCoordinator(BaseCoordinator):
         context, stage = self.context, self.stage
         while True:
             await asyncio.sleep(context.settings.execution.unknown_query_every_s)
-            if context.journal.failure is not None:
+            failure = context.journal.failure
+            if failure is not None:
                 # The store may fail after it has taken an intent: what waits for it would wait for ever.
-                stage.record()
+                self._parts.send_point.store_failed(failure)
             await stage.agreement.resolve()
             self.beat()

@@ -13,7 +13,6 @@ from app.lifecycle import CoordinatorContext
 from app.lifecycle.deadlines import now_s
 from app.ports.control import Reply, Request
 from app.ports.exit_codes import ExitCode
-from app.ports.journal import JournalFailed
 
 POLL_S = 0.02
 """Between looks at whether the exchange has confirmed."""
@@ -81,10 +80,7 @@ class OperatorDesk:
         An operator who was told that trading is halted must find it halted after a crash in the very next moment.
         """
         journal = self._context().journal
-        try:
-            ticket = journal.append()
-        except JournalFailed:
-            return lambda: True
+        ticket = journal.ticket()
         # That somebody waits makes a journal that gathers records commit.
         ticket.when_durable(lambda: None)
         return lambda: ticket.durable or journal.failure is not None

@@ -222,6 +222,8 @@ class StrategyCoordinator(BaseCoordinator):
             with self._router.containing(strategy):
                 payload = _payload_of(strategy, now_ns)
                 records.append(StateSaved(self._memory_key(strategy), payload, now_ns))
+        if not records:
+            return
         try:
             self._journal.append(*records)
         except JournalFailed:

@@ -129,7 +129,8 @@ class SendPoint:
                 continue
             self._order_entry.cancel(tracked.order, reason)
             asked.append(CancelIntended(tracked.order.client_order_id, self._books.clock.now_ns, reason))
-        self._record(*asked)
+        if asked:
+            self._record(*asked)
         for tracked in unsent:
             self._withdraw(tracked, reason)
 

@@ -48,13 +48,16 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
 class Journal(Protocol):
     """Append-only. Order of appending is order of commit: a crash keeps a prefix."""
 
-    def append(self, *records: Record) -> Ticket:
-        """Take records in, together. Returns at once. Without any, the ticket is for all that were taken in before.
+    def append(self, first: Record, /, *rest: Record) -> Ticket:
+        """Take records in, together. Returns at once.
 
         Raises:
             JournalFailed: The store cannot take any more; new orders must stop. It is a ``LeaseLost``, and stays one,
                 when another bot may write by now.
         """
+
+    def ticket(self) -> Ticket:
+        """Return the promise for all that was taken in before; one more that is not kept if the store has failed."""
 
     def recovered(self) -> Recovered:
         """Return what was on record when the journal was opened."""
@@ -66,8 +69,11 @@ class Journal(Protocol):
         """Return a digest of this run's orders and fills: two runs with equal digests traded alike, byte for byte."""
 
     @property
-    def failure(self) -> str | None:
-        """Why the store cannot be written any more; None while it can."""
+    def failure(self) -> "JournalFailed | None":
+        """Why the store cannot be written any more, a ``LeaseLost`` for a lost lease; None while it can.
+
+        Whoever waits for a ticket asks for it: a store may fail after it has taken records in, and calls nobody back.
+        """
 
 
 class JournalFailed(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from app.domain.records import OrderIntended, Record
-from app.ports.journal import Journal, Recovered, Ticket
+from app.ports.journal import Journal, JournalFailed, Recovered, Ticket
 
 
 class PlayedClock:
@@ -48,13 +48,17 @@ class PlayedJournal:
         self._recovered = recovered
         self._promises = promises
 
-    def append(self, *records: Record) -> Ticket:
+    def append(self, first: Record, /, *rest: Record) -> Ticket:
         """Take records in."""
-        ticket = self._journal.append(*records)
-        for record in records:
+        ticket = self._journal.append(first, *rest)
+        for record in (first, *rest):
             if isinstance(record, OrderIntended):
                 return PlayedTicket(self._promises, record.order.client_order_id)
         return ticket
+
+    def ticket(self) -> Ticket:
+        """Return the promise for all that was taken in before."""
+        return self._journal.ticket()
 
     def recovered(self) -> Recovered:
         """Return what the recorded run found."""
@@ -70,7 +74,7 @@ class PlayedJournal:
         return self._journal.digest()
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> JournalFailed | None:
         """Never."""
         return self._journal.failure
 

@@ -53,17 +53,21 @@ class RecordedJournal:
         self._recorder = recorder
         self._journal = journal
 
-    def append(self, *records: Record) -> Ticket:
+    def append(self, first: Record, /, *rest: Record) -> Ticket:
         """Take records in, together."""
         try:
-            ticket = self._journal.append(*records)
+            ticket = self._journal.append(first, *rest)
         except JournalFailed as error:
             self._recorder.cut(f"the store failed, which a replay does not know: {error}")
             raise
-        for record in records:
+        for record in (first, *rest):
             if isinstance(record, OrderIntended):
                 return RecordedTicket(self._recorder, ticket, record.order.client_order_id)
         return ticket
+
+    def ticket(self) -> Ticket:
+        """Return the promise for all that was taken in before."""
+        return self._journal.ticket()
 
     def recovered(self) -> Recovered:
         """Return what was on record when the journal was opened."""
@@ -81,7 +85,7 @@ class RecordedJournal:
         return self._journal.digest()
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> JournalFailed | None:
         """Why the store cannot be written any more."""
         failure = self._journal.failure
         if failure is not None:

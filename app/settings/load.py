@@ -24,18 +24,16 @@ from pydantic_settings import (
 )
 
 from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, UnnamedStrategy, WrongValue
-from app.settings.exchange import SimulatedSettings
 from app.settings.models import Settings
 from app.settings.profiles import DEFAULT_PROFILE, profile_path, read_profile
+from app.settings.secrets import may_show_secret, without_secrets
+from app.settings.simulated import SimulatedSettings
 
 PREFIX = "APP__"
 DELIMITER = "__"
 PROFILE_VARIABLE = "APP_PROFILE"
 SECRETS_VARIABLE = "APP_SECRETS_DIR"
 ENV_FILE = Path(".env")
-SECRET_KEYS = frozenset({"url", "api_key", "secret", "password", "private_key"})
-"""Keys whose values are never printed, not even in a refusal."""
-
 TEXTS = frozenset({str, SecretStr, Path})
 
 Layer = dict[str, Any]
@@ -66,17 +64,7 @@ class LoadedSettings:
 
     def without_secrets(self) -> "LoadedSettings":
         """Return the same settings without keys, passwords, and the layers that they came from: for other machines."""
-        exchange, storage = self.settings.exchange, self.settings.storage
-        ccxt = exchange.ccxt.model_copy(
-            update={name: None for name, value in exchange.ccxt if isinstance(value, SecretStr)}
-        )
-        settings = self.settings.model_copy(
-            update={
-                "exchange": exchange.model_copy(update={"ccxt": ccxt}),
-                "storage": storage.model_copy(update={"url": None}),
-            }
-        )
-        return LoadedSettings(settings, (), self.files)
+        return LoadedSettings(without_secrets(self.settings), (), self.files)
 
     def with_simulated(self, simulated: SimulatedSettings) -> "LoadedSettings":
         """Return the same settings with another simulated exchange."""
@@ -302,5 +290,5 @@ def _refusal(error: ValidationError, layers: Sequence[tuple[str, Layer]], merged
     if first["type"] == "missing":
         return SettingsRefused(f"setting {key} is missing: it has no default, so give it a value")
     # What is too wrong to be a secret may hold one all the same.
-    value = None if first["loc"][-1] in SECRET_KEYS else first["input"]
+    value = None if may_show_secret(key) else first["input"]
     return WrongValue(key, _origin(key, layers), value, why)

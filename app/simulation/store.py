@@ -90,20 +90,21 @@ class SimulatedJournal:
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._taken = 0
         self._dead = False
-        self._failure: str | None = None
+        self._failure: JournalFailed | None = None
         self.durable = 0
 
     # -- Journal -------------------------------------------------------------------------------------------------
 
-    def append(self, *records: Record) -> "SimulatedTicket":
+    def append(self, first: Record, /, *rest: Record) -> "SimulatedTicket":
         """Take records in, together."""
+        records = (first, *rest)
         if not self._dead:
             self._on_append(records)
         if self._dead:
             # Nobody is there any more to whom it could be said.
             return SimulatedTicket(self, self.durable + 1)
         if self.failure is not None:
-            raise JournalFailed(self.failure)
+            raise JournalFailed(str(self.failure))
         for record in records:
             if type(record) in DIGESTED:
                 self._digest.add(record)  # type: ignore[arg-type] # an intent or a fill: the line above says so
@@ -113,6 +114,10 @@ class SimulatedJournal:
         self._queue.append((self._taken, records))
         if len(self._queue) == 1:
             self._begin_commit()
+        return SimulatedTicket(self, self._taken)
+
+    def ticket(self) -> "SimulatedTicket":
+        """Return the promise for all that was taken in before."""
         return SimulatedTicket(self, self._taken)
 
     def recovered(self) -> Recovered:
@@ -128,10 +133,10 @@ class SimulatedJournal:
         return self._digest.hexdigest()
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> JournalFailed | None:
         """Why nothing is taken any more; for good in this life, as with the journals on disk."""
         if self._failure is None and self._store.failure is not None:
-            self._failure = self._store.failure
+            self._failure = JournalFailed(self._store.failure)
         return self._failure
 
     # -- the world -----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from app.simulation.store import SimulatedStore
 from app.simulation.trace import Trace
 from app.simulation.venue import STEP_S, Venue
 from app.simulation.violation import Violation
-from app.telemetry import RunFigures
+from app.simulation.watched_figures import WatchedFigures
 from app.timing import run_virtual
 
 DOWN_S = (0.2, 8.0)
@@ -60,18 +60,6 @@ class Outcome(msgspec.Struct, frozen=True):
     virtual_seconds: float
     fired: dict[str, int]
     """How often each kind of fault came to pass."""
-
-
-class _Figures(RunFigures):
-    """Shows each event, once all stages have taken it in, to the world."""
-
-    def __init__(self, on_event: Callable[[StreamEvent], None]) -> None:
-        super().__init__()
-        self._on_event = on_event
-
-    def observe(self, event: StreamEvent) -> None:
-        super().observe(event)
-        self._on_event(event)
 
 
 class World:
@@ -193,7 +181,7 @@ class World:
         chance = Random(f"link:{self._plan.seed}:{self._starts}")  # noqa: S311 - a simulation
         link = self._make_link(self._venue, chance, self._course.take, valid_s)
         journal = self._store.open(lambda records: self._on_append(life, records), self._on_commit)
-        figures = _Figures(self._on_event)
+        figures = WatchedFigures(self._on_event)
         random = Random(f"life:{self._plan.seed}:{self._starts}")  # noqa: S311 - a simulation
         life = Life(self._loaded, link, journal, figures, random)
         link.on_submit = lambda order: self._on_submit(life, order)

@@ -39,8 +39,9 @@ class MemoryJournal:
         self._digest = RunDigest()
         self._take_in = self._digest.add
 
-    def append(self, *records: Record) -> DurableTicket:
+    def append(self, first: Record, /, *rest: Record) -> DurableTicket:
         """Take records in."""
+        records = (first, *rest)
         self.records += len(records)
         for record in records:
             kind = type(record)
@@ -54,6 +55,10 @@ class MemoryJournal:
                 self._states[record.owner] = record.payload  # type: ignore[union-attr] # as above
         return DURABLE
 
+    def ticket(self) -> DurableTicket:
+        """Return the promise for all that was taken in before."""
+        return DURABLE
+
     def recovered(self) -> Recovered:
         """Return that there was nothing, and that this is the first start."""
         return self._recovered
@@ -63,7 +68,7 @@ class MemoryJournal:
         return self._states.get(owner)
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> None:
         """Never: memory takes everything."""
         return None
 

@@ -1,6 +1,6 @@
 """The ways into a journal. Each imports SQLAlchemy (0.13 s) only when it is gone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -80,20 +80,23 @@ def open_stopped(place: Place, account_id: str, *, busy_timeout_s: float, profil
         journal.close()
 
 
-def rebuild_projections(place: Place, *, busy_timeout_s: float, profile: str = "") -> int:
+def rebuild_projections(
+    place: Place, *, busy_timeout_s: float, profile: str = "", on_part: Callable[[float], None] = lambda _: None
+) -> int:
     """Make all projections again from the journal; no bot may run meanwhile. Returns the number of records read.
 
     Args:
         place: The state folder, or a server's.
         busy_timeout_s: How long to wait for another program that has the database locked.
         profile: So that a bot that is started meanwhile can say who is in its way.
+        on_part: Called from time to time with the part that is done, of 1.
 
     Raises:
         StorageError: It cannot be done, and nothing was changed; the message says what to do.
     """
     from app.storage.rebuilding import rebuild_sql_projections  # noqa: PLC0415 - see the first line of this file
 
-    return rebuild_sql_projections(place, busy_timeout_s, profile)
+    return rebuild_sql_projections(place, busy_timeout_s, profile, on_part)
 
 
 def read_summary(place: Place, account_id: str | None = None, *, recent: int = RECENT_ROWS) -> Summary:

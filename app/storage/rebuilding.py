@@ -1,5 +1,6 @@
 """Throws the projections away and makes them again from the journal; saved memories are no projection, and stay."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from app.storage.holding import hold
 from app.storage.place import Place
 from app.storage.projections import Projections
 from app.storage.read_side import check_exists
+from app.storage.recovery import last_seq
 from app.storage.statements import statements_of
 
 CHUNK_RECORDS = 1_000
@@ -21,19 +23,19 @@ CHUNK_RECORDS = 1_000
 DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
-def rebuild_sql_projections(place: Place, busy_timeout_s: float, profile: str) -> int:
+def rebuild_sql_projections(place: Place, busy_timeout_s: float, profile: str, on_part: Callable[[float], None]) -> int:
     """Rebuild the projections of all accounts, in one transaction; return the number of records read."""
     check_exists(place, busy_timeout_s)
     with hold(place, "", busy_timeout_s, profile) as held, held.transaction() as cursor:
-        return _rebuild(held.connection, cursor, held.place)
+        return _rebuild(held.connection, cursor, held.place, on_part)
 
 
-def _rebuild(connection: sa.Connection, cursor: DBAPICursor, place: Place) -> int:
+def _rebuild(connection: sa.Connection, cursor: DBAPICursor, place: Place, on_part: Callable[[float], None]) -> int:
     for table in tables.PROJECTIONS:
         connection.execute(sa.delete(table))
     accounts: dict[str, Projections] = {}
     statements = statements_of(connection)
-    count = after = 0
+    last, count, after = last_seq(connection), 0, 0
     while rows := _chunk(connection, after):
         after = rows[-1].seq
         count += len(rows)
@@ -44,6 +46,7 @@ def _rebuild(connection: sa.Connection, cursor: DBAPICursor, place: Place) -> in
             projections = accounts.setdefault(account_id, Projections(account_id, statements))
             projections.fold_in(cursor, records)
             projections.write_changes(cursor)
+        on_part(after / last)
     return count
 
 

@@ -110,7 +110,7 @@ class SqlJournal:
         self._digest = RunDigest()
         self._encode = msgspec.json.Encoder().encode
 
-    def append(self, *records: Record) -> SqlTicket:
+    def append(self, first: Record, /, *rest: Record) -> SqlTicket:
         """Take records in, together.
 
         Raises:
@@ -124,7 +124,7 @@ class SqlJournal:
             raise type(failed)(str(failed))  # a new one each time: an exception remembers where it was raised
         batch = []
         urgent = False
-        for record in records:
+        for record in (first, *rest):
             self._seq += 1
             kind = type(record)
             payload = self._encode(record)
@@ -134,8 +134,11 @@ class SqlJournal:
                 self._digest.add_encoded(payload)
             elif isinstance(record, StateSaved):
                 self._states[record.owner] = record.payload
-        if batch:
-            self._commit.put(batch, urgent=urgent)
+        self._commit.put(batch, urgent=urgent)
+        return SqlTicket(self._commit, self._seq)
+
+    def ticket(self) -> SqlTicket:
+        """Return the promise for all that was taken in before."""
         return SqlTicket(self._commit, self._seq)
 
     def recovered(self) -> Recovered:
@@ -147,10 +150,9 @@ class SqlJournal:
         return self._states.get(owner)
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> JournalFailed | None:
         """Why the store cannot be written any more; None while it can."""
-        failed = self._commit.failed
-        return None if failed is None else str(failed)
+        return self._commit.failed
 
     def digest(self) -> str:
         """Return the fingerprint of this run's orders and fills so far."""

@@ -1,4 +1,4 @@
-from app.strategies.catalogue import BUILT_IN, StrategyRefused, create, strategy_class
+from app.strategies.catalogue import BUILT_IN, StrategyRefused, create, create_all, strategy_class
 from app.strategies.search import Search
 from app.strategies.sizing import Sizing, sizing_from
 from app.strategies.strategy import BarParams, Feed, Strategy, StrategyParams, Subscription
@@ -14,6 +14,7 @@ __all__ = [
     "StrategyRefused",
     "Subscription",
     "create",
+    "create_all",
     "sizing_from",
     "strategy_class",
 ]

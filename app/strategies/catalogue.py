@@ -1,5 +1,6 @@
 """Strategies by name, and a strategy's own by dotted path."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from inspect import iscoroutinefunction
 
@@ -85,6 +86,15 @@ def create(strategy_id: str, settings: StrategySettings) -> tuple[Strategy, ...]
         why = f"{type(error).__name__}: {error}{place_of(error)}"
         raise StrategyRefused(strategy_id, f"setup of {found.__name__} failed: {why}") from error
     return made
+
+
+def create_all(sections: Mapping[str, StrategySettings]) -> tuple[Strategy, ...]:
+    """Return the strategies of all sections, one instance for each symbol.
+
+    Raises:
+        StrategyRefused: One of them, or its parameters, cannot be used.
+    """
+    return tuple(strategy for name, section in sections.items() for strategy in create(name, section))
 
 
 def _check_methods(strategy_id: str, found: type[Strategy]) -> None:

@@ -20,7 +20,7 @@ from app.domain.money import plain
 from app.domain.order import OrderType
 from app.domain.target import Entry
 from app.settings import LoadedSettings, load_settings
-from app.settings.exchange import TierSettings
+from app.settings.simulated import TierSettings
 from app.strategies import BarParams, Strategy
 from tests.builders import BTC, START_NS
 

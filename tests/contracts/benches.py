@@ -7,8 +7,8 @@ from decimal import Decimal
 from app.domain.events import StreamEvent
 from app.domain.market import MarkPrice, Quote
 from app.exchanges.simulated import SimulatedExchange
-from app.settings.exchange import InstrumentSettings, SimulatedSettings
 from app.settings.models import AccountSettings, Settings
+from app.settings.simulated import InstrumentSettings, SimulatedSettings
 from tests.builders import BTC
 from tests.fakes.journal import FakeJournal
 from tests.loopback.binance import LoopbackBinance

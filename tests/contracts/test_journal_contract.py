@@ -75,10 +75,17 @@ def test_a_first_start_finds_nothing(opened):
 
 
 @every
-def test_a_ticket_without_records_is_for_all_that_were_taken_in_before(opened):
+def test_to_append_nothing_is_a_bug(opened):
+    with pytest.raises(TypeError):
+        opened().append()
+
+
+@every
+def test_a_ticket_that_is_asked_for_is_for_all_that_were_taken_in_before(opened):
     journal = opened()
-    journal.append(intended())
-    ticket = journal.append()
+    assert journal.ticket().durable
+    journal.append(OrderSent("main-1-000001", 110))
+    ticket = journal.ticket()
     called = []
     ticket.when_durable(lambda: called.append("durable"))
     assert (ticket.durable, called) == (True, ["durable"])

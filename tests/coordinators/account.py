@@ -3,7 +3,7 @@
 from app.domain.events import OrderAccepted, OrderCanceled, OrderRejected
 from app.domain.order import Purpose
 from tests.builders import BTC, START_NS, fill
-from tests.conftest import settle
+from tests.settling import settle
 
 
 class Account:

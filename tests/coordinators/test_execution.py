@@ -35,7 +35,8 @@ from app.execution.overheard import QUIET_NS
 from app.lifecycle import Deadlines, HealthState, StartFailed
 from app.settings import load_settings
 from tests.builders import BTC, ETH, START_NS, bar, fill, funding_paid, instrument, mark, order, order_record, target
-from tests.conftest import SETTINGS, settle
+from tests.conftest import SETTINGS
+from tests.settling import settle
 
 LONG = Decimal("0.5")
 
@@ -187,7 +188,7 @@ async def test_what_cannot_be_booked_is_left_out_and_the_exchange_is_asked(ready
     exchange.filled = (told,) if isinstance(told, Fill) else ()
     exchange.settled = () if isinstance(told, Fill) else (told,)
     exchange.tell(told, told)
-    await settle(60)
+    await settle()
 
     assert context.portfolio.revision == before
     assert told not in journal.records
@@ -242,7 +243,7 @@ async def test_a_trade_id_that_comes_again_with_another_price_is_told_once_and_b
     exchange.held, before = context.portfolio.positions, context.portfolio.revision
     other = filled_of(exchange.submitted[0], "t1", price="101")
     exchange.tell(other, other, filled_of(exchange.submitted[0], "t1"))
-    await settle(60)
+    await settle()
     [reset] = journal.of(StreamReset)
     assert "at 101, and booked as" in reset.reason
     assert context.portfolio.revision == before
@@ -255,7 +256,7 @@ async def test_a_fill_of_the_wrong_side_is_left_out(ready, exchange, container, 
     context = container.registry.context
     exchange.held = context.portfolio.positions
     exchange.tell(fill("t8", Side.SELL, LONG, "100", client_order_id=exchange.submitted[0].client_order_id))
-    await settle(60)
+    await settle()
     assert context.portfolio.position(BTC).contracts == LONG
     [reset] = journal.of(StreamReset)
     assert "it is a sell" in reset.reason
@@ -267,7 +268,7 @@ async def test_a_time_that_cannot_be_reaches_neither_journal_nor_books(ready, ex
     await open_long(ready, exchange)
     exchange.held = container.registry.context.portfolio.positions
     ready.execution.stage.apply(fill("t8", Side.BUY, LONG, "100", client_order_id=None, time_ns=START_NS * 1000))
-    await settle(60)
+    await settle()
     assert container.registry.context.portfolio.position(BTC).contracts == LONG
     [reset] = journal.of(StreamReset)
     assert reset.time_ns < 2 * START_NS
@@ -282,7 +283,7 @@ async def test_what_agreement_has_explained_adopts_no_stranger_s_position_later(
     exchange.held = context.portfolio.positions
     exchange.filled = (nonsense,)
     exchange.tell(nonsense)
-    await settle(60)
+    await settle()
     assert context.trading_state.current.level is TradingLevel.ACTIVE
 
     exchange.held = (Position(BTC, 2 * LONG, Decimal(100)),)
@@ -324,7 +325,7 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
     exchange.held, exchange.money = (Position(BTC, LONG, Decimal(50)),), Decimal("9999.9")
     exchange.filled = (filled_of(entry, "t1", price="NaN"),)
     exchange.tell(*exchange.filled)
-    await settle(60)
+    await settle()
 
     context, stop = container.registry.context, exchange.submitted[-1]
     assert context.portfolio.position(BTC).contracts == LONG
@@ -344,7 +345,7 @@ async def test_what_a_fill_has_made_that_is_never_corrected_is_adopted_and_prote
     exchange.filled = (filled_of(entry, "t1"),)
     exchange.tell(*exchange.filled)
     exchange.working = tuple(order_record(order, OrderStatus.OPEN) for order in exchange.submitted[1:])
-    await settle(60)
+    await settle()
     assert await ready.execution.stage.agreement.compare()
     assert context.portfolio.position(BTC).contracts == LONG
     ready.execution.stage.pursue([target(0, sequence=3)])
@@ -430,7 +431,7 @@ async def test_a_halt_cancels_what_grows_and_keeps_what_protects(ready, exchange
 async def test_a_reset_stream_blocks_growth_until_the_books_agree(ready, exchange, container, journal):
     """Restricted with the reset, free again only after the exchange has been compared."""
     exchange.tell(StreamReset(START_NS, "socket closed"))
-    await settle(60)
+    await settle()
 
     told = [record for record in journal.records if not isinstance(record, StateSaved)]
     reset, raised, cleared = told[-3:]
@@ -443,7 +444,7 @@ async def test_a_reset_stream_blocks_growth_until_the_books_agree(ready, exchang
 async def test_a_reset_stream_stays_blocked_while_the_exchange_cannot_be_read(ready, exchange, container):
     exchange.down = True
     exchange.tell(StreamReset(START_NS, "socket closed"))
-    await settle(60)
+    await settle()
     assert container.registry.context.trading_state.current.holds("execution", "reconciling")
 
 
@@ -455,11 +456,11 @@ async def test_what_the_exchange_says_unasked_has_it_compared_once_it_has_differ
     exchange.filled = (fill("t9", Side.BUY, LONG, "100", "0", client_order_id=None),)
     exchange.held = (Position(BTC, LONG, Decimal(50)),)
     exchange.tell(seen, Timer(START_NS + SECOND_NS), Timer(START_NS + 2 * SECOND_NS))
-    await settle(60)
+    await settle()
     assert ready.execution.stage.books.portfolio.position(BTC).is_flat
 
     exchange.tell(Timer(START_NS + SECOND_NS + QUIET_NS))
-    await settle(60)
+    await settle()
 
     assert ready.execution.stage.books.portfolio.position(BTC).contracts == LONG
     assert not journal.of(Mismatch)
@@ -471,7 +472,7 @@ async def test_what_the_exchange_says_unasked_is_never_booked(ready, exchange, c
     exchange.tell(AccountSeen(time_ns=START_NS, balance=Decimal(1), contracts={BTC: LONG}))
     for second in range(10):
         exchange.tell(Timer(START_NS + second * SECOND_NS))
-        await settle(10)
+        await settle()
     assert ready.execution.stage.books.portfolio.position(BTC).is_flat
     assert not journal.of(Mismatch)
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
@@ -543,7 +544,7 @@ async def test_what_was_read_before_the_stream_broke_again_lifts_nothing(ready, 
 
     mocker.patch.object(Reconciler, "compare", interrupted)
     exchange.tell(StreamReset(START_NS, "socket closed"))
-    await settle(60)
+    await settle()
 
     assert levels == [TradingLevel.REDUCE_ONLY, TradingLevel.REDUCE_ONLY]
     assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE

@@ -14,8 +14,9 @@ from app.domain.trading_state import TradingLevel
 from app.lifecycle import HealthState
 from app.settings import load_settings
 from tests.builders import BTC, START_NS, instrument, mark, target
-from tests.conftest import SETTINGS, settle
+from tests.conftest import SETTINGS
 from tests.coordinators.account import Account
+from tests.settling import settle
 
 LONG = Decimal("0.5")
 STUCK = f"stuck:{BTC}"

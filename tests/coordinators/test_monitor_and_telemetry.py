@@ -9,7 +9,7 @@ from dependency_injector import providers
 from app.coordinators import SystemMonitor, TelemetryCoordinator
 from app.domain.records import HealthChanged, SettingsChanged
 from app.lifecycle import HealthState, HealthStatus
-from tests.conftest import settle
+from tests.settling import settle
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ async def surface(container):
 
 
 async def test_surfaces_are_shown_while_the_bot_is_up(container, surface):
-    await settle(50)
+    await settle()
     assert surface.shown > 0
     await container.shutdown_resources()
     assert surface.closed == 1

@@ -30,9 +30,9 @@ from app.risk import RiskEngine
 from app.settings import load_settings
 from app.settings.models import RiskSettings
 from tests.builders import BTC, ETH, START_NS, fill, instrument, limit, mark, order_record, target
-from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.journal import FakeJournal
+from tests.settling import settle
 
 LONG = Decimal("0.5")
 STILL = "still working, and asked for again until the exchange confirms"

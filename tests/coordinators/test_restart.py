@@ -29,8 +29,8 @@ from app.ports.connection import ExchangeUnavailable
 from app.ports.journal import JournalFailed
 from app.telemetry.fact_bus import FactBus
 from tests.builders import BTC, ETH, START_NS, at, fill, instrument, mark, order, order_record, target
-from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
+from tests.settling import settle
 
 LONG = Decimal("0.5")
 STOP = Decimal(90)
@@ -778,14 +778,14 @@ def stops_rest(exchange):
 async def test_what_was_adopted_for_a_fill_is_what_the_next_start_finds(lives, exchange, nonsense, told):
     """Told as before, or with its price at last: held, protected, and no growth before the operator has looked."""
     await lives.tell(*exchange.filled)
-    await settle(60)
+    await settle()
     assert lives.portfolio.position(BTC).contracts == LONG
     stops_rest(exchange)
     await lives.crash()
 
     exchange.filled = (msgspec.structs.replace(exchange.filled[0], price=Decimal(told)),)
     await lives.begin()
-    await settle(60)
+    await settle()
     assert (lives.portfolio.position(BTC).contracts, lives.portfolio.balance) == (LONG, Decimal("9999.9"))
     assert lives.trading.holds("reconciler", "position_adopted")
     assert not lives.trading.holds("execution", "differs")

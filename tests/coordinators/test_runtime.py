@@ -13,7 +13,7 @@ from app.lifecycle import HealthState, NotStarted, TaskState
 from app.telemetry import RunFigures
 from app.timing import run_virtual
 from tests.builders import BTC, mark, quote, target
-from tests.conftest import settle
+from tests.settling import settle
 
 
 async def test_each_event_goes_to_execution_then_strategy_then_execution_then_telemetry(container, exchange, mocker):

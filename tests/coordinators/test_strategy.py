@@ -15,8 +15,8 @@ from app.settings.models import SizingSettings, StrategySettings
 from app.strategies import create
 from app.telemetry.fact_bus import FactBus
 from tests.builders import BTC, ETH, bar, instrument
-from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
+from tests.settling import settle
 
 ONE = SizingSettings(model="fixed_quantity", quantity=Decimal(1))
 
@@ -71,7 +71,7 @@ async def test_a_strategy_that_raises_is_set_aside_and_the_others_go_on(containe
     strategies(broken, sound)
     await container.init_resources()
     two.tell(*bars("100", "101", "102"), *(bar(c, i, symbol=ETH) for i, c in enumerate(("1", "2", "3"))))
-    await settle(40)
+    await settle()
 
     bot = container.bot()
     assert sound.is_warm
@@ -92,7 +92,7 @@ async def test_whatever_a_strategy_raises_ends_only_the_strategy(container, exch
     await container.init_resources()
     if not past:
         exchange.tell(*bars("100", "101", "102"))
-        await settle(40)
+        await settle()
     status = await container.bot().strategy.health_check()
     assert (status.state, type(raised).__name__ in status.error) == (HealthState.DEGRADED, True)
     await _stop(container)
@@ -116,7 +116,7 @@ async def test_a_stop_asks_no_strategy_any_more(container, exchange, strategies)
     await container.init_resources()
     await container.bot().strategy.drain()
     exchange.tell(*bars("100", "101", "102"))
-    await settle(40)
+    await settle()
     assert strategy.snapshot() == trend()[0].snapshot()
     await _stop(container)
 

@@ -20,8 +20,9 @@ from app.ports.journal import JournalFailed, LeaseLost
 from app.settings import load_settings
 from app.timing import run_virtual
 from tests.builders import BTC, order, order_record
-from tests.conftest import settle
 from tests.fakes.exchange import FakeExchange
+from tests.settling import settle
+from tests.storage.waiting import until
 
 D = Decimal
 LONG_OF_A_STRANGER = (Position(BTC, D(2), D(200)),)
@@ -169,6 +170,17 @@ async def test_a_lost_lease_stops_the_bot_with_the_code_of_a_critical_failure(st
     await settle()
     request = container.stop_request()
     assert (request.exit_code, "another bot writes" in request.reason) == (ExitCode.CRITICAL_FAILURE, True)
+    await stop(container)
+    assert exchange.canceled == exchange.submitted == []
+
+
+async def test_a_lease_that_is_lost_while_nothing_is_written_stops_the_bot_too(started, exchange, journal):
+    """The journal is asked how it is, from time to time, and says with which error it failed."""
+    container = await started("refuse", "execution.unknown_query_every_s=0.01")
+    journal.fail("another bot writes", LeaseLost)
+    request = container.stop_request()
+    await until(lambda: request.exit_code is ExitCode.CRITICAL_FAILURE)
+    assert "another bot writes" in request.reason
     await stop(container)
     assert exchange.canceled == exchange.submitted == []
 

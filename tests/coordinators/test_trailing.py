@@ -11,7 +11,7 @@ from app.domain.position import Position
 from app.domain.records import StateSaved
 from app.execution import Pursuit
 from tests.builders import BTC, START_NS, fill, mark, target
-from tests.conftest import settle
+from tests.settling import settle
 
 LONG = Decimal("0.5")
 

@@ -19,7 +19,7 @@ from app.settings import load_settings
 from app.simulation.invariants import Violation, Watch
 from app.simulation.life import Life
 from app.simulation.venue import Venue
-from app.telemetry import RunFigures
+from app.simulation.watched_figures import WatchedFigures
 from tests.crash.steps import Moments, SteppedLink, SteppedStore
 
 SYMBOL = "BTC/USDT:USDT"
@@ -52,16 +52,6 @@ class ScriptedVenue(Venue):
         volume = Decimal(contracts or "1") / Decimal("0.4")
         self._meet(Trade(SYMBOL, self.now_ns, Decimal(price), volume, Side.SELL))
         self.fills_part_of_volume = False
-
-
-class _Figures(RunFigures):
-    def __init__(self, on_event: Callable[[StreamEvent], None]) -> None:
-        super().__init__()
-        self._on_event = on_event
-
-    def observe(self, event: StreamEvent) -> None:
-        super().observe(event)
-        self._on_event(event)
 
 
 class Stage:
@@ -163,7 +153,7 @@ class Stage:
         valid_s = self._loaded.settings.execution.request_valid_s
         link = SteppedLink(self.venue, Random(f"link {self.starts}"), valid_s, self.moments)
         life = Life(
-            self._loaded, link, self.store.begin(), _Figures(lambda event: self._on_event(life, event)), Random(3)
+            self._loaded, link, self.store.begin(), WatchedFigures(lambda event: self._on_event(life, event)), Random(3)
         )
         self._watch.on_born()
         link.on_taken = self._watch.sending.on_taken

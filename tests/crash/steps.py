@@ -68,10 +68,10 @@ class SteppedJournal(SimulatedJournal):
         super().__init__(store, recovered, lambda _: None, lambda: self._step("after commit"))
         self._moments = moments
 
-    def append(self, *records: Record) -> SimulatedTicket:
-        name = "append " + ", ".join(type(record).__name__ for record in records)
+    def append(self, first: Record, /, *rest: Record) -> SimulatedTicket:
+        name = "append " + ", ".join(type(record).__name__ for record in (first, *rest))
         self._step(f"before {name}")
-        ticket = super().append(*records)
+        ticket = super().append(first, *rest)
         self._step(f"after {name}")
         return ticket
 

@@ -10,8 +10,8 @@ from app.domain.market import MarkPrice
 from app.domain.order import OrderType, Side
 from app.domain.records import StateSaved
 from app.exchanges.simulated import SimulatedExchange, adapter
-from app.settings.exchange import InstrumentSettings, SimulatedSettings
 from app.settings.models import AccountSettings
+from app.settings.simulated import InstrumentSettings, SimulatedSettings
 from tests.builders import BTC, ETH, limit, order
 from tests.exchanges.test_recorded import frame
 from tests.fakes.journal import FakeJournal

@@ -8,8 +8,8 @@ import pytest
 from app.domain.events import Fill, InstrumentChanged, OrderAccepted, OrderRejected
 from app.domain.order import OrderType, Side
 from app.exchanges.paper import PaperExchange
-from app.settings.exchange import SimulatedSettings
 from app.settings.models import AccountSettings
+from app.settings.simulated import SimulatedSettings
 from tests.builders import START_NS, instrument, limit, mark, order, quote
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.journal import FakeJournal

@@ -47,16 +47,19 @@ class FakeJournal:
         self.closed = False
         self._recovered = recovered or recovered_from(Fold(), 1, None)
         self._states = dict(states or {})
-        self._failure: str | None = None
-        self._failure_kind: type[JournalFailed] = JournalFailed
+        self._failure: JournalFailed | None = None
 
-    def append(self, *records: Record) -> FakeTicket:
+    def append(self, first: Record, /, *rest: Record) -> FakeTicket:
         if self._failure is not None:
-            raise self._failure_kind(self._failure)
+            raise type(self._failure)(str(self._failure))
+        records = (first, *rest)
         self.records += records
         self._states.update({record.owner: record.payload for record in records if isinstance(record, StateSaved)})
         if not self.delayed:
             self.commit()
+        return self.ticket()
+
+    def ticket(self) -> FakeTicket:
         return FakeTicket(self, len(self.records))
 
     def recovered(self) -> Recovered:
@@ -70,12 +73,12 @@ class FakeJournal:
         return str(len(self.records))
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> JournalFailed | None:
         return self._failure
 
     def flush(self) -> None:
         if self._failure is not None:
-            raise JournalFailed(self._failure)
+            raise JournalFailed(str(self._failure))
         self.commit()
 
     def close(self) -> None:
@@ -94,7 +97,7 @@ class FakeJournal:
 
     def fail(self, text: str = "the disk is full", kind: type[JournalFailed] = JournalFailed) -> None:
         """Break the store: what is not durable now never will be."""
-        self._failure, self._failure_kind = text, kind
+        self._failure = kind(text)
 
     def of(self, kind: type[Record]) -> list[Record]:
         """Return the records of one kind."""

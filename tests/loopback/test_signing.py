@@ -3,7 +3,7 @@
 import pytest
 
 from app.exchanges.ccxt.client import open_client
-from app.settings.exchange import CcxtSettings
+from app.settings.ccxt import CcxtSettings
 from tests.loopback.hyperliquid import PRIVATE_KEY, WALLET
 from tests.loopback.signing import address_of_key, keccak, packb, signer_of
 

@@ -3,6 +3,7 @@
 import pytest
 
 from app.settings import SettingsRefused, load_settings
+from app.settings.secrets import secret_keys
 
 ADDRESS = "0x" + "1" * 40
 
@@ -62,5 +63,17 @@ def test_a_value_of_the_wrong_form_is_told_the_right_one(words, why):
     assert told.endswith(f"from the command line is refused: {why}")
 
 
-def test_a_key_of_the_wrong_form_is_not_shown():
-    assert "zz" not in refusal("exchange.ccxt.private_key=zz")
+@pytest.mark.parametrize("key", ["exchange.ccxt.private_key", "storage.url"])
+def test_a_secret_of_the_wrong_form_is_not_shown(key):
+    assert "hunter2" not in refusal(f"{key}=hunter2", "storage.backend=postgres")
+
+
+@pytest.mark.parametrize("section", sorted({key.rpartition(".")[0] for key in secret_keys()}))
+def test_a_secret_in_the_place_of_its_section_is_not_shown(section):
+    """As in APP__STORAGE=postgresql://..."""
+    assert "hunter2" not in refusal(f"{section}=hunter2")
+
+
+def test_an_address_of_the_wrong_form_is_shown():
+    """It is called url, and is no secret."""
+    assert "exchange.ccxt.url = 'venue.example' from the command line" in refusal("exchange.ccxt.url=venue.example")

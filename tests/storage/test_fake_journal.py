@@ -36,7 +36,7 @@ def test_a_failure_stops_everything():
     ticket.when_durable(lambda: pytest.fail("was not durable"))
     journal.fail("the disk is full")
     journal.commit()
-    assert journal.failure == "the disk is full"
+    assert str(journal.failure) == "the disk is full"
     with pytest.raises(JournalFailed, match="disk is full"):
         journal.append(intended())
     with pytest.raises(JournalFailed):

@@ -138,8 +138,12 @@ def test_rebuilt_equals_live_in_small_chunks_with_little_at_hand(opened, place, 
     journal.close()
     live = dump(place)
     assert len(live["fills"]) == 6
-    rebuild_projections(place, busy_timeout_s=1)
+    parts = []
+    rebuild_projections(place, busy_timeout_s=1, on_part=parts.append)
     assert dump(place) == live
+    assert parts[-1] == 1
+    assert len(parts) > 10
+    assert parts == sorted(parts)
 
 
 @given(st.lists(APPENDS, max_size=60))

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from app.storage.engine import reader_engine, writer_engine
 from app.storage.schema import HEAD, MIGRATIONS, REVISIONS, bring_to_head, create, migrate
 from app.storage.tables import metadata
+from tests.storage.inside import store_of
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_opening_an_existing_journal_is_quick(opened):
 
 def test_the_disk_is_really_synced(opened):
     """WAL and FULL, with foreign keys: what the promises rest on."""
-    connection = opened()._commit._store._connection
+    connection = store_of(opened())._connection
     read = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")}
     assert read == {"journal_mode": "wal", "synchronous": 2}
     assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -203,7 +203,7 @@ def test_a_store_that_fails_says_why_and_takes_no_more(opened, server, place, ro
     with pytest.raises(JournalFailed) as told:
         journal.append(intended("main-1-000002"))
     assert says in str(told.value)
-    assert says in journal.failure
+    assert says in str(journal.failure)
     with pytest.raises(JournalFailed):
         journal.append(intended("main-1-000003"))
     journal.close()

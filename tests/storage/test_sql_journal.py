@@ -31,6 +31,7 @@ from app.ports.journal import JournalFailed
 from app.storage import MemoryJournal, fold, read_summary
 from app.storage.commit_now import BUFFERED_RECORDS_MAX
 from tests.storage import records
+from tests.storage.inside import store_of
 from tests.storage.records import BTC
 
 ID = "main-1-000001"
@@ -159,7 +160,7 @@ def test_a_fill_is_known_although_it_is_no_longer_at_hand(opened, place, mocker)
         journal.append(records.fill(trade, order_id))
     for time_ns in (1, 2, 3):
         journal.append(records.funding(time_ns))
-    assert "t1" not in journal._commit._store._projections.fold.trades
+    assert "t1" not in store_of(journal)._projections.fold.trades
     journal.append(*records.filled("t1"))
     journal.append(records.funding(1))
     journal.append(OrderAccepted(ID, "v9", BTC, 400), records.fill("t5"))
@@ -316,10 +317,6 @@ def test_flush_and_close_commit_what_is_buffered(opened, rows):
     journal.append(OrderSent(ID, 2))
     journal.close()
     assert rows("SELECT count(*) FROM journal") == [(2,)]
-
-
-def test_appending_nothing_is_durable(opened):
-    assert opened().append().durable
 
 
 def test_a_closed_journal_takes_no_more(opened):

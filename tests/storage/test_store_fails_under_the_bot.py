@@ -163,7 +163,7 @@ async def test_a_store_that_fails_under_the_bot(run, break_it, threaded):
     report = await run.bot.health()
     [told] = [item for item in report.components if item.component == "execution"]
     assert told.state is HealthState.UNHEALTHY
-    assert told.error == run.context.journal.failure
+    assert told.error == str(run.context.journal.failure)
     assert not report.ready
     await until(lambda: not json.loads((run.folder / "health.json").read_text(encoding="utf-8"))["ready"])
     assert any("store_failed" in reason for reason in status_of(run.folder)["reasons"])

@@ -53,7 +53,7 @@ from app.telemetry import (
 from app.telemetry.pictures import picture
 from app.telemetry.status import bot_status
 from tests.builders import BTC, START_NS, bar, fill, funding_paid, instrument, limit, mark, target
-from tests.conftest import settle
+from tests.settling import settle
 
 
 @pytest.fixture

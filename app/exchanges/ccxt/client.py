@@ -12,7 +12,7 @@ import ccxt.pro
 from app.exchanges.ccxt.guarded import MS, OpenedAnew
 from app.exchanges.ccxt.venues import VENUES, Venue
 from app.exchanges.ccxt.venues.venue import no_validity
-from app.settings.exchange import CcxtSettings
+from app.settings.ccxt import CcxtSettings
 
 WINDOW_S_MAX = 60.0
 """Longer ones venues refuse (binance, 2026-11)."""

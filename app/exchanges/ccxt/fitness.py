@@ -9,7 +9,7 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.market import CcxtMarket
 from app.ports.connection import ExchangeUnavailable
 from app.ports.examination import Finding, Verdict
-from app.settings.exchange import CcxtSettings
+from app.settings.ccxt import CcxtSettings
 from app.settings.models import AccountSettings
 
 OFFSET_S_MAX = 1.0

@@ -19,7 +19,7 @@ from app.exchanges.ccxt.session import Session
 from app.exchanges.ccxt.translate import instrument_from, is_active
 from app.exchanges.ccxt.venues import Payload, UnreadableAnswer
 from app.ports.connection import Capabilities, ExchangeUnavailable
-from app.settings.exchange import CcxtSettings
+from app.settings.ccxt import CcxtSettings
 
 RELIST_AGAIN_S = 10.0
 """After the markets could not be read."""

@@ -14,7 +14,7 @@ from app.exchanges.ccxt.outcome import in_words
 from app.exchanges.ccxt.queue import EventQueue
 from app.exchanges.ccxt.venues import VENUES, Venue
 from app.lifecycle.wall_time import utc_ns
-from app.settings.exchange import CcxtSettings
+from app.settings.ccxt import CcxtSettings
 
 
 class Session:

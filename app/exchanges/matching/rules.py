@@ -8,7 +8,7 @@ from app.domain.instrument import Instrument
 from app.domain.market import MS_NS
 from app.domain.money import ZERO
 from app.domain.order import Side
-from app.settings.exchange import SimulatedSettings
+from app.settings.simulated import SimulatedSettings
 
 HALF = Decimal("0.5")
 

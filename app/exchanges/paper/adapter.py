@@ -21,8 +21,8 @@ from app.exchanges.matching import MatchingEngine, VenueState, rules_from
 from app.ports.connection import Capabilities, Connection
 from app.ports.journal import Journal, JournalFailed
 from app.ports.market_data import MarketData
-from app.settings.exchange import SimulatedSettings
 from app.settings.models import AccountSettings
+from app.settings.simulated import SimulatedSettings
 
 OWNER = "paper"
 SAVE_EVERY_NS = 60 * SECOND_NS

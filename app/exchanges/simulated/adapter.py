@@ -27,8 +27,8 @@ from app.exchanges.simulated.source import MarketSource
 from app.exchanges.simulated.translate import instrument_from
 from app.ports.connection import Capabilities
 from app.ports.journal import Journal, JournalFailed
-from app.settings.exchange import SimulatedSettings
 from app.settings.models import AccountSettings
+from app.settings.simulated import SimulatedSettings
 
 OWNER = "exchange"
 WAIT_S_MAX = 0.05

@@ -24,7 +24,7 @@ from app.exchanges.matching import PriceRange
 from app.exchanges.simulated.columns import PRICES, check_bars, check_rates, check_trades, read_columns
 from app.exchanges.simulated.errors import BadDataFile
 from app.exchanges.simulated.translate import instrument_from
-from app.settings.exchange import RecordedSettings, SimulatedSettings
+from app.settings.simulated import RecordedSettings, SimulatedSettings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,7 +1,7 @@
 """From settings to instruments. Pure."""
 
 from app.domain.instrument import Instrument, MarginTier
-from app.settings.exchange import InstrumentSettings
+from app.settings.simulated import InstrumentSettings
 
 
 def instrument_from(settings: InstrumentSettings) -> Instrument:

@@ -25,7 +25,7 @@ from app.domain.market import MS_NS, SECOND_NS, Bar, FundingRate, MarkPrice, Quo
 from app.domain.order import OrderStatus, OrderType, Side
 from app.exchanges.ccxt.errors import HedgeModeRefused, KeysRefused, NotListed, VenueRefused
 from app.ports.connection import ExchangeUnavailable
-from app.settings.exchange import CcxtSettings
+from app.settings.ccxt import CcxtSettings
 from app.settings.models import Settings
 from tests.builders import ETH
 from tests.builders import limit as limit_order

@@ -154,7 +154,7 @@ def always_healthy(patch):
 def a_failed_store_is_degraded(patch):
     async def health_check(execution):
         failure = execution.context.journal.failure
-        return execution.status(HealthState.DEGRADED if failure else HealthState.HEALTHY, error=failure)
+        return execution.status(HealthState.DEGRADED if failure else HealthState.HEALTHY, error=str(failure))
 
     patch.setattr(ExecutionCoordinator, "health_check", health_check)
 

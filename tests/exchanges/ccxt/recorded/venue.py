@@ -12,7 +12,7 @@ from app.exchanges.ccxt.line import Line
 from app.exchanges.ccxt.order_facts import OrderFacts
 from app.exchanges.ccxt.translate import instrument_from
 from app.exchanges.ccxt.venues import VENUES
-from app.settings.exchange import CcxtSettings
+from app.settings.ccxt import CcxtSettings
 from app.settings.models import AccountSettings
 
 NOW_NS = 1_790_000_000_000_000_000
