@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from app.cli.failures import report_failure
+from app.cli.interrupts import second_aborts
 
 
 def end_with(command: Callable[[], int]) -> NoReturn:
@@ -14,7 +15,8 @@ def end_with(command: Callable[[], int]) -> NoReturn:
     gc.freeze()
     gc.enable()
     try:
-        code = command()
+        with second_aborts():
+            code = command()
         if sys.stdout is not None:
             sys.stdout.flush()
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place where an error can become a sentence and an exit code
