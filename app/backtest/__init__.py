@@ -5,7 +5,7 @@ from app.backtest.recorder import BacktestFigures
 from app.backtest.report import write_report
 from app.backtest.run import Backtest
 from app.backtest.statistics import Statistics, daily_returns
-from app.backtest.whole_file import whole_file
+from app.backtest.whole_file import remove_drafts, whole_file
 
 __all__ = [
     "Backtest",
@@ -17,6 +17,7 @@ __all__ = [
     "figure",
     "origin_of",
     "plotting",
+    "remove_drafts",
     "require",
     "require_cluster",
     "require_compiled",

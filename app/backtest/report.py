@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.backtest.months import months_of
 from app.backtest.page import figure, plotting, write_page
 from app.backtest.recorder import BacktestFigures
 from app.backtest.round_trips import RoundTrip
@@ -105,14 +106,9 @@ def _prices(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as ab
 
 
 def _months(plot: Any, figures: BacktestFigures) -> Any:  # noqa: ANN401 - as above
-    ends: dict[str, float] = {}
-    for moment, value in zip(_moments(figures.times_ns), figures.equity, strict=True):
-        ends[f"{moment:%Y-%m}"] = value
-    before, returns = figures.equity[0], []
-    for value in ends.values():
-        returns.append(100 * (value / before - 1))
-        before = value
-    drawn = figure(plot, "Return of each month, %", plot.Bar(x=list(ends), y=returns), height=280)
+    months = months_of(figures.times_ns, figures.equity)
+    bars = plot.Bar(x=[month.name for month in months], y=[100 * month.change for month in months])
+    drawn = figure(plot, "Return of each month, %", bars, height=280)
     drawn.update_xaxes(type="category")
     return drawn
 

@@ -12,6 +12,7 @@ from app.container import Container
 from app.container_lifecycle import LifecycleContainer
 from app.coordinators.runtime import STREAM_ENDED
 from app.lifecycle import SIGNALS, RunResult
+from app.ports.abort import abort
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings
 
@@ -74,7 +75,7 @@ class Backtest:
     async def run(
         self, on_progress: Callable[[float, int], None] | None = None, signals: Collection[Signals] = SIGNALS
     ) -> Backtested:
-        """Run to the end of the data, or until a signal.
+        """Run to the end of the data, or until a signal; a second one ends the process.
 
         Args:
             on_progress: Called now and then with the part of the data that is over, from 0 to 1, and the time of its
@@ -83,7 +84,7 @@ class Backtest:
         """
         telling = None if on_progress is None else asyncio.create_task(self._tell(on_progress))
         try:
-            result = await self._container.bot().run(signals=signals)
+            result = await self._container.bot().run(abort=abort, signals=signals)
         finally:
             if telling is not None:
                 telling.cancel()

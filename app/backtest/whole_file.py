@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+SUFFIX = ".unfinished"
+"""Of a draft. A process that is killed leaves it behind."""
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -20,7 +23,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield place
         return
     # Of this process alone: two that write one draft would make a third thing of it.
-    draft = place.with_name(f"{place.name}.{os.getpid()}.unfinished")
+    draft = place.with_name(f"{place.name}.{os.getpid()}{SUFFIX}")
     try:
         yield draft
         draft.replace(place)
@@ -28,3 +31,13 @@ def whole_file(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
+
+
+def remove_drafts(folder: Path, ending: str) -> None:
+    """Remove what killed processes have left of files with an ending, such as ``.parquet``.
+
+    Only for who knows that nobody is writing one: he holds a lock that all writers take.
+    """
+    for draft in folder.glob(f"*{ending}.*{SUFFIX}"):
+        with suppress(OSError):
+            draft.unlink()

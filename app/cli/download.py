@@ -17,6 +17,7 @@ from app.cli.failures import NotDone, UsageRefused
 from app.cli.loop import run_loop
 from app.cli.progress import covering
 from app.domain.times import iso, parse_iso
+from app.ports.abort import abort
 from app.ports.connection import ExchangeUnavailable
 from app.ports.exit_codes import ExitCode
 from app.research.data_folder import Contents, DataFolder
@@ -126,9 +127,15 @@ def download(
 
 
 async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
-    """Cancel the work at Ctrl-C, so that it writes down what it has."""
+    """Cancel the work at Ctrl-C, so that it writes down what it has; a second one does not wait for that."""
     task = asyncio.create_task(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+    loop = asyncio.get_running_loop()
+
+    def on_interrupt() -> None:
+        task.cancel()
+        loop.add_signal_handler(signal.SIGINT, abort)
+
+    loop.add_signal_handler(signal.SIGINT, on_interrupt)
     await task
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from typing import NoReturn
+from functools import partial
 
 import msgspec
 from loguru import logger
@@ -22,6 +22,7 @@ from app.cli.loop import run_loop
 from app.container import Container
 from app.coordinators.runtime import STREAM_ENDED
 from app.lifecycle import RunResult, Transition
+from app.ports.abort import abort
 from app.ports.exit_codes import ExitCode
 from app.preflight import check_before_start
 from app.telemetry import RunSummary, configure_logs
@@ -92,7 +93,7 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
         if wall_s is not None:
             loop.call_later(wall_s, bot.stop, f"--for {wall_s:g} s is over")
 
-    return await bot.run(on_ready, abort=_abort)
+    return await bot.run(on_ready, abort=partial(abort, "working orders may be left at the exchange"))
 
 
 def _log_transition(transition: Transition) -> None:
@@ -135,10 +136,3 @@ def _report(result: RunResult, summary: RunSummary, *, as_json: bool) -> int:
     for line in summary.problems():
         logger.warning(line)
     return result.exit_code
-
-
-def _abort() -> NoReturn:
-    """End at once: whoever signals twice does not want to wait for whatever hangs."""
-    sys.stderr.write("\x1b[?1049l\x1b[?25haborted: working orders may be left at the exchange\n")
-    sys.stderr.flush()
-    os._exit(ExitCode.ABORTED)

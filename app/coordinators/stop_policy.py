@@ -32,7 +32,7 @@ class StopPolicy:
         books: AccountBooks,
         send_point: SendPoint,
         flatten: Callable[[str], None],
-        unsafe: Callable[[], list[str]],
+        unsafe: Callable[[], dict[str, str]],
         progress: asyncio.Event,
     ) -> None:
         self._policy = policy
@@ -84,9 +84,9 @@ class StopPolicy:
             if self._policy == FLATTEN or not item.order.is_protective
         ]
         if self._policy == FLATTEN:
-            books = self._books
-            held = books.portfolio.positions
-            left += [f"position {plain(p.contracts)} {p.symbol}" for p in held if books.tradable(p.symbol)]
+            books, told = self._books, self._unsafe()
+            held = [position for position in books.portfolio.positions if books.tradable(position.symbol)]
+            left += [told.get(p.symbol, f"position {plain(p.contracts)} {p.symbol}") for p in held]
         return left
 
     def unconfirmed(self) -> list[str]:
@@ -95,7 +95,7 @@ class StopPolicy:
         Cancels that are under way, protective orders that are on their way to the exchange, and positions that are not
         safe to leave alone.
         """
-        return self._unsafe() + [
+        return [*self._unsafe().values()] + [
             words_of(item)
             for item in self._tracker.all_working()
             if item.cancel_requested or (item.order.is_protective and item.status not in CONFIRMED)

@@ -47,6 +47,15 @@ def brief(amount: Decimal) -> str:
     return plain(Decimal(f"{amount:.4g}")) if 0 < abs(amount) < 1 else f"{amount:.2f}"
 
 
+def percent(ratio: Decimal) -> str:
+    """Return a part of a whole as people say it.
+
+    >>> percent(Decimal("0.05")), percent(Decimal("5")), percent(Decimal("0.0025"))
+    ('5 %', '500 %', '0.25 %')
+    """
+    return f"{plain(100 * ratio)} %"
+
+
 class Money(msgspec.Struct, frozen=True, gc=False):
     """An amount of one currency.
 

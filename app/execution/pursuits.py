@@ -111,12 +111,12 @@ class Pursuits:
         pursuit, held = self._pursuits.get(symbol), self._portfolio.position(symbol).contracts
         return pursuit is not None and abs(pursuit.excess(held)) >= self._books.instruments[symbol].lot_size
 
-    def unsafe(self) -> list[str]:
-        """Return the positions that have no stop although one is wanted, and those that cannot be left, for people."""
+    def unsafe(self) -> dict[str, str]:
+        """Return the positions without a stop that is wanted, and those that cannot be left: words by symbol."""
         exposed = dict.fromkeys(self.protection.bare(), "without its stop")
         exposed |= {symbol: f"that cannot be left ({why})" for symbol, why in self.exits.stuck().items()}
         held = self._portfolio.position
-        return [f"position {plain(held(symbol).contracts)} {symbol} {how}" for symbol, how in exposed.items()]
+        return {symbol: f"position {plain(held(symbol).contracts)} {symbol} {how}" for symbol, how in exposed.items()}
 
     def flatten(self, reason: str, symbols: Iterable[str]) -> None:
         """Close positions, reduce-only, and void their targets."""

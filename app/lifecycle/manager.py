@@ -105,6 +105,7 @@ class LifecycleManager:
             yield
             return
         loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in signals}
         for number in signals:
             loop.add_signal_handler(number, self._on_signal, number)
         try:
@@ -112,6 +113,7 @@ class LifecycleManager:
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
+                signal.signal(number, before[number] or signal.SIG_DFL)
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._signals += 1

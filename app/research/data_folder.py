@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.backtest import whole_file
+from app.backtest import remove_drafts, whole_file
 from app.domain.market import SECOND_NS
 from app.exchanges.simulated.columns import check_bars, check_rates, check_trades, read_columns
 from app.exchanges.simulated.errors import BadDataFile
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TURN_S = 60.0
 """For imports that came before to be done: each reads one file and writes it anew, which takes seconds at most."""
+STEPS_MIN = 2
+"""Between candles, before they say how long those are: two of them may lie on both sides of a gap."""
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -77,7 +79,8 @@ class DataFolder:
         """Add the rows of a CSV or Parquet file.
 
         Raises:
-            BadDataFile: A row cannot be, times go backwards or repeat, or a row contradicts what is there.
+            BadDataFile: A row cannot be, times go backwards or repeat, a row contradicts what is there, or the candles
+                are of another length than those.
             DataFileUnwritable: The folder cannot be written, its disk is full, or another import does not end.
         """
         return self._merge(source, read_checked(source, kind), symbol, kind)
@@ -127,6 +130,8 @@ class DataFolder:
         with _alone_in_folder_of(path):
             if path.is_file():
                 old = read_checked(path, kind)
+                if KINDS[kind].is_steady and source != path:
+                    _refuse_other_length(source, new, path, old)
                 fresh = _fresh(source, new, old, has_ids=not KINDS[kind].repeats)
                 added = len(fresh)
                 rows = old.vstack(fresh).sort("time") if added else old
@@ -194,7 +199,7 @@ def checked(path: Path, frame: "pl.DataFrame", kind: str) -> "pl.DataFrame":
 def _alone_in_folder_of(path: Path) -> Iterator[None]:
     """Let nobody else read and replace a file there: of two that read the same rows the later would lose the others'.
 
-    The folder itself is locked, which leaves no file behind.
+    The folder itself is locked, which leaves no file behind; the draft of an import that was killed is removed.
 
     Raises:
         DataFileUnwritable: It cannot be made, or somebody else has it for too long.
@@ -211,6 +216,7 @@ def _alone_in_folder_of(path: Path) -> Iterator[None]:
         except BlockingIOError as error:
             why = f"another import has been at work in {folder} for {TURN_S:g} s"
             raise DataFileUnwritable(path, why) from error
+        remove_drafts(folder, path.suffix)
         yield
     finally:
         os.close(place)
@@ -224,6 +230,30 @@ def _write(path: Path, rows: "pl.DataFrame") -> None:
             rows.rename({"time": "ts"}).write_parquet(draft)
     except (OSError, pl.exceptions.ComputeError) as error:  # polars names a full disk by the latter
         raise DataFileUnwritable(path, str(error)) from error
+
+
+def _refuse_other_length(source: Path, new: "pl.DataFrame", path: Path, old: "pl.DataFrame") -> None:
+    """Refuse candles of another length than those that are there: as rows among them they would be prices that jump.
+
+    Raises:
+        BadDataFile: They are.
+    """
+    length_s, kept_s = _length_s(new), _length_s(old)
+    if length_s is not None and kept_s is not None and length_s != kept_s:
+        raise BadDataFile(
+            source,
+            f"holds candles of {length_s} s, and {path} those of {kept_s} s: one folder keeps one length, "
+            "give this one another with --folder",
+        )
+
+
+def _length_s(rows: "pl.DataFrame") -> int | None:
+    """Return how long candles are: what lies between most of them, and divides every gap; None where nothing does."""
+    steps = rows["time"].diff().drop_nulls()
+    if len(steps) < STEPS_MIN:
+        return None
+    usual_ns = int(steps.mode().min())  # type: ignore[arg-type] # int64 column
+    return None if (steps % usual_ns != 0).any() else usual_ns // SECOND_NS
 
 
 def _fresh(source: Path, new: "pl.DataFrame", old: "pl.DataFrame", *, has_ids: bool) -> "pl.DataFrame":

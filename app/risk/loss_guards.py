@@ -6,7 +6,7 @@ from decimal import Decimal
 from app.domain.events import Fill, FundingPaid, Severity
 from app.domain.ledger import Account, LedgerEntry
 from app.domain.market import SECOND_NS
-from app.domain.money import ZERO, brief, plain
+from app.domain.money import ZERO, brief, percent, plain
 from app.domain.records import DayClosed
 from app.ports.books import Books
 from app.risk.guards import DAY_NS, Breach, part_of
@@ -40,9 +40,10 @@ class DailyLoss:
             self._begin(day, equity, now_ns)
         self._equity = equity
         floor = self._floor
-        if floor is None or equity >= floor:
+        if floor is None or self._ratio_max is None or equity >= floor:
             return None
-        return Breach(Severity.HALTED, f"{plain(self._start - equity)} lost today", self._limit_text())
+        limit = f"{plain(self._start - floor)} ({percent(self._ratio_max)})"
+        return Breach(Severity.HALTED, f"{plain(self._start - equity)} lost today", limit)
 
     def calm_until(self, leeway: Leeway, books: Books) -> int:
         """Until the day ends, if the floor is out of reach."""
@@ -64,7 +65,8 @@ class DailyLoss:
         """Today's change of equity, and the limit."""
         change = self._equity - self._start
         limit = "no limit" if self._floor is None else f"limit {brief(self._start - self._floor)}"
-        return f"{'+' if change > 0 else ''}{brief(change)} today, {limit}"
+        part = "" if self._ratio_max is None else f" ({percent(self._ratio_max)})"
+        return f"{'+' if change > 0 else ''}{brief(change)} today, {limit}{part}"
 
     def nearness(self) -> float:
         """Today's loss as a part of the limit."""
@@ -97,9 +99,6 @@ class DailyLoss:
 
     def _set_floor(self) -> None:
         self._floor = None if self._ratio_max is None else self._start * (1 - self._ratio_max)
-
-    def _limit_text(self) -> str:
-        return "no limit" if self._floor is None else f"limit {plain(self._start - self._floor)}"
 
 
 class Drawdown:
@@ -250,7 +249,7 @@ class FundingCost:
             self._day, self._paid = day, ZERO
         if self._ratio_max is None or self._paid <= ZERO or self._paid <= self._ratio_max * equity:
             return None
-        return Breach(Severity.REDUCE_ONLY, f"{plain(self._paid)} paid today", f"{plain(self._ratio_max)} of equity")
+        return Breach(Severity.REDUCE_ONLY, f"{plain(self._paid)} paid today", f"{percent(self._ratio_max)} of equity")
 
     def calm_until(self, leeway: Leeway, books: Books) -> int:
         """Until the day ends, if what was paid is within the limit of the least equity."""
@@ -272,7 +271,8 @@ class FundingCost:
 
     def figure(self) -> str:
         """Paid today, and the limit."""
-        return f"{brief(self._paid)} paid today, limit {'none' if self._ratio_max is None else self._ratio_max}"
+        limit = "none" if self._ratio_max is None else f"{percent(self._ratio_max)} of equity"
+        return f"{brief(self._paid)} paid today, limit {limit}"
 
     def nearness(self) -> float:
         """What was paid today as a part of the limit."""

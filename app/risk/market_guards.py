@@ -7,7 +7,7 @@ from math import log, sqrt
 from app.domain.events import Severity
 from app.domain.margin import liquidation_price
 from app.domain.market import SECOND_NS
-from app.domain.money import ZERO, plain
+from app.domain.money import ZERO, percent, plain
 from app.domain.reasons import MARK_STALE
 from app.ports.books import Books
 from app.risk.guards import Breach, part_of
@@ -96,6 +96,7 @@ class VolatilityBreaker(_WithoutMemory):
 
     def __init__(self, ratio_max: Decimal | None, window: int) -> None:
         self._ratio_max = None if ratio_max is None else float(ratio_max)
+        self._limit = "none" if ratio_max is None else percent(ratio_max)
         self._variance_max = 0.0 if self._ratio_max is None else self._ratio_max**2
         self._size = window
         self._windows: dict[str, _Window] = {}
@@ -132,7 +133,7 @@ class VolatilityBreaker(_WithoutMemory):
                 wildest, most = symbol, window.variance
         if not wildest:
             return None
-        return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {sqrt(most):.2f} a year", f"{self._ratio_max:g}")
+        return Breach(Severity.REDUCE_ONLY, f"{wildest} moves {100 * sqrt(most):.0f} % a year", self._limit)
 
     def calm_until(self, leeway: Leeway, books: Books) -> int:
         """For ever: ``take`` is called with every mark."""
@@ -142,7 +143,7 @@ class VolatilityBreaker(_WithoutMemory):
     def figure(self) -> str:
         """The highest volatility, and the limit."""
         highest = self._highest()
-        return f"{f'{highest:.2f}' if highest else 'unknown'} a year, limit {self._ratio_max or 'none'}"
+        return f"{f'{100 * highest:.0f} %' if highest else 'unknown'} a year, limit {self._limit}"
 
     def nearness(self) -> float:
         """The highest volatility as a part of the limit."""
@@ -174,9 +175,8 @@ class LiquidationBuffer(_WithoutMemory):
                 continue
             # |mark - at| / mark < least, without a division at every mark.
             if (mark - at if position.contracts > 0 else at - mark) < least * mark:
-                return Breach(
-                    Severity.REDUCE_ONLY, f"{position.symbol} at {plain(mark)}, liquidated at {at:.8g}", plain(least)
-                )
+                value = f"{position.symbol} at {plain(mark)}, liquidated at {at:.8g}"
+                return Breach(Severity.REDUCE_ONLY, value, f"{percent(least)} of the mark")
         return None
 
     def calm_until(self, leeway: Leeway, books: Books) -> int:
@@ -199,8 +199,8 @@ class LiquidationBuffer(_WithoutMemory):
         distances = [] if self._books is None else _liquidation_distances(self._books)
         # With little leverage there is no price at which a position would be liquidated.
         none = "unreachable" if self._books is not None and self._books.portfolio.positions else "no position"
-        nearest = f"{min(distances):.4f} of the mark" if distances else none
-        return f"{nearest}, limit {self._ratio_min or 'none'}"
+        nearest = f"{100 * min(distances):.2f} % of the mark" if distances else none
+        return f"{nearest}, limit {'none' if self._ratio_min is None else percent(self._ratio_min)}"
 
     def nearness(self) -> float:
         """The limit as a part of the distance of the nearest."""
@@ -235,7 +235,7 @@ class MarginRatio(_WithoutMemory):
         if self._ratio_max is None or self._maintenance <= self._ratio_max * equity:
             return None
         return Breach(
-            Severity.HALTED, f"{plain(self._maintenance)} on {plain(equity)} equity", f"{plain(self._ratio_max)}"
+            Severity.HALTED, f"{plain(self._maintenance)} on {plain(equity)} equity", percent(self._ratio_max)
         )
 
     def calm_until(self, leeway: Leeway, books: Books) -> int:
@@ -247,8 +247,8 @@ class MarginRatio(_WithoutMemory):
 
     def figure(self) -> str:
         """The ratio and the limit."""
-        ratio = f"{self._maintenance / self._equity:.4f}" if self._equity > 0 else "no equity"
-        return f"{ratio}, limit {self._ratio_max or 'none'}"
+        ratio = f"{100 * self._maintenance / self._equity:.2f} % of equity" if self._equity > 0 else "no equity"
+        return f"{ratio}, limit {'none' if self._ratio_max is None else percent(self._ratio_max)}"
 
     def nearness(self) -> float:
         """The ratio as a part of the limit."""

@@ -46,30 +46,35 @@ class StrategySettings(Section):
 
 
 class RiskSettings(Section):
-    """Limits. Orders that reduce a position pass all of them. A value of none switches a limit off."""
+    """Limits. Orders that reduce a position pass all of them. A value of none switches a limit off.
+
+    A ratio is a part: 0.05 is 5 %. A notional is in the account's currency.
+    """
 
     # Each order, before it is sent.
     price_collar_ratio_max: Positive | None = Field(Decimal("0.05"), description="Distance of a limit from the mark.")
     mark_age_s_max: Seconds = Field(120.0, description="Age of the mark above which nothing grows.")
-    order_contracts_max: Positive | None = None
-    order_notional_max: Positive | None = Decimal(100_000)
-    position_notional_max: Positive | None = Field(Decimal(200_000), description="Per symbol, working orders counted.")
+    order_contracts_max: Positive | None = Field(None, description="Contracts of one order.")
+    order_notional_max: Positive | None = Field(Decimal(100_000), description="Of one order, account's currency.")
+    position_notional_max: Positive | None = Field(Decimal(200_000), description="Per symbol, working orders in.")
     gross_exposure_ratio_max: Positive | None = Field(Decimal(4), description="Sum of notionals / equity.")
     net_exposure_ratio_max: Positive | None = Field(Decimal(4), description="Signed sum of notionals / equity.")
     leverage_max: Positive | None = Field(Decimal(5), description="Gross notional / equity of the account.")
     liquidation_distance_ratio_min: Ratio | None = Field(Decimal("0.05"), description="Of the mark, after the fill.")
-    open_orders_max: int = Field(50, ge=1, le=10_000)
-    orders_per_minute_max: int = Field(120, ge=1, le=1_000_000)
+    open_orders_max: int = Field(50, ge=1, le=10_000, description="Working orders of all symbols.")
+    orders_per_minute_max: int = Field(120, ge=1, le=1_000_000, description="Orders sent within 60 s.")
     duplicate_window_s: float = Field(1.0, ge=0, le=3600, description="An equal order within it is refused; 0 is off.")
     slippage_ratio_max: Positive | None = Field(Decimal("0.01"), description="Expected cost of a market order.")
     # Guards, all the time.
     daily_loss_ratio_max: Ratio | None = Field(Decimal("0.05"), description="Of the equity at 00:00 UTC.")
-    drawdown_ratio_max: Ratio | None = Field(Decimal("0.20"), description="From the highest equity.")
-    consecutive_losses_max: int | None = Field(8, ge=1)
-    consecutive_losses_cooldown_s: float = Field(14_400.0, gt=0)
-    liquidation_buffer_ratio_min: Ratio | None = Field(Decimal("0.03"), description="Distance of the mark to it.")
+    drawdown_ratio_max: Ratio | None = Field(Decimal("0.20"), description="Of the highest equity.")
+    consecutive_losses_max: int | None = Field(8, ge=1, description="Closing orders in a row that lost, fees in.")
+    consecutive_losses_cooldown_s: float = Field(14_400.0, gt=0, description="How long nothing grows after them.")
+    liquidation_buffer_ratio_min: Ratio | None = Field(Decimal("0.03"), description="Of the mark, all the time.")
     mark_stale_s_max: Seconds = Field(180.0, description="Of a symbol with a position.")
-    volatility_ratio_max: Positive | None = Field(Decimal(5), description="Yearly volatility of the mark.")
+    volatility_ratio_max: Positive | None = Field(
+        Decimal(5), description="Volatility of the mark in a year; 5 is 500 %."
+    )
     volatility_window: int = Field(30, ge=2, le=10_000, description="Marks that it is measured over.")
     margin_ratio_max: Ratio | None = Field(Decimal("0.8"), description="Maintenance margin / equity.")
     funding_cost_ratio_max: Positive | None = Field(Decimal("0.02"), description="Funding paid in a UTC day / equity.")

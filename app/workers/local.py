@@ -51,6 +51,9 @@ def local_workers(count: int, make: Callable[[], Thing]) -> Iterator[LocalWorker
         count: Processes.
         make: Makes what all the work needs, in each of them; it must be picklable.
     """
+    # Polars, once it is imported, has the system go on with what Ctrl-C interrupts (2.1.0, 2026-11): who waits for a
+    # worker would hear of it when that is done, were it in an hour.
+    signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 - it takes no names
     # Spawned, not forked: a worker begins as a process does, whatever the parent has running.
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_begin, initargs=(make,))

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from dependency_injector import providers
 
-from app.coordinators.stop_policy import LeftAtExchange
+from app.coordinators.stop_policy import FLATTEN, LeftAtExchange
 from app.domain.events import InstrumentChanged, OrderExpired, OrderRejected
 from app.domain.order import OrderType, Purpose
 from app.domain.records import DustHeld
@@ -142,6 +142,22 @@ async def test_a_position_that_cannot_be_left_is_no_clean_end(account, container
     with pytest.raises(ExceptionGroup) as unclean:
         await container.shutdown_resources()
     [left] = [error for error in unclean.value.exceptions if isinstance(error, LeftAtExchange)]
+    assert f"position 0.5 {BTC} that cannot be left (exit rejected: not now)" in str(left)
+
+
+async def test_what_a_stop_that_flattens_leaves_is_named_once(account, container):
+    """A position that cannot be left is also one that the policy does not want: one line, with the reason."""
+    account.bot.execution.pursue([target(LONG, sequence=3)])
+    account.bot.execution.stop_policy._policy = FLATTEN
+    stopping = asyncio.ensure_future(container.shutdown_resources())
+    await settle()
+    for second in (1, 2, 3):
+        await account.refuse(account.exits[-1])
+        await account.tell(mark("100", second))
+    with pytest.raises(ExceptionGroup) as unclean:
+        await stopping
+    [left] = [error for error in unclean.value.exceptions if isinstance(error, LeftAtExchange)]
+    assert str(left).count("position ") == 1
     assert f"position 0.5 {BTC} that cannot be left (exit rejected: not now)" in str(left)
 
 

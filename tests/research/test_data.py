@@ -64,7 +64,9 @@ def test_what_contradicts_is_refused_with_its_row_and_changes_nothing(tmp_path, 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
-def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(tmp_path, folder):
+def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(tmp_path, folder, monkeypatch):
+    # Its draft is the disk, and stays.
+    monkeypatch.setattr("app.research.data_folder.remove_drafts", lambda *_: None)
     kept = Path(imported(candles(tmp_path / "a.parquet", range(5)), folder)["contents"]["path"])
     kept.with_name(f"{kept.name}.{os.getpid()}.unfinished").symlink_to("/dev/full")
     text = told("import", candles(tmp_path / "b.parquet", range(5, 9)), "--symbol", BTC, "--folder", folder, code=6)
@@ -89,6 +91,33 @@ def test_an_import_that_was_interrupted_leaves_what_was_there(tmp_path, folder, 
     assert (again["added"], again["contents"]["path"]) == (4, first["contents"]["path"])
 
 
+def test_candles_of_another_length_are_refused_as_what_they_are(tmp_path, folder):
+    """Hours among minutes: where they overlap their prices would differ, and later they would be minutes with gaps."""
+    kept = Path(imported(candles(tmp_path / "a.parquet", range(130)), folder)["contents"]["path"])
+    for first in (0, 600):
+        hours = candles(tmp_path / "hours.parquet", range(first, first + 240, 60), 200.0)
+        text = " ".join(told("import", hours, "--symbol", BTC, "--folder", folder, code=4).split())
+        assert text == (
+            f"error: data file {hours}: holds candles of 3600 s, and {kept} those of 60 s: "
+            "one folder keeps one length, give this one another with --folder"
+        )
+    assert len(pl.read_parquet(kept)) == 130
+
+
+@pytest.mark.parametrize("minutes", [[200], [200, 205], [200, 205, 211, 217, 223, 230], [200, 201, 202, 260]])
+def test_minutes_with_gaps_are_minutes(tmp_path, folder, minutes):
+    imported(candles(tmp_path / "a.parquet", range(130)), folder)
+    assert imported(candles(tmp_path / "b.parquet", minutes), folder)["added"] == len(minutes)
+
+
+def test_what_a_killed_import_has_left_is_removed_by_the_next_one_in_its_folder(tmp_path, folder):
+    kept = Path(imported(candles(tmp_path / "a.parquet", range(5)), folder)["contents"]["path"])
+    for name in ("candles.parquet.4711.unfinished", "mark.parquet.1.unfinished", "notes.unfinished"):
+        (kept.parent / name).write_text("half")
+    imported(candles(tmp_path / "b.parquet", range(9)), folder)
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["candles.parquet", "notes.unfinished"]
+
+
 def test_imports_at_once_lose_nothing(tmp_path, folder):
     """Five at once of ten minutes each, and a sixth of all of them: as many rows as there are minutes."""
     parts = [candles(tmp_path / f"{at}.parquet", range(at * 10, at * 10 + 10)) for at in range(5)]
@@ -108,14 +137,18 @@ def test_imports_at_once_lose_nothing(tmp_path, folder):
 def test_an_import_that_never_gets_its_turn_is_refused_and_changes_nothing(tmp_path, folder, monkeypatch):
     kept = Path(imported(candles(tmp_path / "a.parquet", range(5)), folder)["contents"]["path"])
     monkeypatch.setattr("app.research.data_folder.TURN_S", 0.2)
+    draft = kept.with_name("candles.parquet.1.unfinished")
+    draft.write_text("of the other")
     other = os.open(kept.parent, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     words = ("import", candles(tmp_path / "b.parquet", range(9)), "--symbol", BTC, "--folder", folder)
     assert f"another import has been at work in {kept.parent} for 0.2 s" in told(*words, code=6)
     assert len(pl.read_parquet(kept)) == 5
+    assert draft.exists()
     os.close(other)
     told(*words)
     assert len(pl.read_parquet(kept)) == 9
+    assert not draft.exists()
 
 
 @pytest.mark.parametrize(

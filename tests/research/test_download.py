@@ -11,6 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from app.cli.download import _until_signal
+from app.cli.loop import run_loop
 from app.domain.times import iso
 from tests.builders import BTC
 
@@ -212,3 +214,22 @@ def test_without_the_extra_it_says_what_to_install(tmp_path):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (3, "error: a download needs ccxt: pip install '.[live]'\n")
+
+
+def test_a_second_interruption_does_not_wait_for_what_the_first_one_has_begun(mocker):
+    """The work does not end when it is canceled: the venue does not answer the good-bye."""
+    done = asyncio.Event()
+    aborted = mocker.patch("app.cli.download.abort", side_effect=done.set)
+
+    async def work():
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.wait_for(done.wait(), 10)
+            raise
+
+    with pytest.raises(asyncio.CancelledError):
+        run_loop(_until_signal(work()))
+    assert aborted.call_count == 1

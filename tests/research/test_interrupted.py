@@ -114,6 +114,15 @@ def test_a_backtest_that_was_interrupted_says_so_and_has_no_figures_and_no_page(
     assert page.read_text() == "of an earlier run"
 
 
+@pytest.mark.parametrize("command", [("backtest",), ("analyze", "montecarlo"), ("analyze", "warmup")])
+def test_a_second_signal_does_not_wait_for_the_bot_to_stop(candles, mocker, command):
+    """The first one is still being answered: for as long as the market goes on the bot takes its time."""
+    aborted = mocker.patch("app.backtest.run.abort")
+    result = told(candles, *command, params=("at=300", "again=450"))
+    assert aborted.call_count == 1
+    assert result.exit_code == 6
+
+
 def test_the_figures_of_a_strategy_that_failed_and_their_page_say_so(candles, tmp_path):
     pytest.importorskip("plotly")
     page = tmp_path / "page.html"

@@ -38,7 +38,7 @@ class TestDailyLoss:
         assert (breach.severity, breach.value, breach.limit, breach.latched) == (
             Severity.HALTED,
             "100.01 lost today",
-            "limit 100",
+            "100 (10 %)",
             False,
         )
 
@@ -51,7 +51,7 @@ class TestDailyLoss:
         guard = DailyLoss(TENTH)
         assert equity_path(guard, (0, 1000), (DAY_S - 1, 890)) is not None
         assert equity_path(guard, (DAY_S, 885)) is None
-        assert (guard.figure(), guard.nearness()) == ("-5.00 today, limit 89.00", pytest.approx(5 / 89))
+        assert (guard.figure(), guard.nearness()) == ("-5.00 today, limit 89.00 (10 %)", pytest.approx(5 / 89))
 
     def test_a_gain_of_the_same_day_is_not_the_base(self):
         guard = DailyLoss(TENTH)
@@ -229,7 +229,7 @@ class TestFundingCost:
         assert (breach.severity, breach.value, breach.limit) == (
             Severity.REDUCE_ONLY,
             "100 paid today",
-            "0.01 of equity",
+            "1 % of equity",
         )
 
     def test_what_was_received_counts_against_it(self, account):
@@ -246,14 +246,14 @@ class TestFundingCost:
         account.clock.pass_s(DAY_S)
         assert look(guard, account) is None
         guard.on_funding(account.fund("-5"), account.books)
-        assert guard.figure() == "5.00 paid today, limit 0.001"
+        assert guard.figure() == "5.00 paid today, limit 0.1 % of equity"
 
     def test_the_first_settlement_of_a_day_begins_it(self, account):
         """Told before any look at that day."""
         guard = FundingCost(Decimal("0.001"))
         guard.on_funding(funding_paid("-50", at(0)), account.books)
         guard.on_funding(funding_paid("-5", at(DAY_S)), account.books)
-        assert guard.figure() == "5.00 paid today, limit 0.001"
+        assert guard.figure() == "5.00 paid today, limit 0.1 % of equity"
 
     def test_a_settlement_of_yesterday_that_is_told_late_changes_nothing(self, account):
         guard = FundingCost(Decimal("0.001"))
@@ -319,16 +319,16 @@ class TestVolatilityBreaker:
         return look(guard, account)
 
     def test_it_restricts_when_the_market_moves_too_much(self, account):
-        """1 % a minute, up and down: 0.00995 times the root of 525,600 minutes is 7.21 a year."""
+        """1 % a minute, up and down: 0.00995 times the root of 525,600 minutes is 721 % a year."""
         guard = VolatilityBreaker(Decimal(7), 3)
         assert self.marked(account, guard, ["101", "100", "101"]) is None
         breach = self.marked(account, guard, ["100"])
         assert (breach.severity, breach.value, breach.limit) == (
             Severity.REDUCE_ONLY,
-            f"{BTC} moves 7.21 a year",
-            "7",
+            f"{BTC} moves 721 % a year",
+            "700 %",
         )
-        assert (guard.figure(), guard.nearness()) == ("7.21 a year, limit 7.0", pytest.approx(7.21 / 7, abs=0.001))
+        assert (guard.figure(), guard.nearness()) == ("721 % a year, limit 700 %", pytest.approx(7.21 / 7, abs=0.001))
 
     def test_it_bears_what_is_within_the_limit(self, account):
         assert self.marked(account, VolatilityBreaker(Decimal("7.3"), 2), ["101", "100", "101"]) is None
@@ -342,14 +342,14 @@ class TestVolatilityBreaker:
         """The same moves once in four minutes are half as wild."""
         guard = VolatilityBreaker(Decimal("3.7"), 2)
         assert self.marked(account, guard, ["101", "100", "101"], every_s=240) is None
-        assert guard.figure() == "3.61 a year, limit 3.7"
+        assert guard.figure() == "361 % a year, limit 370 %"
 
     def test_a_mark_counts_once(self, account):
         guard = VolatilityBreaker(Decimal(7), 2)
         self.marked(account, guard, ["101"])
         guard.take(BTC, Decimal(100), account.clock.now_ns)
         look(guard, account)
-        assert guard.figure() == "unknown a year, limit 7.0"
+        assert guard.figure() == "unknown a year, limit 700 %"
 
     def test_a_symbol_whose_mark_is_not_trusted_is_left_to_the_guard_of_stale_marks(self, account):
         guard = VolatilityBreaker(Decimal(7), 2)
@@ -372,14 +372,14 @@ class TestLiquidationBuffer:
         """Long 1 at 100 with 10 is liquidated at 90.909…: from 96 that is 5.3 % away, from 95 4.3 %."""
         account = Account(mode=MarginMode.ISOLATED)
         guard = LiquidationBuffer(Decimal("0.05"))
-        assert (guard.figure(), guard.nearness()) == ("no position, limit 0.05", 0)
+        assert (guard.figure(), guard.nearness()) == ("no position, limit 5 %", 0)
         account.fill("1")
         account.mark("96")
         assert look(guard, account) is None
-        assert (guard.figure(), guard.nearness()) == ("0.0530 of the mark, limit 0.05", pytest.approx(0.943, abs=0.001))
+        assert (guard.figure(), guard.nearness()) == ("5.30 % of the mark, limit 5 %", pytest.approx(0.943, abs=0.001))
         account.mark("95")
         breach = look(guard, account)
-        assert (breach.severity, breach.limit) == (Severity.REDUCE_ONLY, "0.05")
+        assert (breach.severity, breach.limit) == (Severity.REDUCE_ONLY, "5 % of the mark")
         account.mark("96")
         assert look(guard, account) is None
 
@@ -398,7 +398,7 @@ class TestLiquidationBuffer:
         guard = LiquidationBuffer(Decimal("0.9"))
         account.fill("1")
         assert look(guard, account) is None
-        assert (guard.figure(), guard.nearness()) == ("unreachable, limit 0.9", 0)
+        assert (guard.figure(), guard.nearness()) == ("unreachable, limit 90 %", 0)
 
     def test_without_a_limit_it_does_not_look(self):
         account = Account(mode=MarginMode.ISOLATED)
@@ -414,14 +414,14 @@ class TestMarginRatio:
         """Long 100 at 100 with 1,000: at 91 the maintenance is 91 of an equity of 100."""
         account = Account(deposit="1000")
         guard = MarginRatio(HALF)
-        assert (guard.figure(), guard.nearness()) == ("no equity, limit 0.5", 0)
+        assert (guard.figure(), guard.nearness()) == ("no equity, limit 50 %", 0)
         account.fill("100")
         account.mark("92")
         assert look(guard, account) is None
         account.mark("91")
         breach = look(guard, account)
-        assert (breach.severity, breach.value, breach.limit) == (Severity.HALTED, "91 on 100 equity", "0.5")
-        assert (guard.figure(), guard.nearness()) == ("0.9100, limit 0.5", pytest.approx(1.82))
+        assert (breach.severity, breach.value, breach.limit) == (Severity.HALTED, "91 on 100 equity", "50 %")
+        assert (guard.figure(), guard.nearness()) == ("91.00 % of equity, limit 50 %", pytest.approx(1.82))
 
     def test_it_is_within_the_limit_at_the_limit(self):
         """Long 1 at 100 with 2: 1 % maintenance is half of the equity; a bit lower it is more."""
@@ -444,7 +444,7 @@ class TestMarginRatio:
         account.fill("1")
         guard = MarginRatio(None)
         assert look(guard, account) is None
-        assert (guard.figure(), guard.nearness()) == ("0.5000, limit none", 0)
+        assert (guard.figure(), guard.nearness()) == ("50.00 % of equity, limit none", 0)
 
 
 @pytest.mark.parametrize("guard", [MarkStaleness(1.0), MarginRatio(HALF), LiquidationBuffer(HALF)])

@@ -64,6 +64,8 @@ async def all_since(line: Line, kept: Kept, time_ns: int, now_ns: int) -> list[R
     from_key: str | None = None
     clock = asyncio.get_running_loop().time
     told_s = clock()
+    if since_ms + STRETCH_MS < now_ms:
+        logger.info(f"{kept.what} are read since {iso(since_ms * MS_NS)}, page by page")
     while True:
         page = await line.read(_asking(kept, since_ms, from_key), list)
         with line.reading():
