@@ -197,7 +197,7 @@ def test_volatility_goes_by_the_time_between_marks(account):
         account.mark(price)
     assert must_look
     assert [change.code for change in engine.look(account.books)] == ["volatility"]
-    assert isclose(float(engine.figures()["volatility"].split()[0]), 0.00995 * sqrt(525_600), rel_tol=0.01)
+    assert isclose(float(engine.figures()["volatility"].split()[0]), 100 * 0.00995 * sqrt(525_600), rel_tol=0.01)
 
 
 def test_one_guard_s_error_does_not_skip_the_rest(account, mocker):

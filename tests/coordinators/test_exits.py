@@ -145,9 +145,18 @@ async def test_a_position_that_cannot_be_left_is_no_clean_end(account, container
     assert f"position 0.5 {BTC} that cannot be left (exit rejected: not now)" in str(left)
 
 
+async def test_once_an_exit_that_is_not_wanted_any_more_has_ended_what_is_wanted_instead_goes_on(account):
+    """0.5 are held, 0.9 are wanted; nobody knows yet what the exit will leave."""
+    account.bot.execution.stage.pursue([target("0.9", sequence=3)])
+    sent = len(account.exchange.submitted)
+    await account.drop(account.exits[-1])
+    [more] = account.exchange.submitted[sent:]
+    assert (more.purpose, more.contracts) == (Purpose.ENTRY, Decimal("0.4"))
+
+
 async def test_what_a_stop_that_flattens_leaves_is_named_once(account, container):
     """A position that cannot be left is also one that the policy does not want: one line, with the reason."""
-    account.bot.execution.pursue([target(LONG, sequence=3)])
+    account.bot.execution.stage.pursue([target(LONG, sequence=3)])
     account.bot.execution.stop_policy._policy = FLATTEN
     stopping = asyncio.ensure_future(container.shutdown_resources())
     await settle()

@@ -80,3 +80,13 @@ def test_only_what_is_named_begins_anew(retries):
     retries.forget(BTC, Purpose.STOP_LOSS, Purpose.EXIT)
     assert retries.of(BTC, Purpose.STOP_LOSS, at_market=False) is None
     assert retries.of(ETH, Purpose.EXIT, at_market=True).why == "refused"
+
+
+def test_what_is_wanted_otherwise_waits_a_second_at_most(retries, clock):
+    for _ in range(5):
+        retries.fail(STOP, "refused")
+    retries.hasten(ETH, Purpose.STOP_LOSS)
+    retries.hasten(BTC, Purpose.EXIT)
+    assert not retries.is_due(STOP)
+    retries.hasten(BTC, Purpose.STOP_LOSS)
+    assert wait_s(retries, clock) == 1
