@@ -12,6 +12,8 @@ from app.settings import load_settings
 from app.simulation import Outcome, plan_of, run_plan
 
 SEEDS_MAX = 200
+MISFITS = ("AttributeError", "NameError", "TypeError")
+"""What a planted bug raises that does not fit the bot: none of them is meant to."""
 LOADED = load_settings("simulation", [])
 
 
@@ -33,12 +35,22 @@ class Catch(msgspec.Struct, frozen=True):
     what: str = ""
 
 
+class PlantedWrongly(Exception):
+    """The bot has moved on, and what is planted into it fails: it would be noticed for that."""
+
+
 def search(bug: Bug, seeds: "range | tuple[int, ...]") -> Catch | None:
-    """Run seeds until one breaks a rule; None when none does."""
+    """Run seeds until one breaks a rule; None when none does.
+
+    Raises:
+        PlantedWrongly: What is planted does not fit the bot any more.
+    """
     with pytest.MonkeyPatch.context() as patch:
         bug.plant(patch)
         for seed in seeds:
             outcome: Outcome = run_plan(plan_of(seed), LOADED)
+            if any(name in outcome.what for name in MISFITS):
+                raise PlantedWrongly(f"{bug.why}: {outcome.what}")
             if outcome.rule:
                 return Catch(seed, outcome.rule, outcome.what)
     return None

@@ -57,7 +57,9 @@ def a_cancel_asked_for_is_a_cancel_done(patch):
         original(point, tracked, reason)
         if tracked.is_working:
             order = tracked.order
-            point._books.tracker.apply(OrderCanceled(order.client_order_id, order.symbol, point._books.now_ns, reason))
+            point._books.tracker.apply(
+                OrderCanceled(order.client_order_id, order.symbol, point._books.clock.now_ns, reason)
+            )
 
     around(patch, SendPoint, "cancel", cancel)
 
