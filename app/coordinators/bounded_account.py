@@ -7,9 +7,9 @@ from typing import TypeVar
 from app.domain.events import Fill, FundingPaid
 from app.domain.position import Position
 from app.domain.records import OrderRecord
+from app.lifecycle.patience import each_answer_within
 from app.ports.account import AccountPort
 from app.ports.connection import ExchangeUnavailable
-from app.ports.patience import each_answer_within
 
 T = TypeVar("T")
 

@@ -12,7 +12,6 @@ import pytest
 
 from app.cli import interrupts
 from app.cli.interrupts import second_aborts
-from app.ports.abort import LEAVE_VIEW, abort
 from app.ports.exit_codes import ExitCode
 
 ROOT = Path(__file__).parents[2]
@@ -79,19 +78,6 @@ def test_a_thread_that_is_not_the_main_one_changes_no_signals():
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
-
-
-@pytest.mark.parametrize(
-    ("words", "said"), [((), "aborted\n"), (("orders may be left",), "aborted: orders may be left\n")]
-)
-def test_to_abort_is_to_end_at_once_with_130_and_to_give_a_terminal_back(mocker, capsys, words, said):
-    ended = mocker.patch("os._exit")
-    abort(*words)
-    assert capsys.readouterr().err == said
-    mocker.patch("sys.stderr.isatty", return_value=True)
-    abort(*words)
-    assert capsys.readouterr().err == LEAVE_VIEW + said
-    assert ended.call_args_list == [mocker.call(ExitCode.ABORTED)] * 2
 
 
 def test_who_waits_for_a_worker_hears_of_ctrl_c_at_once_and_leaves_at_the_second(tmp_path):

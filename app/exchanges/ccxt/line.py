@@ -11,8 +11,8 @@ from app.exchanges.ccxt.guarded import TooManyRequests
 from app.exchanges.ccxt.limiter import Limiter, Urgency
 from app.exchanges.ccxt.outcome import Outcome, classify, in_words
 from app.exchanges.ccxt.readable import UNREADABLE
+from app.lifecycle.patience import note_answer
 from app.ports.connection import ExchangeUnavailable
-from app.ports.patience import note_answer
 
 T = TypeVar("T")
 

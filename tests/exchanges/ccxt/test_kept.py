@@ -7,8 +7,8 @@ import pytest
 
 from app.coordinators.bounded_account import BoundedAccount
 from app.exchanges.ccxt.kept import STRETCH_MS, Kept, all_since
+from app.lifecycle.patience import note_answer
 from app.ports.connection import ExchangeUnavailable
-from app.ports.patience import note_answer
 from app.timing import run_virtual
 from tests.fakes.exchange import FakeExchange
 
