@@ -296,19 +296,20 @@ async def test_what_happened_while_the_bot_was_away_for_long_is_all_found(bench)
     assert {payment.contracts for payment in told} == {fill.signed_contracts}
 
 
-async def test_fills_of_one_moment_that_do_not_go_on_a_page_are_found_or_told(bench, warned):
-    """An order that took seven hundred others at once. Binance has them by their ids; hyperliquid only by time."""
+async def test_fills_of_one_moment_that_do_not_go_on_a_page_are_found_or_told(bench, warned, monkeypatch):
+    """An order that took seven others at once, on pages of five. Binance has them by ids; hyperliquid only by time."""
+    monkeypatch.setattr("app.exchanges.ccxt.account.TRADES_MAX", 5)
     bench.venue.trade_by_hand()
     await bench.until(Fill)
     at_ns = bench.now_ns - 200 * 3600 * SECOND_NS
     [of_venue] = bench.venue.fills
     bench.venue.fills[:] = [
-        msgspec.structs.replace(of_venue, trade_id=f"t{number}", time_ns=at_ns) for number in range(1, 701)
+        msgspec.structs.replace(of_venue, trade_id=f"t{number}", time_ns=at_ns) for number in range(1, 8)
     ]
     told = await bench.exchange.fills_since(at_ns - SECOND_NS)
     has_ids = bench.name == "binanceusdm"
-    assert len(told) == (700 if has_ids else 500)
-    assert len([line for line in warned if "may be missing: 500 are of" in line]) == (0 if has_ids else 1)
+    assert len(told) == (7 if has_ids else 5)
+    assert len([line for line in warned if "may be missing: 5 are of" in line]) == (0 if has_ids else 1)
 
 
 @pytest.mark.parametrize(("bench_class", "rate"), [(LoopbackBench, "NaN")])
