@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from app.domain.events import AccountEvent, AccountSeen, Fill, OrderRejected, OrderUnknown, StreamReset
+from app.domain.market import SECOND_NS
 from app.domain.order import Order
 from app.domain.records import OrderRecord
 from app.exchanges.ccxt.client_ids import ClientIds
@@ -32,6 +33,8 @@ class AccountFeed:
         """Set when the streams of the account have told nothing where there was something to tell."""
         self._told = 0
         """Messages of the account's streams so far."""
+        self._told_ns = session.now_ns
+        """When the latest of them came, or there could be a first one."""
 
     def put(self, events: Sequence[AccountEvent | AccountSeen | StreamReset]) -> None:
         """Put events on the stream as they are."""
@@ -45,13 +48,21 @@ class AccountFeed:
 
     def regain(self, why: str) -> None:
         """Note that the account is listened to again: what happened meanwhile is in no stream."""
-        self.is_deaf = False
+        self.is_deaf, self._told_ns = False, self._session.now_ns
         self.put([StreamReset(self._session.now_ns, f"back after: {why}")])
 
     def note_told(self) -> None:
         """Note that a stream of the account has told something."""
         self._told += 1
+        self._told_ns = self._session.now_ns
         self.mute.clear()
+
+    def note_read(self, fills: Sequence[Fill]) -> None:
+        """Compare fills that were asked for with the streams: one after their last message they never told."""
+        latest_ns = max((fill.time_ns for fill in fills), default=0)
+        late_ns = int(FILLS_LATE_S * SECOND_NS)
+        if latest_ns - self._told_ns > late_ns and self._session.now_ns - latest_ns > late_ns and not self.is_deaf:
+            self.mute.set()
 
     def sent(self, order: Order) -> None:
         """Note that an order is about to leave."""

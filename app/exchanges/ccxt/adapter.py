@@ -40,6 +40,7 @@ class _Connected(msgspec.Struct, frozen=True):
     """With keys."""
     reader: CcxtAccount
     sender: OrderSender
+    feed: AccountFeed
     dead_man: DeadManSwitch | None
 
 
@@ -95,7 +96,7 @@ class CcxtExchange:
         dead_man = self._dead_man_on(line)
         feed, streams = AccountFeed(session, self._ids, facts), market.streams
         sender = OrderSender(session, line, self._ids, feed, reader, streams)
-        self._up = _Connected(line, reader, sender, dead_man)
+        self._up = _Connected(line, reader, sender, feed, dead_man)
         AccountListener(session, line, feed, reader, streams).begin()
         session.spawn(self._keep_clock(line), "clock")
         if dead_man is not None:
@@ -160,7 +161,9 @@ class CcxtExchange:
 
     async def fills_since(self, time_ns: int) -> tuple[Fill, ...]:
         """Return the fills at or after ``time_ns``, oldest first."""
-        return await self._connected.reader.fills_since(time_ns)
+        fills = await self._connected.reader.fills_since(time_ns)
+        self._connected.feed.note_read(fills)
+        return fills
 
     async def funding_since(self, time_ns: int) -> tuple[FundingPaid, ...]:
         """Return the funding settlements of our positions at or after ``time_ns``, oldest first."""

@@ -687,6 +687,22 @@ async def _is_heard_again_after_a_fill(bench):
     await bench.until(Fill, "main-1-000002")
 
 
+async def test_a_stream_that_has_died_in_silence_is_opened_anew_when_a_comparison_comes_upon_a_fill(bench, monkeypatch):
+    """No order's answer says it: what was filled rested, or was a stop."""
+    await bench.settle(1.2)
+    hears, dead = bench.venue.hears, set(bench.venue.sockets)
+    monkeypatch.setattr(bench.venue, "hears", lambda socket: socket not in dead and hears(socket))
+    bench.venue.trade_by_hand()
+    assert len(await bench.exchange.fills_since(0)) == 1
+    await bench.settle(1.2)
+    assert not _resets(bench)
+    assert len(await bench.exchange.fills_since(0)) == 1
+    assert "it told nothing of what was filled" in (await bench.until(StreamReset)).reason
+    await bench.until(StreamReset, after=1)
+    bench.venue.trade_by_hand()
+    await bench.until(Fill)
+
+
 async def test_a_stream_that_goes_on_telling_nothing_is_not_opened_anew_again_and_again(bench, monkeypatch):
     """It may lag, and would never come to what it has to tell if each was closed at once."""
     monkeypatch.setattr(bench.venue, "hears", lambda _: False)
