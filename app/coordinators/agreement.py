@@ -52,7 +52,6 @@ class Agreement:
         self._record = record
         self._close = close
         self._trading_state = context.trading_state
-        self.hold("books not yet compared")
 
     def hold(self, why: str) -> None:
         """Hold growth back until exchange and books were found to agree."""

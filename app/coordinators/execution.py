@@ -76,16 +76,7 @@ class ExecutionCoordinator(BaseCoordinator):
         stage = ExecutionStage(context, books, self._risk, send_point, self._progress.set)
         policy, unsafe = context.settings.execution.stop_policy, stage.pursuits.unsafe
         self._up = _Up(stage, StopPolicy(policy, books, send_point, stage.flatten, unsafe, self._progress), send_point)
-        stage.recover()
-        for symbol in instruments:
-            await send_point.configure(symbol, account.margin_mode, account.leverage)
-        await stage.reconciler.open()
-        failure = context.journal.failure
-        if failure is not None:
-            # What was missed is in the books now, and in no journal: a bot that began so would not come back from it.
-            raise failure
-        stage.pursuits.release()
-        stage.agreement.begin()
+        await stage.open()
         return context.evolve(self.name, portfolio=portfolio, risk=self._risk, execution=stage)
 
     async def start_background_tasks(self, context: CoordinatorContext, supervisor: Supervisor) -> None:
@@ -147,7 +138,7 @@ class ExecutionCoordinator(BaseCoordinator):
         failure, stage = self.context.journal.failure, self.stage
         tracker = stage.books.tracker
         unknown = [item for item in tracker.all_working() if item.status is OrderStatus.UNKNOWN]
-        bare, stuck = stage.pursuits.protection.bare(), stage.pursuits.exits.stuck()
+        bare, stuck = stage.bare(), stage.stuck()
         details = {"working_orders": str(tracker.open_orders), "unknown_orders": str(len(unknown))}
         if bare:
             details["without_stop"] = ", ".join(bare)

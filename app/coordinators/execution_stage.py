@@ -128,6 +128,34 @@ class ExecutionStage:
         }
         """What brings orders and books up to date with each kind of event."""
 
+    async def open(self) -> None:
+        """Take over what earlier runs have left, make it agree with the exchange, and be ready to act.
+
+        Raises:
+            ReconciliationFailed: They do not agree after everything that was missed has been taken in.
+            JournalFailed: What was missed could not be put on record.
+            ExchangeUnavailable: It cannot be asked.
+        """
+        self.agreement.hold("books not yet compared")
+        self.recover()
+        for symbol in self.books.instruments:
+            await self._send_point.configure(symbol, self._portfolio.margin_mode, self._portfolio.leverage)
+        await self.reconciler.open()
+        failure = self._journal.failure
+        if failure is not None:
+            # What was missed is in the books now, and in no journal: a bot that began so would not come back from it.
+            raise failure
+        self.pursuits.release()
+        self.agreement.begin()
+
+    def bare(self) -> list[str]:
+        """Return the symbols whose position has no stop-loss that stays, although a strategy wants one."""
+        return self.pursuits.protection.bare()
+
+    def stuck(self) -> dict[str, str]:
+        """Return why positions cannot be left, by symbol."""
+        return self.pursuits.exits.stuck()
+
     def orders(self) -> tuple[OrderRecord, ...]:
         """Return the orders that may still fill, as they are known here."""
         return tuple(tracked.record() for tracked in self._tracker.all_working())
@@ -367,6 +395,7 @@ class ExecutionStage:
         flawed = journal.state_of(FLAWED_FILLS)
         if flawed is not None and (lost := self._flawed.restore(flawed)) is not None:
             self._publish(lost)
+        self.reconciler.recall()
         self._trading_state.clear_reason(LIFECYCLE, STOPPING)
         for instrument in self.books.instruments.values():
             self._weigh_listing(instrument)

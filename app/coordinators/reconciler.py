@@ -94,17 +94,15 @@ class Reconciler:
             valid_ns=self._valid_ns,
             refuses_late=context.capabilities.refuses_late_orders,
         )
-        self._memory = self._recall()
+        self._memory = _Memory(context.journal.recovered().last_time_ns or 0)
 
-    def _recall(self) -> _Memory:
-        """Return what an earlier run saved. What cannot be read is told, and done without: the exchange is asked."""
-        journal = self._context.journal
-        saved, last_ns = journal.state_of(OWNER), journal.recovered().last_time_ns or 0
+    def recall(self) -> None:
+        """Take over what an earlier run saved. What cannot be read is told, and done without: the exchange is asked."""
+        saved, known_ns = self._context.journal.state_of(OWNER), self._memory.seen_ns
         try:
-            return _Memory(last_ns) if saved is None else msgspec.json.decode(saved, type=_Memory)
+            self._memory = self._memory if saved is None else msgspec.json.decode(saved, type=_Memory)
         except msgspec.MsgspecError as error:
-            self._context.facts.publish(MemoryLost(last_ns, "what the comparison with the exchange knew", str(error)))
-            return _Memory(last_ns)
+            self._context.facts.publish(MemoryLost(known_ns, "what the comparison with the exchange knew", str(error)))
 
     def request(self) -> None:
         """Have the next comparison come at once."""

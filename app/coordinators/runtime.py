@@ -7,6 +7,7 @@ from collections.abc import Callable
 from app.coordinators.operator_desk import COMMANDS, OperatorDesk
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import InstrumentChanged, StreamEvent, Timer
+from app.domain.instrument import listed_anew
 from app.domain.market import SECOND_NS, Bar, MarkPrice
 from app.domain.price_sieve import PriceSieve
 from app.lifecycle import BaseCoordinator, CoordinatorContext, HealthState, HealthStatus, RestartPolicy, Supervisor
@@ -138,8 +139,7 @@ class RuntimeCoordinator(BaseCoordinator):
         )
 
     def _on_instrument(self, change: InstrumentChanged) -> None:
-        listed = change.instrument
-        self.revise(instruments={**self.context.instruments, listed.symbol: listed})
+        self.revise(instruments=listed_anew(self.context.instruments, change.instrument))
 
     async def _tick(self) -> None:
         every_s = self.context.settings.execution.timer_every_s

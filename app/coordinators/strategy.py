@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from traceback import format_exception
+from typing import Final
 
 import msgspec
 
@@ -60,7 +61,7 @@ class StrategyCoordinator(BaseCoordinator):
     def __init__(self, strategies: Sequence[Strategy]) -> None:
         super().__init__()
         self._strategies = tuple(strategies)
-        self.asks: dict[type, Way] = {}
+        self.asks: Final[dict[type, Way]] = {}
         """What returns the targets that an event of a kind changed; nothing for kinds that no strategy wants to see."""
 
     @property
@@ -82,7 +83,9 @@ class StrategyCoordinator(BaseCoordinator):
                     raise UnknownSymbol(strategy.strategy_id, symbol, tuple(context.instruments))
         self._set_aside: list[StrategySetAside] = []
         self._router = StrategyRouter(self._strategies, self._view, self._on_failure)
-        self.asks = {**self._router.ways, InstrumentChanged: self._on_instrument}
+        self.asks.clear()
+        self.asks.update(self._router.ways)
+        self.asks[InstrumentChanged] = self._on_instrument
         for reason in context.trading_state.current.reasons:
             # Whoever failed in an earlier run is asked anew, or is not there any more.
             if reason.owner == self.name:

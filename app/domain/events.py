@@ -153,7 +153,10 @@ class AccountSeen(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class InstrumentChanged(msgspec.Struct, frozen=True, tag=True):
-    """The exchange takes other prices or sizes of a symbol than it did, lists it no more, or lists it again."""
+    """The exchange takes other prices or sizes of a symbol than it did, lists it no more, or lists it again.
+
+    Nothing else of the instrument counts: see ``Instrument.listed_as``.
+    """
 
     instrument: Instrument
     time_ns: int

@@ -1,5 +1,6 @@
 """A perpetual contract: what one contract is worth, and in which steps it is quoted and traded."""
 
+from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 import msgspec
@@ -20,6 +21,10 @@ class MarginTier(msgspec.Struct, frozen=True):
     leverage_max: Decimal
     maintenance_rate: Decimal
     maintenance_deduction: Decimal = ZERO
+
+
+ORDER_TERMS = ("tick_size", "lot_size", "contracts_min", "contracts_max", "notional_min", "is_listed")
+"""What of an instrument may change while a bot runs: what the next order must go by."""
 
 
 class Instrument(msgspec.Struct, frozen=True):
@@ -47,6 +52,13 @@ class Instrument(msgspec.Struct, frozen=True):
     version: int = 1
     is_listed: bool = True
     """False when the exchange lists it no more: what was last known of it is what a position is closed by."""
+
+    def listed_as(self, told: "Instrument") -> "Instrument":
+        """Return this instrument with the terms of orders that the exchange tells now.
+
+        Fees, margin and the size of a contract stay as they were at the start: the books go by those.
+        """
+        return msgspec.structs.replace(self, **{name: getattr(told, name) for name in ORDER_TERMS})
 
     def value(self, contracts: Decimal, price: Decimal) -> Decimal:
         """Return the signed value of ``contracts`` at ``price`` in the settlement currency.
@@ -116,3 +128,9 @@ class Instrument(msgspec.Struct, frozen=True):
             raise InvalidOrder(
                 "contracts_max", f"size {plain(contracts)} of {self.symbol} is above {plain(self.contracts_max)}"
             )
+
+
+def listed_anew(instruments: Mapping[str, Instrument], told: Instrument) -> Mapping[str, Instrument]:
+    """Return instruments with one of them as the exchange lists it now; what is not among them changes nothing."""
+    known = instruments.get(told.symbol)
+    return instruments if known is None else {**instruments, told.symbol: known.listed_as(told)}

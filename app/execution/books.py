@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from app.domain.instrument import Instrument
+from app.domain.instrument import Instrument, listed_anew
 from app.domain.market import SECOND_NS
 from app.domain.order import Order
 from app.domain.portfolio import Portfolio
@@ -45,7 +45,7 @@ class AccountBooks:
 
     def list_anew(self, instrument: Instrument) -> None:
         """Go by an instrument as the exchange lists it now."""
-        self.instruments = {**self.instruments, instrument.symbol: instrument}
+        self.instruments = listed_anew(self.instruments, instrument)
 
     @property
     def trading(self) -> TradingState:

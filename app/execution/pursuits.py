@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -71,7 +72,7 @@ class Pursuits:
         self._held_back = True
         self._dust: dict[str, Decimal] = {}
         """What is held beyond whole lots, by symbol, as it was told."""
-        self.unfinished: set[str] = set()
+        self.unfinished: Final[set[str]] = set()
         """Symbols to be worked again at their next price: who brings prices holds on to this very set."""
 
     def release(self) -> None:
@@ -125,7 +126,7 @@ class Pursuits:
             grows = any(not item.order.reduce_only for item in self._tracker.working(symbol))
             if not self._portfolio.position(symbol).contracts and not grows:
                 if pursuit is not None:
-                    pursuit.void = True
+                    pursuit.void, self._saved = True, False
                 continue
             flat = Target(
                 strategy_id="operator" if pursuit is None else pursuit.target.strategy_id,
@@ -156,13 +157,13 @@ class Pursuits:
         if pursuit is None or ordered or held * fill.signed_contracts >= 0:
             return
         if held * pursuit.target.contracts > 0:
-            pursuit.void = True
+            pursuit.void, self._saved = True, False
 
     def list_anew(self, instrument: Instrument) -> None:
         """Bring what protects a position onto the tick as it is now: off it, the exchange would take no stop."""
         pursuit = self._pursuits.get(instrument.symbol)
         if pursuit is not None:
-            pursuit.target = pursuit.target.on_tick(instrument)
+            pursuit.target, self._saved = pursuit.target.on_tick(instrument), False
 
     # -- work ----------------------------------------------------------------------------------------------------
 
@@ -222,7 +223,7 @@ class Pursuits:
         symbol = pursuit.target.symbol
         position = self._portfolio.position(symbol)
         if position.contracts * pursuit.target.contracts <= ZERO:
-            pursuit.trail = None
+            pursuit.trail, self._saved = None, self._saved and pursuit.trail is None
             return
         self.unfinished.add(symbol)
         mark = self._portfolio.mark(symbol)
@@ -269,9 +270,11 @@ class Pursuits:
     def finish(self, symbol: str) -> None:
         """Work a symbol again whose cancel or exit was refused, or that an earlier run left."""
         reasons = self._trading_state.current.reasons
-        # What holds execution itself back will pass: until then an entry waits, instead of being denied for good.
+        # What holds execution itself back will pass, unless only the operator lifts it: until then an entry waits,
+        # instead of being denied for good.
         waits = bool(reasons) and any(
-            reason.owner == EXECUTION and reason.severity is not Severity.SYMBOL_REDUCE_ONLY for reason in reasons
+            each.owner == EXECUTION and not each.latched and each.severity is not Severity.SYMBOL_REDUCE_ONLY
+            for each in reasons
         )
         if not waits:
             self.unfinished.discard(symbol)

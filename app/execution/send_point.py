@@ -106,15 +106,7 @@ class SendPoint:
 
     def cancel(self, tracked: TrackedOrder, reason: str) -> None:
         """Ask for an order to be canceled, once. A cancel never waits for the store."""
-        if tracked.cancel_requested or not tracked.is_working or self.lost is not None:
-            return
-        tracked.cancel_requested = True
-        order = tracked.order
-        if tracked.status is _INTENDED:
-            self._withdraw(tracked, reason)
-            return
-        self._order_entry.cancel(order, reason)
-        self._record(CancelIntended(order.client_order_id, self._books.clock.now_ns, reason))
+        self.cancel_all((tracked,), reason)
 
     def cancel_all(self, orders: Iterable[TrackedOrder], reason: str) -> None:
         """Ask for orders to be canceled, each once. All requests leave before the first of them is put on record."""

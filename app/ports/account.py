@@ -24,7 +24,11 @@ class AccountPort(Protocol):
         """Return one order, working or ended; None only when the exchange definitely does not know it."""
 
     async def fills_since(self, time_ns: int) -> tuple[Fill, ...]:
-        """Return the fills at or after ``time_ns``, oldest first."""
+        """Return the fills at or after ``time_ns``, oldest first.
+
+        Whoever asks waits so long for each answer of the exchange (``execution.query_timeout_s``). Where this takes
+        several, as pages do, call ``lifecycle.patience.note_answer`` after each of them.
+        """
 
     async def funding_since(self, time_ns: int) -> tuple[FundingPaid, ...]:
-        """Return the funding settlements of our positions at or after ``time_ns``, oldest first."""
+        """Return the funding settlements of our positions at or after ``time_ns``, oldest first; as with fills."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from app.domain.instrument import Instrument
+from app.domain.instrument import Instrument, listed_anew
 from app.domain.position import Position
 from app.ports.portfolio import PortfolioView
 
@@ -34,4 +34,4 @@ class AccountView:
 
     def list_anew(self, instrument: Instrument) -> None:
         """Show an instrument as the exchange lists it now."""
-        self._instruments = {**self._instruments, instrument.symbol: instrument}
+        self._instruments = listed_anew(self._instruments, instrument)

@@ -9,7 +9,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.trading_state import TradingLevel
 from app.execution import AccountBooks, OrderTracker
 from app.execution.books import LIKENESS_KEPT_MAX
-from tests.builders import BTC, START_NS, at, instrument, limit, order
+from tests.builders import BTC, ETH, START_NS, at, instrument, limit, order
 from tests.fakes.clock import FakeClock
 from tests.fakes.trading_state import FakeTradingState
 
@@ -86,3 +86,9 @@ def test_working_orders_and_the_trading_state_are_read_where_they_are(books, tra
     assert books.trading.level is TradingLevel.HALTED
     trading.clear_reason("operator", "halt")
     assert books.trading.level is TradingLevel.ACTIVE
+
+
+def test_what_an_exchange_lists_anew_are_the_terms_of_orders_and_nothing_that_the_books_go_by(books):
+    books.list_anew(instrument(lot_size="0.5", contract_size="10"))
+    books.list_anew(instrument(symbol=ETH))
+    assert books.instruments == {BTC: instrument(lot_size="0.5")}

@@ -2,8 +2,11 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
+from app.domain.denial import Denial
+from app.domain.events import Severity
 from app.domain.records import DustHeld, StateSaved
 from app.execution import Pursuits
 from tests.builders import BTC, instrument, order, target
@@ -58,3 +61,28 @@ def test_a_flatten_voids_what_was_wanted_though_nothing_is_held_and_nothing_work
     pursuits.flatten("by hand", [BTC])
     pursuits.work(BTC)
     assert desk.sent == []
+
+
+@pytest.mark.parametrize(("latched", "left"), [(False, 1), (True, 0)])
+def test_an_entry_waits_for_what_will_pass_and_not_for_what_only_the_operator_lifts(desk, latched, left):
+    """The market of the decision is long gone by then."""
+    pursuits = pursuits_of(desk)
+    pursuits.take(target("0.5"))
+    desk.trading.raise_reason("execution", "overfill", Severity.REDUCE_ONLY, "why", latched=latched)
+    desk.risk.verdict = Denial("trading_state", "reduce_only", "active")
+    pursuits.resume()
+    pursuits.finish(BTC)
+    desk.trading.clear_reason("execution", "overfill")
+    desk.risk.verdict = None
+    pursuits.finish(BTC)
+    assert len(desk.sent) == left
+
+
+def test_what_ends_a_target_is_on_record_before_anything_else_is_sent(desk):
+    pursuits = pursuits_of(desk)
+    pursuits.take(target("0.5"))
+    pursuits.save()
+    pursuits.flatten("by hand", [BTC])
+    pursuits.work(BTC)
+    saved = [record for record in desk.journal.records if isinstance(record, StateSaved)]
+    assert msgspec.json.decode(saved[-1].payload)[BTC]["void"]

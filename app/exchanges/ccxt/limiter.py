@@ -5,6 +5,7 @@ import heapq
 from enum import IntEnum
 from itertools import count
 
+from app.lifecycle.deadlines import now_s
 from app.ports.connection import ExchangeUnavailable
 
 
@@ -43,11 +44,11 @@ class Limiter:
     @property
     def banned_s(self) -> float:
         """Seconds until the venue listens again; zero when it does."""
-        return max(0.0, self._banned_until_s - _now_s())
+        return max(0.0, self._banned_until_s - now_s())
 
     def ban(self, seconds: float) -> None:
         """Send nothing for so long: whoever goes on asking is banned for longer."""
-        self._banned_until_s = max(self._banned_until_s, _now_s() + seconds)
+        self._banned_until_s = max(self._banned_until_s, now_s() + seconds)
         self._serve()
 
     async def turn(self, urgency: Urgency) -> None:
@@ -76,9 +77,9 @@ class Limiter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now_s = _now_s()
-        self._tokens = min(float(self._burst), self._tokens + (now_s - self._filled_s) * self._per_second)
-        self._filled_s = now_s
+        at_s = now_s()
+        self._tokens = min(float(self._burst), self._tokens + (at_s - self._filled_s) * self._per_second)
+        self._filled_s = at_s
         while self._waiting:
             if self._waiting[0][2].cancelled():
                 heapq.heappop(self._waiting)
@@ -90,7 +91,3 @@ class Limiter:
                 return
             self._tokens -= 1.0
             heapq.heappop(self._waiting)[2].set_result(None)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

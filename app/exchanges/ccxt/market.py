@@ -27,8 +27,6 @@ UNLISTED_AGAIN_S = 60.0
 """While a symbol is not listed: between looks whether it is again."""
 LISTED_AGAIN_S = 6 * 3600.0
 """While all are listed: venues announce other lots and the end of a symbol days before."""
-ORDER_TERMS = ("tick_size", "lot_size", "contracts_min", "contracts_max", "notional_min", "is_listed")
-"""What of an instrument the next order must go by."""
 
 
 class _Connected(msgspec.Struct, frozen=True):
@@ -216,10 +214,9 @@ class CcxtMarket:
             ]
         for instrument in now:
             known = self._listed[instrument.symbol]
-            # Fees and margin stay as they were at the start: the books go by those.
-            terms = {name: getattr(instrument, name) for name in ORDER_TERMS}
-            if any(terms[name] != getattr(known, name) for name in ORDER_TERMS):
-                self._listed[instrument.symbol] = changed = msgspec.structs.replace(known, **terms)
+            changed = known.listed_as(instrument)
+            if changed != known:
+                self._listed[instrument.symbol] = changed
                 self.session.queue.put(InstrumentChanged(changed, self.now_ns))
 
 

@@ -18,7 +18,7 @@ from app.domain.events import (
     OrderRejected,
     OrderTriggered,
 )
-from app.domain.instrument import Instrument
+from app.domain.instrument import Instrument, listed_anew
 from app.domain.margin import MarginMode
 from app.domain.market import Bar, FundingRate, MarketEvent, MarkPrice, Quote, Trade
 from app.domain.money import ZERO, to_ledger
@@ -126,7 +126,7 @@ class MatchingEngine:
 
     def list_anew(self, instrument: Instrument) -> None:
         """Take orders on another tick from now on. What rests stays, at its own price."""
-        self.instruments = {**self.instruments, instrument.symbol: instrument}
+        self.instruments = listed_anew(self.instruments, instrument)
 
     def set_partial_fills(self, ratio: Decimal) -> None:
         """Change which share of the volume seen with an event one order may take."""

@@ -7,7 +7,9 @@ import pytest
 
 from app.coordinators.bounded_account import BoundedAccount
 from app.exchanges.ccxt.kept import STRETCH_MS, Kept, all_since
-from app.lifecycle.patience import note_answer
+from app.exchanges.ccxt.limiter import Limiter
+from app.exchanges.ccxt.line import Line as AdapterLine
+from app.lifecycle.patience import each_answer_within, note_answer
 from app.ports.connection import ExchangeUnavailable
 from app.timing import run_virtual
 from tests.fakes.exchange import FakeExchange
@@ -143,3 +145,19 @@ async def test_an_answer_that_nobody_waits_for_any_more_moves_no_deadline():
 
     await BoundedAccount(Begins(), 10.0).balance()
     await left[0]
+
+
+def test_each_answer_over_a_line_has_its_own_deadline():
+    """The line of the adapter itself, and five pages of three seconds each."""
+
+    async def page():
+        await asyncio.sleep(3)
+        return []
+
+    async def asked():
+        line = AdapterLine(None, "x", Limiter(100, 100), lambda: None)
+        async with each_answer_within(10):
+            for _ in range(5):
+                await line.read(page, list)
+
+    run_virtual(asked())
