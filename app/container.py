@@ -110,16 +110,16 @@ def surfaces_of(
 ) -> list[Any]:
     """Return where the status is shown: the health file where there is a state folder, the view on a terminal."""
     surfaces: list[Any] = []
-    if folder is not None and settings.storage.keeps_state:
+    if folder is not None:
         surfaces.append(HealthFile(folder, settings.telemetry.health_every_s, figures))
     if console is not None:
         surfaces.append(LiveView(console, settings.telemetry.view_every_s, figures, log))
     return surfaces
 
 
-def control_of(settings: Settings, folder: Path | None) -> ControlSocket | None:
+def control_of(folder: Path | None) -> ControlSocket | None:
     """Return where the operator reaches the bot: a socket in the state folder; None when no state is kept."""
-    return None if folder is None or not settings.storage.keeps_state else ControlSocket(folder)
+    return None if folder is None else ControlSocket(folder)
 
 
 class Container(containers.DeclarativeContainer):
@@ -179,7 +179,7 @@ class Container(containers.DeclarativeContainer):
     )
     health_probe = Callable_(lambda container: container.health, __self__)
 
-    control = Factory(control_of, settings, folder)
+    control = Factory(control_of, folder)
 
     # The coordinators: a factory each, for overriding, and the resource that runs its lifecycle.
     telemetry_factory = Factory(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def state_folder(settings: Settings) -> Path | None:
     """Return the folder that the run's state lies in; None when it keeps none."""
     if not settings.storage.keeps_state:
-        return settings.storage.folder
+        return None
     default = user_state_path("perps-bot") / settings.profile
     if settings.storage.backend == "postgres":
         # The folder holds no more than the health file; accounts that share a database shall not share that.
@@ -46,7 +46,7 @@ def journal_place(settings: Settings, folder: Path) -> Place:
 
 async def journal_of(settings: Settings, folder: Path | None, new_instance: str) -> AsyncIterator[Journal]:
     """Open the journal; close it at the end."""
-    if not settings.storage.keeps_state or folder is None:
+    if folder is None:
         yield MemoryJournal(new_instance)
         return
     place = journal_place(settings, folder)

@@ -12,7 +12,7 @@ from app.container import Container
 from app.container_lifecycle import LifecycleContainer
 from app.coordinators.runtime import STREAM_ENDED
 from app.lifecycle import SIGNALS, RunResult
-from app.lifecycle.abort import abort
+from app.ports.abort import abort
 from app.ports.exit_codes import ExitCode
 from app.settings import LoadedSettings
 

@@ -28,7 +28,7 @@ def examine_here(loaded: LoadedSettings) -> Iterator[Finding]:
     if settings.exchange.adapter == "ccxt":
         yield from _keys(loaded)
     folder = state_folder(settings)
-    if folder is None or not settings.storage.keeps_state:
+    if folder is None:
         yield Finding("state", Verdict.OK, "kept in memory only")
         return
     yield from _folder(settings, folder)

@@ -17,7 +17,7 @@ from app.cli.failures import NotDone, UsageRefused
 from app.cli.loop import run_loop
 from app.cli.progress import covering
 from app.domain.times import iso, parse_iso
-from app.lifecycle.abort import abort
+from app.ports.abort import abort
 from app.ports.connection import ExchangeUnavailable
 from app.ports.exit_codes import ExitCode
 from app.research.data_folder import Contents, DataFolder

@@ -23,7 +23,7 @@ def greet(settings: Settings, folder: Path | None, trading: TradingState) -> Non
         f"{name if item.strategy == name else f'{name} ({item.strategy})'} on {' '.join(item.symbols)}"
         for name, item in settings.strategies.items()
     )
-    if folder is None or not settings.storage.keeps_state:
+    if folder is None:
         state, look = "state is kept in memory only", ""
     else:
         state, look = f"state lies in {journal_place(settings, folder)}", "python -m app status, "

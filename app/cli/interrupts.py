@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.lifecycle.abort import abort
+from app.ports.abort import abort
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def rebuild(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
     """
     settings = load_settings(profile, overrides).settings
     folder = state_folder(settings)
-    if folder is None or not settings.storage.keeps_state:
+    if folder is None:
         raise UsageRefused(f"profile {settings.profile} keeps no state: it has no journal to rebuild from")
     place = journal_place(settings, folder)
     try:

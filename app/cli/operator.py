@@ -85,7 +85,7 @@ def _says_yes() -> bool:
 def _state_of(profile: str | None, overrides: list[str]) -> tuple[Settings, Path]:
     settings = load_settings(profile, overrides).settings
     folder = state_folder(settings)
-    if folder is None or not settings.storage.keeps_state:
+    if folder is None:
         raise UsageRefused(
             f"profile {settings.profile} keeps no state: its bot cannot be reached, and is stopped with Ctrl-C"
         )

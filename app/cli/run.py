@@ -22,7 +22,7 @@ from app.cli.loop import run_loop
 from app.container import Container
 from app.coordinators.runtime import STREAM_ENDED
 from app.lifecycle import RunResult, Transition
-from app.lifecycle.abort import abort
+from app.ports.abort import abort
 from app.ports.exit_codes import ExitCode
 from app.preflight import check_before_start
 from app.telemetry import RunSummary, configure_logs

@@ -28,7 +28,7 @@ def print_status(profile: str | None, overrides: list[str], *, as_json: bool) ->
     """Print the status; the journal tells it, and a running bot's health file."""
     settings = load_settings(profile, overrides).settings
     folder = state_folder(settings)
-    if folder is None or not settings.storage.keeps_state:
+    if folder is None:
         raise UsageRefused(f"profile {settings.profile} keeps no state: there is nothing to show")
     held = is_held(folder)
     health = _health(folder, settings.telemetry.health_every_s) if held else None

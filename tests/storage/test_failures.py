@@ -37,6 +37,7 @@ def make_read_only(journal):
 
 def corrupt(journal):
     """Overwrite all but the first page, past what the connection has cached."""
+    journal.flush()  # a writer that is at work would have the pages that it needs in its cache again
     execute(journal, "PRAGMA wal_checkpoint(TRUNCATE)")
     execute(journal, "PRAGMA shrink_memory")
     path = store_of(journal)._place

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from app.lifecycle.abort import LEAVE_VIEW, abort
+from app.ports.abort import LEAVE_VIEW, abort
 from app.ports.exit_codes import ExitCode
 
 
