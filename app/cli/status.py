@@ -102,12 +102,13 @@ def _document(
 
 
 def _order(record: OrderRecord) -> dict[str, Any]:
-    """Return an order with what is left of it."""
+    """Return an order, and how far it has come."""
     return {
         "id": record.order.client_order_id,
         "symbol": record.order.symbol,
         "side": record.order.side,
-        "contracts": plain(record.order.contracts - record.filled),
+        "contracts": plain(record.order.contracts),
+        "filled": plain(record.filled),
         "type": record.order.type,
         "purpose": record.order.purpose,
         "status": record.status,
@@ -199,7 +200,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     yield "positions: " + (", ".join(f"{s} {c}" for s, c in document["positions"].items()) or "none")
     for order in document["working_orders"]:
         what = f"{order['side']} {order['contracts']} {order['symbol']} {order['type']}"
-        yield f"order {order['id']}: {what} ({order['status']})"
+        filled = "" if order["filled"] == "0" else f", {order['filled']} filled"
+        yield f"order {order['id']}: {what} ({order['status']}{filled})"
     for fill in document["last_fills"][:FILLS_MAX]:
         yield f"fill {fill['side']} {fill['contracts']} {fill['symbol']} at {fill['price']}, {fill['at']}"
     for reason in document["reasons"]:

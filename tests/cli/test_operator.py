@@ -15,12 +15,15 @@ from app.cli import operator
 from app.cli.failures import NotDone, report_failure
 from app.cli.status import _lines, print_status
 from app.control import NoAnswer
-from app.domain.events import HaltCommand
+from app.domain.events import HaltCommand, OrderAccepted
+from app.domain.order import Side
+from app.domain.records import OrderIntended
 from app.ports.control import Reply
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
 from app.state import journal_place, state_folder
 from app.storage import JournalTooOld, StateFolderLock, open_journal, open_stopped, rebuild_projections
+from tests.builders import BTC, START_NS, fill, limit
 
 ROOT = Path(__file__).parents[2]
 PARTS = """
@@ -426,3 +429,17 @@ def test_a_restriction_that_is_not_on_record_is_shown_as_such(folder, status):
     lines = list(_lines(status() | {"health": health}))
     assert lines[-1] == "trading restricted, not on record: risk:drawdown (lost)"
     assert sum("not on record" in line for line in lines) == 1
+
+
+def test_an_order_is_shown_with_its_size_and_with_what_of_it_has_filled(folder, status):
+    journal = open_journal(folder, "main", threaded=False, busy_timeout_s=1, profile="simulated")
+    half = fill("t1", Side.BUY, "0.4", client_order_id="main-1-000001")
+    rests = limit("main-1-000001", contracts="1")
+    journal.append(OrderIntended(rests, START_NS), OrderAccepted("main-1-000001", "V1", BTC, START_NS), half)
+    journal.close()
+    document = status()
+    [order] = document["working_orders"]
+    assert (order["contracts"], order["filled"]) == ("1", "0.4")
+    assert document["last_orders"] == [order]
+    [line] = [line for line in _lines(document) if line.startswith("order ")]
+    assert line == f"order main-1-000001: buy 1 {BTC} limit (partially_filled, 0.4 filled)"
