@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from app.domain.events import Severity
-from app.domain.order import Order, Purpose
+from app.domain.order import Order, OrderStatus, Purpose
 from app.domain.reasons import EXECUTION
 from app.execution.books import AccountBooks
 from app.execution.retries import Retries, was_dropped
@@ -43,7 +43,7 @@ class Exits:
         order = tracked.order
         if tracked.filled:
             self.begin_anew(order.symbol)
-        elif tracked.was_refused or was_dropped(tracked):
+        elif tracked.status is OrderStatus.REJECTED or was_dropped(tracked):
             self.fail(order, f"exit {tracked.status}: {tracked.reason}")
 
     def fail(self, order: Order, why: str) -> None:

@@ -45,14 +45,15 @@ class Pursuit(msgspec.Struct):
         """Contracts wanted; None when whatever is held shall stay as it is."""
         return None if self.void else self.target.contracts
 
-    def excess(self, held: Decimal) -> Decimal:
-        """Return the signed part of a position that must go: all of it when it is on the wrong side."""
-        wanted = self.wanted
-        if not held or wanted is None:
+    def excess(self, held: Decimal, lot_size: Decimal) -> Decimal:
+        """Return the signed part of a position that must go, in whole lots: all of it on the wrong side."""
+        wanted, whole = self.wanted, held - held % lot_size
+        if not whole or wanted is None:
             return ZERO
-        if held * wanted <= ZERO:
-            return held
-        return held - wanted if abs(held) > abs(wanted) else ZERO
+        if whole * wanted <= ZERO:
+            return whole
+        excess = whole - wanted
+        return excess - excess % lot_size if abs(whole) > abs(wanted) else ZERO
 
 
 class Plan(msgspec.Struct):
@@ -102,7 +103,7 @@ def plan(
         elif order.purpose is _EXIT:
             reducing += item.remaining
     if wanted is not None and wanted != held:
-        excess = pursuit.excess(held)
+        excess = pursuit.excess(held, instrument.lot_size)
         if excess:
             if abs(excess) > reducing:
                 # What one order may not carry goes out in parts, each after the one before has filled.
@@ -261,13 +262,13 @@ class _Draft(msgspec.Struct):
                 )
             )
         elif target.stop is not None and _STOP_LOSS in late:
-            orders.append(self._protective(side, _MARKET, contracts, _STOP_LOSS, group))
+            orders.append(self._at_market(side, contracts, _STOP_LOSS, group))
         elif target.stop is not None:
             orders.append(
                 self._protective(side, OrderType.STOP_MARKET, contracts, Purpose.STOP_LOSS, group, trigger=target.stop)
             )
         if target.take_profit is not None and _TAKE_PROFIT in late:
-            orders.append(self._protective(side, _MARKET, contracts, _TAKE_PROFIT, group))
+            orders.append(self._at_market(side, contracts, _TAKE_PROFIT, group))
         elif target.take_profit is not None:
             orders.append(
                 self._protective(
@@ -285,8 +286,12 @@ class _Draft(msgspec.Struct):
         """Return the stop of a trail; once the mark has met it, a market order, which no exchange finds too late."""
         trigger = trigger_of(trail, offset, side, self.instrument)
         if is_met(trail, trigger, side):
-            return self._protective(side, _MARKET, contracts, _STOP_LOSS, group)
+            return self._at_market(side, contracts, _STOP_LOSS, group)
         return self._protective(side, OrderType.STOP_MARKET, contracts, _STOP_LOSS, group, trigger=trigger)
+
+    def _at_market(self, side: Side, contracts: Decimal, purpose: Purpose, group: str | None) -> Order:
+        """Return what leaves at once: what one order may not carry goes out in parts, as exits do."""
+        return self._protective(side, _MARKET, min(contracts, self.instrument.contracts_max), purpose, group)
 
     def _protective(
         self,

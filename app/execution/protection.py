@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from app.domain.events import Severity
 from app.domain.money import ZERO
-from app.domain.order import CONFIRMED, Order, OrderType, Purpose
+from app.domain.order import CONFIRMED, Order, OrderStatus, OrderType, Purpose
 from app.domain.reasons import EXECUTION
 from app.domain.target import Target
 from app.execution.books import AccountBooks
@@ -50,15 +50,16 @@ class Protection:
     def note_end(self, tracked: TrackedOrder) -> bool:
         """Take in how a protective order ended; return whether the next one has to wait for a price at least.
 
-        What was dropped once may be half of a pair whose other half was filled: it is sent again at once.
+        What was dropped once may be half of a pair whose other half was filled, and what never came to the exchange was
+        refused by nobody: the next one is sent at once.
         """
         order, dropped = tracked.order, was_dropped(tracked)
-        if not (dropped or tracked.was_refused) or (order.type is _MARKET and tracked.filled):
+        if not (dropped or tracked.status is OrderStatus.REJECTED) or (order.type is _MARKET and tracked.filled):
             # What a market order could not fill at once, the next one does.
             return False
         why = f"{order.purpose} {tracked.status}: {tracked.reason}"
         failures = self._retries.fail(order, why, dropped=dropped)
-        waits = not dropped or failures.count > 1
+        waits = tracked.was_refused or failures.count > 1
         if waits or failures.drops > 1:
             self._tell_if_bare(order, why)
         return waits

@@ -110,7 +110,7 @@ class Pursuits:
     def must_go(self, symbol: str) -> bool:
         """Whether the position in ``symbol``, or a part of it that can be traded, is not wanted."""
         pursuit, held = self._pursuits.get(symbol), self._portfolio.position(symbol).contracts
-        return pursuit is not None and abs(pursuit.excess(held)) >= self._books.instruments[symbol].lot_size
+        return pursuit is not None and bool(pursuit.excess(held, self._books.instruments[symbol].lot_size))
 
     def unsafe(self) -> dict[str, str]:
         """Return the positions without a stop that is wanted, and those that cannot be left: words by symbol."""

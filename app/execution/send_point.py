@@ -112,6 +112,10 @@ class SendPoint:
         """Ask for orders to be canceled, each once. All requests leave before the first of them is put on record."""
         asked: list[CancelIntended] = []
         unsent = []
+        failure = self._journal.failure
+        if isinstance(failure, LeaseLost):
+            # The account may be another bot's by now: a machine that slept learns so from its clock alone.
+            self._restrict(failure)
         for tracked in orders:
             if tracked.cancel_requested or not tracked.is_working or self.lost is not None:
                 continue
@@ -170,11 +174,14 @@ class SendPoint:
             self._withdraw(tracked, "there is nothing to reduce any more")
             return
         client_order_id = order.client_order_id
-        books.tracker.sent(client_order_id)
         try:
             self._journal.append(OrderSent(client_order_id, books.clock.now_ns))
         except JournalFailed as error:
             self._restrict(error)
+            if self.lost is not None:
+                self._withdraw(tracked, str(self.lost))
+                return
+        books.tracker.sent(client_order_id)
         self._order_entry.submit(order)
 
     def _withdraw(self, tracked: TrackedOrder, reason: str) -> None:

@@ -42,5 +42,8 @@ class Account:
     async def refuse(self, order):
         await self.tell(OrderRejected(order.client_order_id, BTC, START_NS, "not now"))
 
+    async def lose(self, order):
+        await self.tell(OrderRejected(order.client_order_id, BTC, START_NS, "never received", was_refused=False))
+
     async def drop(self, order):
         await self.tell(OrderCanceled(order.client_order_id, BTC, START_NS, "by the venue"))

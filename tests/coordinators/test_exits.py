@@ -210,3 +210,29 @@ async def test_a_stop_that_flattens_waits_for_nothing_that_no_order_can_close(co
     await account.fill(account.exits[-1], "t2")
     await stopping
     assert account.exits[-1].contracts == Decimal("0.3")
+
+
+async def test_exits_that_never_come_to_the_exchange_are_told_and_slowed_too(account):
+    """A price each tenth of a second for a minute."""
+    for tenth in range(601):
+        before = len(account.exits)
+        await account.tell(mark("100", tenth / 10))
+        if len(account.exits) > before or not tenth:
+            await account.lose(account.exits[-1])
+    assert len(account.exits) == 1 + 6
+    assert account.trading.holds("execution", STUCK)
+
+
+async def test_a_smaller_target_off_the_lot_is_approached_by_whole_lots(container, bot, exchange):
+    """0.9 held, 0.4 wanted, a lot of 0.3: 0.3 are sold, and the 0.2 that are too much are no order."""
+    account = Account(bot, exchange, container)
+    await account.tell(mark("100"))
+    bot.execution.stage.pursue([target("0.9")])
+    await account.fill(exchange.submitted[-1], "t1")
+    await account.tell(InstrumentChanged(instrument(lot_size="0.3"), START_NS))
+    bot.execution.stage.pursue([target("0.4", sequence=2)])
+    assert account.exits[-1].contracts == Decimal("0.3")
+    await account.fill(account.exits[-1], "t2")
+    await account.tell(mark("100", 1), mark("100", 2))
+    assert len(account.exits) == 1
+    assert account.trading.level is TradingLevel.ACTIVE

@@ -304,3 +304,33 @@ async def test_while_a_stop_takes_another_s_place_the_position_is_protected(acco
 async def test_nothing_protects_less_than_a_lot(account):
     await account.tell(InstrumentChanged(instrument(lot_size="0.6"), START_NS))
     assert account.bot.execution.stage.protection_of(BTC) == "less than a lot, which no order closes"
+
+
+async def test_stops_that_never_come_to_the_exchange_are_told_and_slowed_too(account):
+    """The first is sent again at once, for nobody refused it; then at the next price, after 1, 3, 7 … seconds."""
+    await account.lose(account.stops[-1])
+    assert len(account.stops) == 2
+    assert account.trading.level is TradingLevel.ACTIVE
+    await account.lose(account.stops[-1])
+    assert account.trading.holds("execution", BARE)
+    assert (await account.health()).state is HealthState.DEGRADED
+    for tenth in range(1, 601):
+        before = len(account.stops)
+        await account.tell(mark("100", tenth / 10))
+        if len(account.stops) > before:
+            await account.lose(account.stops[-1])
+    assert len(account.stops) == 2 + 5
+    await account.tell(mark("100", 90))
+    await account.accept(account.stops[-1])
+    assert account.trading.level is TradingLevel.ACTIVE
+
+
+async def test_a_stop_that_leaves_at_the_market_leaves_in_parts_that_one_order_may_carry(account):
+    await account.tell(InstrumentChanged(instrument(contracts_max="0.3"), START_NS))
+    await account.refuse(account.stops[-1])
+    await account.tell(mark("89", 1))
+    part = account.stops[-1]
+    assert (part.type, part.contracts) == (OrderType.MARKET, Decimal("0.3"))
+    await account.fill(part, "t2", price="89")
+    await account.tell(mark("89", 2))
+    assert (account.stops[-1].type, account.stops[-1].contracts) == (OrderType.MARKET, Decimal("0.2"))

@@ -320,3 +320,21 @@ class TestLostLease:
         for _ in range(2):
             desk.point.store_failed(LeaseLost("taken over"))
         desk.point._on_lost.assert_called_once()
+
+
+def test_an_order_whose_lease_is_found_lost_at_the_last_moment_stays_here(slow):
+    tracked = slow.point.send(order(""))
+    [(_, release)] = slow.journal.waiting
+    slow.journal.fail("taken over", LeaseLost)
+    release()
+    assert (slow.sent, tracked.status) == ([], OrderStatus.CANCELED)
+    assert str(slow.point.lost) == "taken over"
+
+
+def test_no_cancel_leaves_once_the_journal_knows_that_the_lease_is_over(desk):
+    """A machine that has slept: nothing was written since."""
+    tracked = desk.point.send(order(""))
+    desk.journal.fail("it is over", LeaseLost)
+    desk.point.cancel(tracked, "why")
+    assert (desk.exchange.canceled, tracked.cancel_requested) == ([], False)
+    assert desk.point.lost is not None
