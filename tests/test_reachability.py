@@ -76,7 +76,11 @@ def test_every_public_name_of_a_package_is_used_outside_it_or_by_a_test():
 
 
 def public_names(path):
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    return names_offered_by(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def names_offered_by(tree):
+    for node in tree.body:
         if is_offer(node):
             return [element.value for element in node.value.elts]
     return []
@@ -92,7 +96,8 @@ NAMED_ELSEWHERE = {
     "cache_ok",  # SQLAlchemy
     "cut_ns",  # of a finding, for whoever writes a tool around it
     "deposited",  # one of the four amounts of a ledger
-    "exit_price",  # of a round trip, beside the entry's
+    "entry_price",  # of a round trip, for people
+    "exit_price",  # likewise
     "handle_builder_fee_approval",  # ccxt
     "handle_order",  # ccxt
     "impl",  # SQLAlchemy
@@ -103,38 +108,63 @@ NAMED_ELSEWHERE = {
     "process_result_value",  # SQLAlchemy
     "set_ref",  # ccxt
     "started",  # in the health file
+    "tasks",  # likewise
     "_timer_cancelled_count",  # asyncio
 }
 """What others call, or read."""
 
 
 def test_every_name_is_used():
-    """A constant, function, class, field or method that nothing else in the application names is dead."""
-    used, defined = set(NAMED_ELSEWHERE), {}
-    for path in APP.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        used |= set(named_in(tree))
-        if "migrations" in path.parts or path.name == "models.py":
+    """A constant, function, class, field or method that nothing else in the application names is dead.
+
+    That its namesake in another module is used does not count.
+    """
+    trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules().items()}
+    sources = {(name, offered): source for name, tree in trees.items() for offered, source in offers_of(tree)}
+    told = set(NAMED_ELSEWHERE).union(*map(told_in, trees.values()))
+    imported = {origin_of(each, sources) for tree in trees.values() for each in imported_in(tree)}
+    dead = []
+    for module, tree in trees.items():
+        if "migrations" in module or module.endswith(".models"):
             continue  # Alembic and pydantic read them
+        loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         for body in (node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef)):
-            where = {name: f"{path.relative_to(ROOT)}: {name}" for name in made_by(body)}
-            defined |= {name: place for name, place in where.items() if not name.startswith("__")}
-    assert sorted(where for name, where in defined.items() if name not in used) == []
+            names = {name for name in made_by(body) if not name.startswith("__")} - told - loaded
+            dead += [f"{module}: {name}" for name in names if (module, name) not in imported]
+    assert sorted(dead) == []
 
 
-def named_in(tree):
+def told_in(tree):
+    """Return what attributes and strings name: whose it is, they do not say."""
     offered = {id(node) for offer in tree.body if is_offer(offer) for node in ast.walk(offer)}
+    found = set()
     for node in ast.walk(tree):
-        if id(node) in offered:
-            continue  # a name that is offered is not used by that
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            yield node.attr
-        elif isinstance(node, ast.alias) and node.asname:
-            yield node.name
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value.rpartition(".")[2]  # dotted paths and names for getattr
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in offered:
+            found.add(node.value.rpartition(".")[2])  # dotted paths and names for getattr
+    return found
+
+
+def imported_in(tree):
+    """Return modules and the names that are taken from them; a name that is only offered on is not used by that."""
+    offered = set(names_offered_by(tree))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {(node.module, alias.name) for node in imports for alias in node.names if alias.name not in offered}
+
+
+def offers_of(tree):
+    """Return the names that a package offers, each with the module that it takes it from."""
+    offered = set(names_offered_by(tree))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return [(alias.name, node.module) for node in imports for alias in node.names if alias.name in offered]
+
+
+def origin_of(imported, sources):
+    """Follow an import through the packages that offer the name, to the module that made it."""
+    while imported in sources:
+        imported = (sources[imported], imported[1])
+    return imported
 
 
 def made_by(body):

@@ -165,10 +165,6 @@ class ExecutionStage:
         tracked = self._tracker.find(client_order_id)
         return None if tracked is None else tracked.status
 
-    def wants_stop(self, symbol: str) -> bool:
-        """Whether the position in ``symbol`` is one that a strategy wants protected by a stop."""
-        return self.pursuits.wants_stop(symbol)
-
     def tradable(self, symbol: str) -> Decimal:
         """Return the unsigned contracts of a position that can be traded: its whole lots."""
         return self.books.tradable(symbol)

@@ -32,8 +32,6 @@ LOOK_BACK_NS = 60 * SECOND_NS
 """Fills are asked for from a little before the last agreement: clocks differ, and duplicates do no harm."""
 SETTLING_S = 1.0
 """Wall time after which a difference that was only on its way has arrived."""
-ABSENT_NS = 60 * SECOND_NS
-"""Where an exchange takes orders however late they come: how long one must be absent before anything is made of it."""
 OPENING_LOOKS = 5
 """How often the start looks again within it: the market does not stop for us."""
 

@@ -78,7 +78,7 @@ class Mismatch(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Reconciliation found the exchange and the books apart."""
 
     kind: str
-    """``position``, ``balance``, ``foreign_order``, ``missing_order``, ``missed_fill``."""
+    """``position``, ``balance``, ``foreign_order``."""
     symbol: str
     ours: str
     theirs: str

@@ -32,6 +32,7 @@ from app.domain.market import MarkPrice
 from app.domain.money import ZERO
 from app.domain.order import Order
 from app.domain.records import Record
+from app.domain.target import Target
 from app.settings.models import Settings
 from app.simulation.life import Life
 from app.simulation.life_rules import LifeRules
@@ -61,6 +62,7 @@ class Watch:
     def on_born(self) -> None:
         """Start over with what is durable: a new process begins."""
         self.seen.record.begin(self.seen.store.records)
+        self.seen.wanted = dict(self.seen.record.targets)
         self.seen.ready_s = None
         self.sending.begin()
         self.orders.begin()
@@ -79,6 +81,8 @@ class Watch:
             self.seen.record.add(records)
         self.positions.judge_entries(records)
         for record in records:
+            if isinstance(record, Target):
+                self.seen.wanted[record.symbol] = record
             self.sending.on_append(life, record)
             self.orders.on_append(record)
             self.trailing.on_append(life, record)

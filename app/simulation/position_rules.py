@@ -39,7 +39,7 @@ class PositionRules:
     def on_fill(self, fill: Fill) -> None:
         """Note that an exit which no strategy ordered has ended a target: what others do to the account then stays."""
         order = self._seen.venue.known.get(fill.client_order_id or "")
-        target = self._seen.record.targets.get(fill.symbol)
+        target = self._seen.wanted.get(fill.symbol)
         if target is None or fill.signed_contracts * target.contracts >= 0:
             return
         if fill.liquidation or (order is not None and order.order.is_protective):
@@ -63,8 +63,8 @@ class PositionRules:
                 self._wrong_since.pop(symbol, None)
                 continue
             purposes = {r.order.purpose for r in working if r.order.symbol == symbol}
-            bare = self._wants_stop(life, symbol, held) and Purpose.STOP_LOSS not in purposes
-            wrong = self._must_go(life, symbol, held) and Purpose.EXIT not in purposes
+            bare = self._wants_stop(symbol, held) and Purpose.STOP_LOSS not in purposes
+            wrong = self._must_go(symbol, held) and Purpose.EXIT not in purposes
             _note(self._bare_since, symbol, now, is_so=bare)
             _note(self._wrong_since, symbol, now, is_so=wrong)
         self._judge_delays(now, theirs)
@@ -84,23 +84,17 @@ class PositionRules:
                 raise Violation("exits_get_through", what)
 
     def _wanted(self, symbol: str) -> Target | None:
-        """Return the latest target that was written down; None when a flatten came after it."""
-        target = self._seen.record.targets.get(symbol)
+        """Return the latest target that was decided; None when a flatten came after it."""
+        target = self._seen.wanted.get(symbol)
         return None if target is None or target.sequence <= self._seen.flattened.get(symbol, 0) else target
 
-    def _must_go(self, life: Life, symbol: str, held: Decimal) -> bool:
+    def _must_go(self, symbol: str, held: Decimal) -> bool:
         target = self._wanted(symbol)
         if target is None or target.sequence <= self._seen.stopped.get(symbol, 0):
             return False
-        if life.journal.failure is not None and life.bot.execution.stage.pursued(symbol) > target.sequence:
-            # What was decided since the store has failed is nowhere on record.
-            return False
         return held * target.contracts <= 0
 
-    def _wants_stop(self, life: Life, symbol: str, held: Decimal) -> bool:
-        if life.journal.failure is not None:
-            # Its latest targets are not on record: only the bot itself knows them.
-            return life.bot.execution.stage.wants_stop(symbol)
+    def _wants_stop(self, symbol: str, held: Decimal) -> bool:
         target = self._wanted(symbol)
         if target is None or held * target.contracts <= 0:
             return False
@@ -150,11 +144,11 @@ class PositionRules:
             found.append(f"orders {sorted(working - there)} only here, {sorted(there - working)} only there")
         return found
 
-    def unprotected(self, life: Life) -> list[str]:
+    def unprotected(self) -> list[str]:
         """Return the positions whose stops at the venue are not what their strategies want."""
         found = []
         for position in self._seen.venue.positions:
-            wants = self._wants_stop(life, position.symbol, position.contracts)
+            wants = self._wants_stop(position.symbol, position.contracts)
             stops = self.stops_of(position.symbol)
             if wants and stops != [abs(position.contracts)]:
                 found.append(f"{plain(position.contracts)} {position.symbol} has stops of {[plain(s) for s in stops]}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from app.domain.events import Severity
 from app.domain.records import OrderRecord
+from app.domain.target import Target
 from app.domain.trading_state import TradingLevel, TradingState
 from app.settings.models import Settings
 from app.simulation.life import Life
@@ -21,6 +22,9 @@ class Seen:
         self.now_s = now_s
         self.settings = settings
         self.record = OnRecord()
+        self.wanted: dict[str, Target] = {}
+        """The latest target of each symbol: on record when the present life began, or handed to its store since,
+        which may have refused it."""
         self.ready_s: float | None = None
         """Since when the present life is up; None while none is."""
         self.halted_s: float | None = None
@@ -34,7 +38,7 @@ class Seen:
 
     def note_flatten(self) -> None:
         """Note that the operator closes all positions: what was wanted of them is over."""
-        self.flattened = {symbol: target.sequence for symbol, target in self.record.targets.items()}
+        self.flattened = {symbol: target.sequence for symbol, target in self.wanted.items()}
 
     def resting_orders(self) -> list[OrderRecord]:
         """Return the bot's working orders, by the venue's word."""

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from random import Random
 
-from app.domain.events import Fill
 from app.domain.records import OrderIntended, Record, StateSaved
 from app.ports.journal import JournalFailed, Recovered
 from app.storage.fold import Fold, Numbered, recovered_from
@@ -187,12 +186,3 @@ class SimulatedTicket:
     def when_durable(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once they are; never if the store fails."""
         self._journal.when_durable(self._count, callback)
-
-
-def fills_of(store: SimulatedStore) -> list[Fill]:
-    """Return the durable fills, each trade once."""
-    seen: dict[str, Fill] = {}
-    for record in store.records:
-        if isinstance(record, Fill):
-            seen.setdefault(record.trade_id, record)
-    return list(seen.values())

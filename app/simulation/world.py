@@ -309,7 +309,7 @@ class World:
         while agreed < 2 and now_s() < ends:
             await asyncio.sleep(LOOK_EVERY_S)
             self._raise_broken()
-            apart, bare = self._watch.positions.differences(life), self._watch.positions.unprotected(life)
+            apart, bare = self._watch.positions.differences(life), self._watch.positions.unprotected()
             held_back, lagging = self._watch.turns.held_back(life), self._watch.trailing.lagging()
             agreed = 0 if apart or bare or held_back or lagging else agreed + 1
         if apart:

@@ -255,7 +255,7 @@ class Stage:
             await asyncio.sleep(2.0)
             life = self._life
             if life is not None:
-                apart = self._watch.positions.differences(life) + self._watch.positions.unprotected(life)
+                apart = self._watch.positions.differences(life) + self._watch.positions.unprotected()
                 apart += [reason.code for reason in life.context.trading_state.current.reasons if not reason.latched]
             agreed = 0 if life is None or apart else agreed + 1
         self._judge(lambda: self._watch.on_rest(self._life))

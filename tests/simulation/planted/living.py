@@ -14,9 +14,10 @@ from app.coordinators.stop_policy import StopPolicy
 from app.coordinators.trading_state import TradingStateOwner
 from app.domain.events import HaltCommand, ReasonRaised, Severity
 from app.domain.order import PROTECTIVE, OrderStatus, Purpose
-from app.domain.reasons import HALT, OPERATOR
+from app.domain.reasons import EXECUTION, HALT, OPERATOR
 from app.execution import pursuits as pursuing
 from app.execution.pursuits import Pursuits
+from app.execution.send_point import STORE_FAILED
 from app.lifecycle import HealthState, StopRequest, Supervisor
 from app.lifecycle.health import TaskState
 from app.ports.exit_codes import ExitCode
@@ -80,6 +81,27 @@ def protection_is_forgotten(patch):
 
 def a_restart_protects_nothing(patch):
     patch.setattr(Pursuits, "resume", lambda pursuits: None)
+
+
+def taken_off_the_record(patch, change):
+    """Have targets changed that are decided once the store has failed: what is handed to the store is as it was."""
+
+    def put(original, pursuits, target):
+        is_off = pursuits._trading_state.current.holds(EXECUTION, STORE_FAILED)
+        original(pursuits, change(pursuits, target) if is_off else target)
+
+    around(patch, Pursuits, "_put", put)
+
+
+def off_the_record_no_stop_is_wanted(patch):
+    taken_off_the_record(patch, lambda _, target: msgspec.structs.replace(target, stop=None, trailing=None))
+
+
+def off_the_record_what_is_held_is_wanted(patch):
+    def change(pursuits, target):
+        return msgspec.structs.replace(target, contracts=pursuits._portfolio.position(target.symbol).contracts)
+
+    taken_off_the_record(patch, change)
 
 
 def the_halt_is_not_latched(patch):
@@ -322,6 +344,12 @@ BUGS = {
     ),
     "protection_waits": Bug(
         "positions_are_protected", protection_waits_for_a_restart, "positions above a size get no stop"
+    ),
+    "off_the_record_no_stop_is_wanted": Bug(
+        "positions_are_protected", off_the_record_no_stop_is_wanted, "targets after the store has failed get no stop"
+    ),
+    "off_the_record_what_is_held_is_wanted": Bug(
+        "exits_get_through", off_the_record_what_is_held_is_wanted, "targets after the store has failed are not pursued"
     ),
     "the_halt_is_not_latched": Bug("halt_is_kept", the_halt_is_not_latched, "the halt is not latched"),
     "the_halt_is_not_written": Bug("halt_is_kept", the_halt_is_not_written, "the halt is not put on record"),
