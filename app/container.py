@@ -199,6 +199,7 @@ class Container(containers.DeclarativeContainer):
         market_data=edge,
         account=edge,
         on_stream_end=stop_request.provided.request,
+        command=loaded.provided.command,
         control=control,
         on_post=Callable_(lambda edges: edges.on_post, edges),
         ticks=Callable_(lambda edges: edges.ticks, edges),

@@ -32,7 +32,7 @@ def examine_here(loaded: LoadedSettings) -> Iterator[Finding]:
         yield Finding("state", Verdict.OK, "kept in memory only")
         return
     yield from _folder(settings, folder)
-    yield from _journal(settings, folder)
+    yield from _journal(loaded, folder)
 
 
 def _keys(loaded: LoadedSettings) -> Iterator[Finding]:
@@ -96,7 +96,8 @@ def _folder(settings: Settings, folder: Path) -> Iterator[Finding]:
         yield Finding("lock", Verdict.FAILED, str(error), "stop the other bot first")
 
 
-def _journal(settings: Settings, folder: Path) -> Iterator[Finding]:
+def _journal(loaded: LoadedSettings, folder: Path) -> Iterator[Finding]:
+    settings = loaded.settings
     try:
         summary = read_summary(journal_place(settings, folder), settings.account.id)
     except JournalMissing:
@@ -107,4 +108,4 @@ def _journal(settings: Settings, folder: Path) -> Iterator[Finding]:
         return
     yield Finding("journal", Verdict.OK, f"readable; {summary.epoch} starts of account {summary.account_id}")
     for reason in TradingState(summary.reasons).latched:
-        yield Finding("held_back", Verdict.WARNING, words_of(reason), "python -m app resume lifts it")
+        yield Finding("held_back", Verdict.WARNING, words_of(reason), f"{loaded.command('resume')} lifts it")

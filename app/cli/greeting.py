@@ -8,7 +8,7 @@ from loguru import logger
 from app.domain.events import ReasonRaised
 from app.domain.reasons import EXECUTION, LIFECYCLE, MARK_STALE, RECONCILING, RISK, STOPPING
 from app.domain.trading_state import TradingState
-from app.settings import Settings
+from app.settings import LoadedSettings
 from app.state import journal_place
 
 LOOK_AGAIN_S = 30.0
@@ -17,8 +17,9 @@ OF_EVERY_START = frozenset({(LIFECYCLE, STOPPING), (EXECUTION, RECONCILING), (RI
 """Reasons, by owner and code, that a start holds until the books are compared and each mark has come."""
 
 
-def greet(settings: Settings, folder: Path | None, trading: TradingState) -> None:
+def greet(loaded: LoadedSettings, folder: Path | None, trading: TradingState) -> None:
     """Say what runs, and warn of what holds trading back."""
+    settings = loaded.settings
     running = ", ".join(
         f"{name if item.strategy == name else f'{name} ({item.strategy})'} on {' '.join(item.symbols)}"
         for name, item in settings.strategies.items()
@@ -26,24 +27,24 @@ def greet(settings: Settings, folder: Path | None, trading: TradingState) -> Non
     if folder is None:
         state, look = "state is kept in memory only", ""
     else:
-        state, look = f"state lies in {journal_place(settings, folder)}", "python -m app status, "
+        state, look = f"state lies in {journal_place(settings, folder)}", f"{loaded.command('status')}, "
     logger.info(f"READY: {running or 'no strategy'}; exchange {settings.exchange.adapter}, profile {settings.profile}")
     logger.info(f"{state}")
     logger.info(f"Ctrl-C stops cleanly; try next: {look}python -m app strategy new my_idea")
-    for words in _held_back(trading, [r for r in trading.reasons if (r.owner, r.code) not in OF_EVERY_START]):
+    for words in _held_back(loaded, trading, [r for r in trading.reasons if (r.owner, r.code) not in OF_EVERY_START]):
         logger.warning(f"READY, but {words}")
 
 
-def warn_of_what_stayed(trading: TradingState) -> None:
+def warn_of_what_stayed(loaded: LoadedSettings, trading: TradingState) -> None:
     """Warn of what belongs to every start and is still there: it was no warning then."""
     if trading.holds(LIFECYCLE, STOPPING):
         return
-    for words in _held_back(trading, [r for r in trading.reasons if (r.owner, r.code) in OF_EVERY_START]):
+    for words in _held_back(loaded, trading, [r for r in trading.reasons if (r.owner, r.code) in OF_EVERY_START]):
         logger.warning(f"{LOOK_AGAIN_S:g} s after the start still {words}")
 
 
-def _held_back(trading: TradingState, reasons: list[ReasonRaised]) -> Iterator[str]:
+def _held_back(loaded: LoadedSettings, trading: TradingState, reasons: list[ReasonRaised]) -> Iterator[str]:
     if reasons:
         why = ", ".join(f"{reason.owner}:{reason.code} ({reason.detail})" for reason in reasons)
-        lifted = ": python -m app resume lifts what is latched" if any(r.latched for r in reasons) else ""
+        lifted = f": {loaded.command('resume')} lifts what is latched" if any(r.latched for r in reasons) else ""
         yield f"{trading.level}: {why}{lifted}"

@@ -1,6 +1,5 @@
 """The operator's commands: asked of the bot that runs, or put on record for its next start."""
 
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from app.domain.trading_state import TradingState
 from app.ports.control import REASON_LENGTH_MAX, WAIT_S_MAX, Reply, Request
 from app.ports.exit_codes import ExitCode
 from app.ports.journal import JournalFailed
-from app.settings import Settings, load_settings
+from app.settings import LoadedSettings, Settings, load_settings
 from app.state import journal_place, state_folder
 from app.storage import (
     JournalInUse,
@@ -40,28 +39,25 @@ def halt(profile: str | None, overrides: list[str], reason: str, wait: str) -> i
     """Halt the bot that runs; without one, its next start."""
     if len(reason) > REASON_LENGTH_MAX:
         raise UsageRefused(f"the reason has {len(reason)} characters: at most {REASON_LENGTH_MAX} go on record")
-    settings, folder = _state_of(profile, overrides)
+    loaded, folder = _state_of(profile, overrides)
     request = Request("halt", reason=reason, wait_s=_wait_s(wait))
-    return _tell(_reach(folder, request, lambda: _halt_stopped(settings, folder, reason)))
+    return _tell(_reach(loaded, folder, request, lambda: _halt_stopped(loaded, folder, reason)))
 
 
 def resume(profile: str | None, overrides: list[str], token: str | None) -> int:
     """Say what would be lifted, and lift it once that is confirmed."""
-    settings, folder = _state_of(profile, overrides)
+    loaded, folder = _state_of(profile, overrides)
 
     def reach(token: str | None) -> Reply:
-        return _reach(folder, Request("resume", token=token), lambda: _resume_stopped(settings, folder, token))
+        request = Request("resume", token=token)
+        return _reach(loaded, folder, request, lambda: _resume_stopped(loaded.settings, folder, token))
 
     reply = reach(token)
     if reply.token is None:
         return _tell(reply)
     _tell(reply)
     if not sys.stdin.isatty():
-        words = [
-            *(["--profile", profile] if profile else []),
-            *(word for each in overrides for word in ("--set", each)),
-        ]
-        print(f"to confirm, within a minute: python -m app resume {shlex.join([*words, '--confirm', reply.token])}")
+        print(f"to confirm, within a minute: {loaded.command('resume')} --confirm {reply.token}")
         return reply.code
     if not _says_yes():
         print("nothing was resumed")
@@ -71,8 +67,9 @@ def resume(profile: str | None, overrides: list[str], token: str | None) -> int:
 
 def flatten(profile: str | None, overrides: list[str], symbol: str | None, wait: str) -> int:
     """Have the bot that runs close positions."""
-    _, folder = _state_of(profile, overrides)
-    return _tell(_reach(folder, Request("flatten", symbol=symbol, wait_s=_wait_s(wait)), lambda: _nobody(folder)))
+    loaded, folder = _state_of(profile, overrides)
+    request = Request("flatten", symbol=symbol, wait_s=_wait_s(wait))
+    return _tell(_reach(loaded, folder, request, lambda: _nobody(folder)))
 
 
 def _says_yes() -> bool:
@@ -82,14 +79,15 @@ def _says_yes() -> bool:
         return False
 
 
-def _state_of(profile: str | None, overrides: list[str]) -> tuple[Settings, Path]:
-    settings = load_settings(profile, overrides).settings
+def _state_of(profile: str | None, overrides: list[str]) -> tuple[LoadedSettings, Path]:
+    loaded = load_settings(profile, overrides)
+    settings = loaded.settings
     folder = state_folder(settings)
     if folder is None:
         raise UsageRefused(
             f"profile {settings.profile} keeps no state: its bot cannot be reached, and is stopped with Ctrl-C"
         )
-    return settings, folder
+    return loaded, folder
 
 
 def _wait_s(text: str) -> float:
@@ -108,7 +106,7 @@ def _tell(reply: Reply) -> int:
     return reply.code
 
 
-def _reach(folder: Path, request: Request, without_bot: Callable[[], Reply]) -> Reply:
+def _reach(loaded: LoadedSettings, folder: Path, request: Request, without_bot: Callable[[], Reply]) -> Reply:
     """Return the reply of the bot that runs; without one, what ``without_bot`` says, which takes the folder's lock.
 
     Raises:
@@ -122,7 +120,7 @@ def _reach(folder: Path, request: Request, without_bot: Callable[[], Reply]) -> 
             pass
         except NoAnswer as error:
             raise NotDone(
-                f"the bot took the request and did not answer ({error}): look at python -m app status, "
+                f"the bot took the request and did not answer ({error}): look at {loaded.command('status')}, "
                 f"and end its process if it hangs; a halt then holds its next start"
             ) from error
         try:
@@ -144,7 +142,8 @@ def _reach(folder: Path, request: Request, without_bot: Callable[[], Reply]) -> 
 # -- no bot runs ------------------------------------------------------------------------------------------------
 
 
-def _halt_stopped(settings: Settings, folder: Path, reason: str) -> Reply:
+def _halt_stopped(loaded: LoadedSettings, folder: Path, reason: str) -> Reply:
+    settings = loaded.settings
     place = _place_of(settings, folder)
     with open_stopped(
         place, settings.account.id, busy_timeout_s=settings.storage.busy_timeout_s, profile=settings.profile
@@ -162,7 +161,7 @@ def _halt_stopped(settings: Settings, folder: Path, reason: str) -> Reply:
     return Reply(
         ExitCode.CLEAN,
         (
-            f"no bot runs: the next start on {place} comes up halted, until python -m app resume",
+            f"no bot runs: the next start on {place} comes up halted, until {loaded.command('resume')}",
             *(words_of(held) for held in state.latched),
         ),
     )

@@ -88,8 +88,8 @@ async def _run(container: Container, wall_s: float | None) -> RunResult:
     def on_ready() -> None:
         garbage.begin()
         trading = bot.runtime.context.trading_state
-        greet(container.settings(), container.folder(), trading.current)
-        loop.call_later(LOOK_AGAIN_S, lambda: warn_of_what_stayed(trading.current))
+        greet(container.loaded(), container.folder(), trading.current)
+        loop.call_later(LOOK_AGAIN_S, lambda: warn_of_what_stayed(container.loaded(), trading.current))
         if wall_s is not None:
             loop.call_later(wall_s, bot.stop, f"--for {wall_s:g} s is over")
 

@@ -1,6 +1,7 @@
 """Runs the real bot under seeded faults, and says which seeds break a rule."""
 
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from app.backtest import code_digest, require_cluster
 from app.cli.failures import UsageRefused
 from app.cli.progress import counting
 from app.ports.exit_codes import ExitCode
+from app.preflight import check_before_start
 from app.settings import LoadedSettings, load_settings
 from app.simulation import Outcome, Plan, plan_of, run_plan, run_seeds, seeds_on_cluster, shrink
 from app.workers import open_cluster
@@ -45,9 +47,11 @@ def simulate(
             raise UsageRefused("a cluster given with --scheduler has workers of its own, for many seeds")
         require_cluster()
     loaded = load_settings(profile or PROFILE, overrides)
+    _check(loaded)
+    words = [*(["--profile", profile] if profile else []), *(word for each in overrides for word in ("--set", each))]
     logger.remove()
     if one is not None:
-        return _run_one(one, loaded, trace=trace, as_json=as_json)
+        return _run_one(one, loaded, words, trace=trace, as_json=as_json)
     began = perf_counter()
     outcomes = _run_all(range(first, first + seeds), loaded, workers, scheduler)
     document = _summary(outcomes, perf_counter() - began)
@@ -57,11 +61,29 @@ def simulate(
     else:
         _print_summary(document)
         for outcome in failing[:SHRUNK_MAX]:
-            _explain(outcome, loaded)
+            _explain(outcome, loaded, words)
     return ExitCode.BUG if failing else ExitCode.CLEAN
 
 
-def _run_one(seed: int, loaded: LoadedSettings, *, trace: bool, as_json: bool) -> int:
+def _check(loaded: LoadedSettings) -> None:
+    """Refuse what no seed could run.
+
+    Raises:
+        UsageRefused: Another exchange is set: it would not be run, and would look as if it had passed.
+        SettingsRefused: A strategy trades what is not listed.
+        StrategyRefused: A strategy does not import, or its parameters are wrong.
+    """
+    adapter = loaded.settings.exchange.adapter
+    if adapter != "simulated":
+        raise UsageRefused(
+            f"simulate runs an exchange of its own, and exchange.adapter is {adapter}: an adapter is tested by "
+            "tests/contracts/test_exchange_contract.py"
+        )
+    # The market of a seed is made: a replay needs no data here.
+    check_before_start(loaded.settings.model_copy(update={"kind": "simulated"}))
+
+
+def _run_one(seed: int, loaded: LoadedSettings, words: Sequence[str], *, trace: bool, as_json: bool) -> int:
     show = (lambda line: print(line, file=sys.stderr if as_json else sys.stdout)) if trace else None
     outcome = run_plan(plan_of(seed), loaded, show)
     if as_json:
@@ -72,7 +94,7 @@ def _run_one(seed: int, loaded: LoadedSettings, *, trace: bool, as_json: bool) -
         print("faults: " + ", ".join(f"{kind} {count}" for kind, count in outcome.fired.items()))
         print(f"trace {outcome.digest}")
         if outcome.rule and not trace:
-            _explain(outcome, loaded)
+            _explain(outcome, loaded, words)
     return ExitCode.BUG if outcome.rule else ExitCode.CLEAN
 
 
@@ -139,10 +161,16 @@ def _print_summary(document: dict[str, Any]) -> None:
         print(f"seed {seed}: {what}")
 
 
-def _explain(outcome: Outcome, loaded: LoadedSettings) -> None:
-    """Print the fewest faults with which a seed still breaks its rule, and how to see it happen."""
+def _explain(outcome: Outcome, loaded: LoadedSettings, words: Sequence[str]) -> None:
+    """Print the fewest faults with which a seed still breaks its rule, and how to see it happen.
+
+    Args:
+        outcome: Of the seed.
+        loaded: The settings of the bot.
+        words: How they were given: another bot need not break the rule.
+    """
     least: Plan = shrink(plan_of(outcome.seed), outcome.rule, lambda plan: run_plan(plan, loaded))
     print(f"seed {outcome.seed} needs {len(least.faults)} faults to break {outcome.rule}:")
     for fault in least.faults:
         print(f"  at {fault.at_s:9.3f} s {fault.kind} ({fault.seconds} s, {fault.number})")
-    print(f"  see it: python -m app simulate --seed {outcome.seed} --trace")
+    print(f"  see it: python -m app simulate {shlex.join([*words, '--seed', str(outcome.seed), '--trace'])}")

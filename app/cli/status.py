@@ -26,7 +26,8 @@ PERIODS_MAX = 5
 
 def print_status(profile: str | None, overrides: list[str], *, as_json: bool) -> int:
     """Print the status; the journal tells it, and a running bot's health file."""
-    settings = load_settings(profile, overrides).settings
+    loaded = load_settings(profile, overrides)
+    settings = loaded.settings
     folder = state_folder(settings)
     if folder is None:
         raise UsageRefused(f"profile {settings.profile} keeps no state: there is nothing to show")
@@ -34,7 +35,7 @@ def print_status(profile: str | None, overrides: list[str], *, as_json: bool) ->
     health = _health(folder, settings.telemetry.health_every_s) if held else None
     place = journal_place(settings, folder)
     document = _document(folder, place, read_summary(place, settings.account.id), health, held=held)
-    print(json.dumps(document, indent=2) if as_json else "\n".join(_lines(document)))
+    print(json.dumps(document, indent=2) if as_json else "\n".join(_lines(document, loaded.command("resume"))))
     return ExitCode.CLEAN
 
 
@@ -184,7 +185,7 @@ def _on_runs(document: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _lines(document: dict[str, Any]) -> Iterator[str]:
+def _lines(document: dict[str, Any], resume: str) -> Iterator[str]:
     health = document["health"]
     if health is not None:
         yield from _on_bot(health, document["trading"])
@@ -209,7 +210,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
             continue
         yield f"trading {reason['severity']}: {reason['owner']}:{reason['code']}, {reason['detail']}"
         if reason["latched"]:
-            yield "  until python -m app resume"
+            yield f"  until {resume}"
     yield from _unrecorded(document)
     for day, change in document["days"].items():
         yield f"{day}: {change}"

@@ -30,10 +30,12 @@ class OperatorDesk:
         self,
         context: Callable[[], CoordinatorContext],
         post: Callable[[OperatorCommand], None],
+        command: Callable[[str], str],
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._context = context
         self._post = post
+        self._command = command
         self._wall_s = wall_s
         self._pending: list[OperatorCommand] = []
 
@@ -61,12 +63,13 @@ class OperatorDesk:
 
     async def _halt(self, request: Request) -> Reply:
         self.halt(request.reason or "halted by hand")
-        execution, lines = self._context().execution, ["trading is halted: nothing grows until python -m app resume"]
+        execution = self._context().execution
+        lines = [f"trading is halted: nothing grows until {self._command('resume')}"]
         is_recorded = self._promise()
         await _until(lambda: not execution.growing() and is_recorded(), request.wait_s)
         left, failure = execution.growing(), self._context().journal.failure
         lines += _list("still working, and asked for again until the exchange confirms", left)
-        lines += _list("kept; python -m app flatten closes them", self._kept())
+        lines += _list(f"kept; {self._command('flatten')} closes them", self._kept())
         if failure is not None:
             lines.append(f"this halt is not on record and ends with the process: {failure}")
         elif not is_recorded():

@@ -37,6 +37,7 @@ class RuntimeCoordinator(BaseCoordinator):
         market_data: MarketData,
         account: AccountPort,
         on_stream_end: Callable[[str], None],
+        command: Callable[[str], str],
         control: ControlSurface | None = None,
         on_post: Callable[[StreamEvent], None] | None = None,
         *,
@@ -46,7 +47,7 @@ class RuntimeCoordinator(BaseCoordinator):
         self._on_post = on_post
         self._ticks = ticks
         self._control = control
-        self._desk = OperatorDesk(lambda: self.context, self.post)
+        self._desk = OperatorDesk(lambda: self.context, self.post, command)
         self._connection = connection
         self._market_data = market_data
         self._account = account

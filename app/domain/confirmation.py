@@ -10,7 +10,7 @@ VALID_S = 60
 TOKEN_LENGTH = 6
 REFUSED = (
     f"nothing was resumed: the token is not valid, is older than {VALID_S} s, or what is latched has changed since; "
-    "look again with python -m app resume"
+    "resume without it shows what would be lifted"
 )
 
 

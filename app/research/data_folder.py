@@ -79,8 +79,8 @@ class DataFolder:
         """Add the rows of a CSV or Parquet file.
 
         Raises:
-            BadDataFile: A row cannot be, times go backwards or repeat, a row contradicts what is there, or the candles
-                are of another length than those.
+            BadDataFile: A row cannot be, times go backwards or repeat, a row contradicts what is there, or has other
+                columns, or the candles are of another length than those.
             DataFileUnwritable: The folder cannot be written, its disk is full, or another import does not end.
         """
         return self._merge(source, read_checked(source, kind), symbol, kind)
@@ -260,10 +260,21 @@ def _fresh(source: Path, new: "pl.DataFrame", old: "pl.DataFrame", *, has_ids: b
     """Return the rows that are not there yet, with the columns of those that are.
 
     A time names a row, but for trades: of a moment that is there already, all of them are.
+
+    Raises:
+        BadDataFile: A row contradicts what is there, or has other columns.
     """
     missing = [name for name in old.columns if name not in new.columns]
     if missing:
         raise BadDataFile(source, f"has no column {', '.join(missing)}, which the rows that are there have")
+    # What they have more would be lost without a word: a volume, which bounds what can be filled.
+    more = [name for name in new.columns if name not in old.columns]
+    if more:
+        raise BadDataFile(
+            source,
+            f"has a column {', '.join(more)}, which the rows that are there have not: "
+            "give this one another folder with --folder",
+        )
     if not has_ids:
         return new.select(old.columns).join(old, on="time", how="anti")
     both = new.select(old.columns).with_row_index("row").join(old, on="time", how="inner", suffix="_old")

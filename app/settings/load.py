@@ -4,9 +4,11 @@ Layers, each over the one before: defaults < profile < .env < environment < secr
 """
 
 import os
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
+from operator import attrgetter
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -25,7 +27,7 @@ from pydantic_settings import (
 
 from app.settings.errors import MalformedFile, SettingsRefused, UnknownSetting, UnnamedStrategy, WrongValue
 from app.settings.models import Settings
-from app.settings.profiles import DEFAULT_PROFILE, profile_path, read_profile
+from app.settings.profiles import DEFAULT_PROFILE, profile_path, profile_word, read_profile
 from app.settings.secrets import may_show_secret, without_secrets
 from app.settings.simulated import SimulatedSettings
 
@@ -35,6 +37,8 @@ PROFILE_VARIABLE = "APP_PROFILE"
 SECRETS_VARIABLE = "APP_SECRETS_DIR"
 ENV_FILE = Path(".env")
 TEXTS = frozenset({str, SecretStr, Path})
+ADDRESS = ("profile", "account.id", "storage.backend", "storage.folder")
+"""Settings by which a bot is found: where its state lies, and whose it is."""
 
 Layer = dict[str, Any]
 
@@ -56,6 +60,27 @@ class LoadedSettings:
     def origin(self, key: str) -> str:
         """Return the layer that the value of a dotted key came from."""
         return _origin(key, self._layers)
+
+    def command(self, name: str) -> str:
+        """Return what a person types, in whatever folder and shell, for a command to reach the bot of these settings.
+
+        What the command line or the environment gave is said again: the shell of an emergency is another one.
+
+        >>> load_settings("simulated").command("resume")
+        'python -m app resume'
+        """
+        words = ["python", "-m", "app", name]
+        profile = profile_word(self.files[0]) if self.files else DEFAULT_PROFILE
+        if profile != DEFAULT_PROFILE or PROFILE_VARIABLE in os.environ:
+            words += ["--profile", profile]
+        for key in ADDRESS:
+            if not self.origin(key).startswith(("default", "profile")):
+                value = attrgetter(key)(self.settings)
+                words += ["--set", f"{key}={value.absolute() if isinstance(value, Path) else value}"]
+        if self.origin("storage.url") == "the command line":
+            # It holds a password, so what is left out is a word that is refused: no other bot is reached.
+            words += ["--set", "storage.url=URL"]
+        return shlex.join(words)
 
     def with_strategy(self, strategy_id: str) -> "LoadedSettings":
         """Return the same settings with one of the strategies alone."""

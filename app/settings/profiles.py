@@ -33,6 +33,11 @@ def profile_path(name: str) -> Path:
     raise UnknownProfile(name, profile_names())
 
 
+def profile_word(path: Path) -> str:
+    """Return what names the profile of a file, in whatever folder it is said."""
+    return path.stem if path.parent == profile_folder() else str(path.absolute())
+
+
 def profile_names() -> list[str]:
     """Return the names of the profiles that are shipped."""
     return sorted(path.stem for path in profile_folder().glob("*.toml"))

@@ -94,7 +94,7 @@ class World:
         self._life: Life | None = None
         self._ending = asyncio.Event()
         self._crashed = False
-        self._stop_asked = ""
+        self._stop_asked = self._refused = ""
         self._violation: Violation | None = None
         self._events = self._starts = self._crashes = 0
 
@@ -132,7 +132,8 @@ class World:
             await self._one_life(resting=True)
             refused += 1
             if refused > STARTS_REFUSED_MAX:
-                raise Violation("bot_comes_up", "every start was refused, and nothing was wrong any more")
+                why = f"every start was refused when no fault was left, the last one so: {self._refused}"
+                raise Violation("bot_comes_up", why)
         await self._come_to_rest(self._life)
         await self._wind_up(self._life)
 
@@ -142,7 +143,8 @@ class World:
         try:
             await life.begin()
         except StartFailed as refusal:
-            self.note(f"start refused: {refusal}")
+            self._refused = str(refusal)
+            self.note(f"start refused: {self._refused}")
             await life.die()
             self._raise_broken()
             await asyncio.sleep(RETRY_START_S)

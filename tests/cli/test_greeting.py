@@ -17,7 +17,7 @@ UNMARKED = ReasonRaised(
 STOPPING = ReasonRaised(
     time_ns=0, owner="lifecycle", code="stopping", severity=Severity.REDUCE_ONLY, detail="stop policy cancel"
 )
-SETTINGS = load_settings("simulated", ["storage.backend=memory"]).settings
+LOADED = load_settings("simulated")
 
 
 @pytest.fixture
@@ -29,18 +29,18 @@ def warned():
 
 
 def test_a_bot_that_starts_halted_says_so_and_what_to_do(warned):
-    greet(SETTINGS, None, TradingState((HALT, UNMARKED)))
+    greet(LOADED, None, TradingState((HALT, UNMARKED)))
     assert warned == ["READY, but halted: operator:halt (cable on fire): python -m app resume lifts what is latched"]
 
 
 def test_what_every_start_holds_is_told_only_when_it_stays(warned):
-    greet(SETTINGS, None, TradingState((UNMARKED,)))
+    greet(LOADED, None, TradingState((UNMARKED,)))
     assert warned == []
-    warn_of_what_stayed(TradingState((UNMARKED,)))
+    warn_of_what_stayed(LOADED, TradingState((UNMARKED,)))
     assert warned == ["30 s after the start still reduce_only: risk:mark_stale (no trusted mark of BTC/USDT:USDT)"]
 
 
 @pytest.mark.parametrize("reasons", [(), (HALT,), (UNMARKED, STOPPING)])
 def test_nothing_is_told_again_of_what_is_over_known_or_a_stop(warned, reasons):
-    warn_of_what_stayed(TradingState(reasons))
+    warn_of_what_stayed(LOADED, TradingState(reasons))
     assert warned == []

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from app.domain.records import OrderIntended
 from app.ports.control import Reply
 from app.ports.exit_codes import ExitCode
 from app.settings import load_settings
+from app.settings.profiles import profile_folder
 from app.state import journal_place, state_folder
 from app.storage import JournalTooOld, StateFolderLock, open_journal, open_stopped, rebuild_projections
 from tests.builders import BTC, START_NS, fill, limit
@@ -73,8 +75,8 @@ WAIT_S = 30
 class Running:
     """A bot in a process of its own, and what it has logged so far."""
 
-    def __init__(self, folder, *settings):
-        words = [word for setting in settings for word in ("--set", setting)]
+    def __init__(self, folder, *settings, profile="simulated"):
+        words = ["--profile", profile, *(word for setting in settings for word in ("--set", setting))]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
         self.log = folder / "run.log"
         with self.log.open("a") as log:
@@ -105,9 +107,9 @@ def start(tmp_path):
     (tmp_path / "parts.py").write_text(PARTS + DEAF)
     bots = []
 
-    def run(*settings):
+    def run(*settings, **more):
         (tmp_path / "run.log").write_text("")
-        bots.append(Running(tmp_path, *settings))
+        bots.append(Running(tmp_path, *settings, **more))
         bots[-1].said("READY")
         return bots[-1]
 
@@ -246,6 +248,28 @@ def test_without_a_bot_a_halt_holds_its_next_start(call, start, told, status):
     )
 
 
+def test_what_is_to_be_typed_next_reaches_the_same_bot(call, start, tmp_path):
+    """A profile by its path and a folder named by hand: each command is said with both, by the bot that runs, too."""
+    profile = tmp_path / "my profile.toml"
+    profile.write_bytes((profile_folder() / "simulated.toml").read_bytes())
+    named = ("--profile", profile.name, "--set", "storage.folder=kept here")
+    says = f"python -m app {{}} --profile '{profile}' --set 'storage.folder={tmp_path}/kept here'"
+
+    assert call("halt", *named).stdout.startswith(
+        f"no bot runs: the next start on kept here comes up halted, until {says.format('resume')}\n"
+    )
+    assert f"  until {says.format('resume')}\n" in call("status", *named).stdout
+    assert f"{says.format('resume')} lifts it" in call("doctor", *named).stdout
+
+    bot = start("storage.folder=kept here", profile=profile.name)
+    bot.said(f"try next: {says.format('status')}, ")
+    bot.said(f"{says.format('resume')} lifts what is latched")
+    assert call("halt", *named).stdout.startswith(f"trading is halted: nothing grows until {says.format('resume')}\n")
+    asked = call("resume", *named).stdout.splitlines()[-1].removeprefix("to confirm, within a minute: ")
+    assert asked.startswith(f"{says.format('resume')} --confirm ")
+    assert call(*shlex.split(asked)[3:]).stdout.startswith("lifted: halted by operator:halt (halted by hand)\n")
+
+
 REFUSED = [
     (("flatten",), 6, "so nobody is connected to the exchange: start it, then flatten"),
     (("halt", "--profile", "replay"), 2, "profile replay keeps no state"),
@@ -347,7 +371,7 @@ def test_the_command_that_confirms_names_the_same_bot(tmp_path, monkeypatch, cap
     capsys.readouterr()
     operator.resume("simulated", settings, None)
     last = capsys.readouterr().out.splitlines()[-1]
-    assert f"resume --profile simulated --set 'storage.folder={tmp_path}/my state' --confirm " in last
+    assert f"resume --set 'storage.folder={tmp_path}/my state' --confirm " in last
 
 
 def test_a_token_that_is_not_valid_resumes_nothing(folder, capsys):
@@ -426,7 +450,7 @@ def test_a_restriction_that_is_not_on_record_is_shown_as_such(folder, status):
         "trading": "halted",
         "reasons": ["operator:halt (by hand)", "risk:drawdown (lost)"],
     }
-    lines = list(_lines(status() | {"health": health}))
+    lines = list(_lines(status() | {"health": health}, "resume"))
     assert lines[-1] == "trading restricted, not on record: risk:drawdown (lost)"
     assert sum("not on record" in line for line in lines) == 1
 

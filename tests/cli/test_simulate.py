@@ -60,6 +60,36 @@ def test_a_broken_rule_is_explained_by_the_faults_that_it_needs(monkeypatch, cap
     assert "python -m app simulate --seed 1 --trace" in out
 
 
+def test_what_shows_a_broken_rule_again_is_the_same_bot(monkeypatch, capsys, drains_nothing, one_stop):
+    words = ("--set", "storage.save_every_s=7", "--set", "account.id=a-b")
+    _, out, _ = called(monkeypatch, capsys, "--seed", "1", "--profile", "simulation", *words)
+    assert out.splitlines()[-1] == (
+        "  see it: python -m app simulate --profile simulation --set storage.save_every_s=7 --set account.id=a-b "
+        "--seed 1 --trace"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "why"),
+    [
+        ("exchange.adapter=nope.Nope", 2, "simulate runs an exchange of its own, and exchange.adapter is nope.Nope: "),
+        ("strategies.restless.strategy=nope.Nope", 3, "nope"),
+        ("strategies.restless.params.evry=1", 3, "evry"),
+        ("strategies.restless.symbols=XRP/USDT:USDT", 3, "XRP/USDT:USDT"),
+    ],
+)
+def test_what_no_seed_could_run_is_refused_before_any_is(monkeypatch, capsys, word, code, why):
+    ended, out, err = called(monkeypatch, capsys, "--seeds", "5", "--set", word)
+    assert (ended, out) == (code, "")
+    assert why in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_replay_needs_no_data_for_a_market_that_is_made(capsys):
+    assert simulate("replay", [], 1, 1, 1, None, trace=False, as_json=True, scheduler=None) == 0
+    assert json.loads(capsys.readouterr().out)["seeds"] == 1
+
+
 def test_a_broken_rule_as_json(monkeypatch, capsys, drains_nothing, one_stop):
     code, out, _ = called(monkeypatch, capsys, "--seed", "1", "--json")
     document = json.loads(out)

@@ -36,6 +36,8 @@ from tests.settling import settle
 
 LONG = Decimal("0.5")
 STILL = "still working, and asked for again until the exchange confirms"
+NAMED = "--profile benchmark --set storage.backend=sqlite"
+"""How the bot of these tests is reached."""
 
 
 @pytest.fixture
@@ -162,9 +164,9 @@ async def test_the_reply_to_a_halt_says_what_still_works_and_what_is_held(ready,
 
     assert reply.code is ExitCode.UNCLEAN_STOP
     assert reply.lines == (
-        "trading is halted: nothing grows until python -m app resume",
+        f"trading is halted: nothing grows until python -m app resume {NAMED}",
         f"{STILL}: buy 0.4 BTC/USDT:USDT market (partially_filled)",
-        "kept; python -m app flatten closes them: 0.5 BTC/USDT:USDT, its stop not confirmed yet",
+        f"kept; python -m app flatten {NAMED} closes them: 0.5 BTC/USDT:USDT, its stop not confirmed yet",
     )
 
 

@@ -63,6 +63,25 @@ def test_what_contradicts_is_refused_with_its_row_and_changes_nothing(tmp_path, 
     assert len(pl.read_parquet(first["contents"]["path"])) == 5
 
 
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        ("with", "has no column volume, which the rows that are there have"),
+        ("without", "has a column volume, which the rows that are there have not: give this one another folder"),
+    ],
+)
+def test_no_volume_is_lost_without_a_word(tmp_path, folder, first, why):
+    """Candles without a volume are kept, and keep together: the volume bounds what can be filled."""
+    files = {"with": candles(tmp_path / "with.parquet", range(5)), "without": tmp_path / "without.parquet"}
+    pl.read_parquet(files["with"]).drop("volume").write_parquet(files["without"])
+    kept = imported(files.pop(first), folder)["contents"]["path"]
+    [second] = files.values()
+    text = told("import", second, "--symbol", BTC, "--folder", folder, code=4)
+    assert f"{second.name}: {why}" in text
+    assert len(text.splitlines()) == 1
+    assert ("volume" in pl.read_parquet(kept).columns) is (first == "with")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
 def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(tmp_path, folder, monkeypatch):
     # Its draft is the disk, and stays.
