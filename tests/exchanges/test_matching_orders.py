@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.domain.events import Liquidity, OrderAccepted, OrderRejected
-from app.domain.order import OrderType, Side, TimeInForce, TriggerPrice
+from app.domain.order import OrderStatus, OrderType, Side, TimeInForce, TriggerPrice
 from app.exchanges.matching import MatchingRules
 from tests.builders import ETH, at, instrument, limit, mark, order, quote, trade
 from tests.exchanges.venue import Venue, fills, names
@@ -70,8 +70,19 @@ def test_jitter_is_added_to_latency():
 def test_at_the_end_everything_on_its_way_arrives():
     venue = Venue(rules=MatchingRules(latency_ns=10**18))
     venue.send(order())
-    venue.engine.settle_pending()
+    venue.engine.end_market()
     assert names(venue.told()) == ["OrderAccepted"]
+
+
+def test_after_the_end_a_market_order_meets_the_last_price_for_there_is_no_other():
+    """A stop that flattens would wait for ever. What was sent before the end waits for a next price, as always."""
+    venue = Venue()
+    venue.bar("101")
+    venue.send(order())
+    venue.engine.end_market()
+    told = venue.send(order("o2", Side.SELL, "2"))
+    assert fills(told) == [(D(101), D(2))]
+    assert venue.engine.order("o1").status is OrderStatus.OPEN
 
 
 # -- limit ------------------------------------------------------------------------------------------------------

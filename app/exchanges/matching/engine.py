@@ -67,6 +67,7 @@ class MatchingEngine:
         self._sequence = 0
         self._resting: dict[str, RestingOrder] = {}
         self._pending: list[PendingRequest] = []
+        self._is_over = False
         self._prices = Prices()
         self._funding = FundingSchedule(instruments, self._books, self._prices)
         self._safe: dict[str, tuple[Decimal, Decimal]] = {}
@@ -149,6 +150,11 @@ class MatchingEngine:
         pending, self._pending = self._pending, []
         for request in pending:
             self._arrive(request)
+
+    def end_market(self) -> None:
+        """Let everything arrive that is on its way; a market order that comes later meets the last price."""
+        self.settle_pending()
+        self._is_over = True
 
     # -- the market ----------------------------------------------------------------------------------------------
 
@@ -277,8 +283,11 @@ class MatchingEngine:
             resting.best = self._prices.reference(order, self._books)
         self._resting[client_order_id] = resting
         self.outcomes.append(OrderAccepted(client_order_id, resting.venue_order_id, symbol, self._time_ns))
-        if self._rules.fill_at_signal and kind is _MARKET and symbol in self._prices.last:
-            self._execute(resting, self._prices.last[symbol], order.contracts, _TAKER)
+        if kind is _MARKET and symbol in self._prices.last:
+            if self._rules.fill_at_signal:
+                self._execute(resting, self._prices.last[symbol], order.contracts, _TAKER)
+            elif self._is_over:
+                self._take_book(resting, self._prices.last[symbol])
 
     def _refusal(self, order: Order) -> str | None:
         key = order.client_order_id
@@ -381,10 +390,10 @@ class MatchingEngine:
             resting.triggered = True
             self._tell(OrderTriggered(resting.order.client_order_id, symbol, self._time_ns))
             if resting.takes:
-                self._take_triggered(resting, at)
+                self._take_book(resting, at)
 
-    def _take_triggered(self, resting: RestingOrder, at: Decimal) -> None:
-        """Execute at the book when there are quotes; else at the price that met the trigger, half a spread worse."""
+    def _take_book(self, resting: RestingOrder, at: Decimal) -> None:
+        """Execute at the book when there are quotes; else at a price that was met, half a spread worse."""
         side, instrument = resting.order.side, self.instruments[resting.order.symbol]
         bid, ask = self._prices.book(instrument, at, self._rules)
         price = taker_price(instrument, side, ask if side is Side.BUY else bid, ZERO, ZERO, self._rules)

@@ -295,7 +295,7 @@ class SimulatedExchange:
         """Note that no market event will come any more; what is on its way arrives now."""
         self._used_up = True
         self._waiting, self._market = None, iter(())
-        self._engine.settle_pending()
+        self._engine.end_market()
 
     def _after_request(self) -> None:
         if self._used_up:
