@@ -21,7 +21,7 @@ def commands(group, words=()):
 @pytest.mark.parametrize(("words", "command"), [pytest.param(*each, id=each[0]) for each in commands(get_command(app))])
 def test_every_command_ends_as_commands_do(words, command):
     """By then the search begins: a bot that forgot it would run for months without."""
-    assert "end_with(" in inspect.getsource(command), words
+    assert "end_with" in command.__code__.co_names, words
 
 
 @pytest.fixture

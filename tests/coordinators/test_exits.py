@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from dependency_injector import providers
 
-from app.coordinators.stop_policy import FLATTEN, LeftAtExchange
+from app.coordinators.stop_policy import LeftAtExchange
 from app.domain.events import InstrumentChanged, OrderExpired, OrderRejected
 from app.domain.order import OrderType, Purpose
 from app.domain.records import DustHeld
@@ -154,15 +154,27 @@ async def test_once_an_exit_that_is_not_wanted_any_more_has_ended_what_is_wanted
     assert (more.purpose, more.contracts) == (Purpose.ENTRY, Decimal("0.4"))
 
 
-async def test_what_a_stop_that_flattens_leaves_is_named_once(account, container):
+@pytest.fixture
+async def flattening(container, exchange):
+    """0.5 BTC, bought at 100, of a bot whose stop flattens."""
+    container.loaded.override(
+        providers.Object(load_settings("benchmark", [*SETTINGS, "execution.stop_policy=flatten"]))
+    )
+    await container.init_resources()
+    made = Account(container.bot(), exchange, container)
+    await made.tell(mark("100"))
+    made.bot.execution.stage.pursue([target(LONG)])
+    await made.fill(exchange.submitted[-1], "t1")
+    return made
+
+
+async def test_what_a_stop_that_flattens_leaves_is_named_once(flattening, container):
     """A position that cannot be left is also one that the policy does not want: one line, with the reason."""
-    account.bot.execution.stage.pursue([target(LONG, sequence=3)])
-    account.bot.execution.stop_policy._policy = FLATTEN
     stopping = asyncio.ensure_future(container.shutdown_resources())
     await settle()
     for second in (1, 2, 3):
-        await account.refuse(account.exits[-1])
-        await account.tell(mark("100", second))
+        await flattening.refuse(flattening.exits[-1])
+        await flattening.tell(mark("100", second))
     with pytest.raises(ExceptionGroup) as unclean:
         await stopping
     [left] = [error for error in unclean.value.exceptions if isinstance(error, LeftAtExchange)]
@@ -194,22 +206,14 @@ async def test_a_position_of_broken_lots_is_left_but_for_the_dust_which_is_told(
     assert (exchange.submitted[-1].purpose, exchange.submitted[-1].contracts) == (Purpose.ENTRY, Decimal("0.3"))
 
 
-async def test_a_stop_that_flattens_waits_for_nothing_that_no_order_can_close(container, exchange):
+async def test_a_stop_that_flattens_waits_for_nothing_that_no_order_can_close(flattening, container):
     """0.5 BTC when the lot becomes 0.3: 0.3 are sold, and the end is clean."""
-    container.loaded.override(
-        providers.Object(load_settings("benchmark", [*SETTINGS, "execution.stop_policy=flatten"]))
-    )
-    await container.init_resources()
-    account = Account(container.bot(), exchange, container)
-    await account.tell(mark("100"))
-    account.bot.execution.stage.pursue([target(LONG)])
-    await account.fill(exchange.submitted[-1], "t1")
-    await account.tell(InstrumentChanged(instrument(lot_size="0.3"), START_NS))
+    await flattening.tell(InstrumentChanged(instrument(lot_size="0.3"), START_NS))
     stopping = asyncio.ensure_future(container.shutdown_resources())
     await settle()
-    await account.fill(account.exits[-1], "t2")
+    await flattening.fill(flattening.exits[-1], "t2")
     await stopping
-    assert account.exits[-1].contracts == Decimal("0.3")
+    assert flattening.exits[-1].contracts == Decimal("0.3")
 
 
 async def test_exits_that_never_come_to_the_exchange_are_told_and_slowed_too(account):

@@ -140,13 +140,3 @@ async def test_a_start_that_has_heard_no_price_protects_from_where_the_position_
     held.execution.stage.books.tracker.apply(OrderCanceled(stops(exchange)[-1].client_order_id, BTC, START_NS, ""))
     pursuits.resume()
     assert triggers(exchange) == [95, 95, 95]
-
-
-async def test_at_an_exchange_that_holds_trailing_stops_none_is_moved(exchange, bot):
-    """What a run before kept of its trail is forgotten."""
-    pursuits = bot.execution.stage.pursuits
-    pursuits._trails = False
-    kept = {BTC: Pursuit(target(LONG, trailing="5"), entered=True)}
-    pursuits.restore(msgspec.json.encode(kept).replace(b'"trail":null', b'"trail":{"best":"110","mark":"110"}'))
-    await tell(exchange, mark("100"))
-    assert pursuits._pursuits[BTC].trail is None

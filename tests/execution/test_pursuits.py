@@ -8,7 +8,7 @@ import pytest
 from app.domain.denial import Denial
 from app.domain.events import Severity
 from app.domain.records import DustHeld, StateSaved
-from app.execution import Pursuits
+from app.execution import Pursuit, Pursuits, Trail
 from tests.builders import BTC, instrument, order, target
 from tests.execution.desk import Desk
 
@@ -86,3 +86,15 @@ def test_what_ends_a_target_is_on_record_before_anything_else_is_sent(desk):
     pursuits.work(BTC)
     saved = [record for record in desk.journal.records if isinstance(record, StateSaved)]
     assert msgspec.json.decode(saved[-1].payload)[BTC]["void"]
+
+
+def test_at_an_exchange_that_holds_trailing_stops_what_an_earlier_run_trailed_is_forgotten(desk):
+    """It was at 110 where the bot moved the stop; from here on the exchange does."""
+    pursuits = pursuits_of(desk)
+    desk.hold(Decimal("0.5"))
+    kept = Pursuit(target("0.5", trailing="5"), entered=True, trail=Trail(Decimal(110), Decimal(110)))
+    pursuits.restore(msgspec.json.encode({BTC: kept}))
+    pursuits.work(BTC)
+    pursuits.save()
+    saved = msgspec.json.decode(desk.journal.of(StateSaved)[-1].payload, type=dict[str, Pursuit])
+    assert saved == {BTC: Pursuit(kept.target, entered=True)}
