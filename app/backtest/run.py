@@ -25,7 +25,7 @@ class Backtested(msgspec.Struct, frozen=True):
 
     result: RunResult
     document: dict[str, Any]
-    """The run's summary. Money is exact text."""
+    """The run's summary, and what was noticed in the data of each symbol. Money is exact text."""
     figures: BacktestFigures
 
     @property
@@ -82,13 +82,20 @@ class Backtest:
                 last event, UTC nanoseconds.
             signals: Which of them end it early.
         """
+        noticed: dict[str, str] = {}
         telling = None if on_progress is None else asyncio.create_task(self._tell(on_progress))
         try:
-            result = await self._container.bot().run(abort=abort, signals=signals)
+            result = await self._container.bot().run(
+                # Once everything is up, the data is open; when the bot is down, the exchange is gone.
+                on_ready=lambda: noticed.update(self._container.exchange().data_noticed),
+                abort=abort,
+                signals=signals,
+            )
         finally:
             if telling is not None:
                 telling.cancel()
-        return Backtested(result, self._container.summary().document(result), self.figures)
+        document = self._container.summary().document(result) | {"data": noticed}
+        return Backtested(result, document, self.figures)
 
     async def _tell(self, on_progress: Callable[[float, int], None]) -> None:
         figures = self.figures

@@ -126,7 +126,8 @@ def _compiled(loaded: LoadedSettings) -> Outcome | None:
     if isinstance(trial, HandedOn):
         print(f"the event engine runs this: {trial}", file=sys.stderr)
         return None
-    return ExitCode.CLEAN, figures_of(trial), document_of(trial, loaded.settings.account, perf_counter() - began)
+    document = document_of(trial, loaded.settings.account, perf_counter() - began) | {"data": backtest.data_noticed}
+    return ExitCode.CLEAN, figures_of(trial), document
 
 
 def words_for(files: DataWords, period: tuple[str | None, str | None]) -> Iterator[str]:
@@ -183,7 +184,14 @@ def _rows(document: dict[str, Any], statistics: Statistics) -> Iterator[tuple[st
     for name in ("fees", "funding", "liquidations", "orders", "fills", "equity"):
         yield name, str(document[name])
     if document["orders_denied"]:
-        yield "denied by risk", f"{document['orders_denied']} (python -m app run on this data says why)"
+        rules = ", ".join(f"{rule} {count}" for rule, count in document["orders_denied_by"].items())
+        yield "denied by risk", f"{document['orders_denied']}: {rules}"
+    for symbol, noticed in document["data"].items():
+        yield f"data {symbol}", noticed
+    if document["settlements_without_mark"]:
+        first, *more = document["settlements_without_mark"]
+        since = f"at {first}" if not more else f"from {first} on"
+        yield "without a mark", f"{1 + len(more)} settlements, {since}: the last price stood in"
     if document["errors"]:
         # A page is kept, and shown to others, long after what was said beside it is forgotten.
         yield "went wrong", "; ".join(document["errors"])

@@ -1,6 +1,7 @@
 """Keeps market data for backtests."""
 
 import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def list_files(folder: Path | None, *, as_json: bool) -> int:
         return ExitCode.CLEAN
     console = Console(highlight=False)
     if not found:
-        _say_nothing_is_there(console, place)
+        _say_nothing_is_there(console, folder)
         return ExitCode.CLEAN
     table = Table("symbol", "kind", "rows", "from", "to", "every", "gaps")
     for item in found:
@@ -65,8 +66,10 @@ def list_files(folder: Path | None, *, as_json: bool) -> int:
     return ExitCode.CLEAN
 
 
-def _say_nothing_is_there(console: Console, place: Path) -> None:
-    console.print(f"there is no data in {place}: python -m app data import FILE --symbol BTC/USDT:USDT", soft_wrap=True)
+def _say_nothing_is_there(console: Console, folder: Path | None) -> None:
+    there = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
+    command = f"python -m app data import FILE --symbol BTC/USDT:USDT{there}"
+    console.print(f"there is no data in {place_of(folder)}: {command}", soft_wrap=True)
 
 
 def _day(time_ns: int) -> str:
@@ -82,7 +85,7 @@ def check_files(folder: Path | None, *, as_json: bool) -> int:
     else:
         console = Console(highlight=False)
         if not examined:
-            _say_nothing_is_there(console, place)
+            _say_nothing_is_there(console, folder)
         for item in examined:
             console.print(item.wrong if item.contents is None else words_of(item.contents), soft_wrap=True)
             for from_ns, to_ns in item.gaps[:GAPS_SHOWN]:

@@ -48,7 +48,8 @@ def _sorted(given: DataWords) -> tuple[list[tuple[str, str]], dict[str, dict[str
                 continue
             symbol, path = named.groups()
             if by_symbol.setdefault(symbol, {}).setdefault(kind, path) != path:
-                raise UsageRefused(f"--{kind} is given twice for {symbol}")
+                into = f"python -m app data import FILE --symbol {symbol} --kind {kind}"
+                raise UsageRefused(f"--{kind} is given twice for {symbol}: make one file of both with {into}, each")
     return plain, by_symbol
 
 

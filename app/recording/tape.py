@@ -118,17 +118,21 @@ class UnreadableTape(Exception):
 def read_tape(path: Path) -> Iterator[tuple[int, Line]]:
     """Yield the lines with their numbers, from 1; the first is a ``Head``.
 
-    A last line without an end is what a kill has left of it, and is passed over.
+    A last line without an end is what a kill has left of it, and is passed over; but for the first: without it
+    nothing can be played.
 
     Raises:
         UnreadableTape: The file cannot be read, a line is none, or something comes after the end.
     """
     decode = msgspec.json.Decoder(Line).decode
+    number = 1
     try:
         with path.open("rb") as file:
             lines = enumerate(file, 1)
             for number, text in lines:
                 if not text.endswith(b"\n"):
+                    if number == 1:
+                        raise UnreadableTape(path, "its first line is cut off, if it is a record of a run at all")
                     return
                 line = decode(text)
                 if isinstance(line, Head) is not (number == 1):
@@ -142,4 +146,6 @@ def read_tape(path: Path) -> Iterator[tuple[int, Line]]:
     except OSError as error:
         raise UnreadableTape(path, error.strerror or str(error)) from error
     except msgspec.MsgspecError as error:
-        raise UnreadableTape(path, str(error)) from error
+        if number == 1:
+            raise UnreadableTape(path, "it is no record of a run, as telemetry.record_stream makes one") from error
+        raise UnreadableTape(path, f"line {number} is none of a record ({error})") from error

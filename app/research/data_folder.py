@@ -267,7 +267,7 @@ def _fresh(source: Path, new: "pl.DataFrame", old: "pl.DataFrame", *, has_ids: b
     missing = [name for name in old.columns if name not in new.columns]
     if missing:
         raise BadDataFile(source, f"has no column {', '.join(missing)}, which the rows that are there have")
-    # What they have more would be lost without a word: a volume, which bounds what can be filled.
+    # What they have more would be lost without a word: a volume, by which partial fills and impact go.
     more = [name for name in new.columns if name not in old.columns]
     if more:
         raise BadDataFile(

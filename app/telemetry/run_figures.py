@@ -1,6 +1,6 @@
 """Counts what happens in a run."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from decimal import Decimal
 from time import perf_counter
@@ -12,6 +12,8 @@ from app.domain.money import ZERO
 from app.domain.records import OrderDenied, OrderIntended
 
 UNMARKED_KEPT_MAX = 10_000
+TRADING_STATE = "trading_state"
+"""The rule that says nothing by its name: the value says what restricted trading."""
 LATEST_KEPT_MAX = 8
 """Orders and fills kept for the live view and the health file."""
 
@@ -24,7 +26,8 @@ class RunFigures:
         self.bars = 0
         self.orders = 0
         self.fills = 0
-        self.denied = 0
+        self.denied_by: Counter[str] = Counter()
+        """Orders that risk denied, by the rule; by what restricted trading, where that was the rule."""
         self.liquidations = 0
         self.fees: dict[str, Decimal] = {}
         """Paid less received, by currency: some venues take them in a coin of their own."""
@@ -44,6 +47,11 @@ class RunFigures:
             FundingPaid: self._on_funding,
         }
         """What counts each kind of fact that is counted."""
+
+    @property
+    def denied(self) -> int:
+        """Orders that risk denied."""
+        return self.denied_by.total()
 
     @property
     def elapsed_s(self) -> float:
@@ -94,8 +102,7 @@ class RunFigures:
         self.latest_orders.append(intent)
 
     def _on_denial(self, denial: OrderDenied) -> None:
-        del denial
-        self.denied += 1
+        self.denied_by[denial.value if denial.rule == TRADING_STATE else denial.rule] += 1
 
     def _on_funding(self, paid: FundingPaid) -> None:
         self.funding += paid.amount

@@ -33,6 +33,7 @@ class RunSummary:
             "bars_per_second": round(figures.bars_per_second, 1),
             "orders": figures.orders,
             "orders_denied": figures.denied,
+            "orders_denied_by": dict(figures.denied_by.most_common()),
             "fills": figures.fills,
             "liquidations": figures.liquidations,
             "run_fees": plain(figures.fees.get(portfolio.currency, ZERO)),

@@ -82,6 +82,27 @@ def test_a_report_is_one_page_that_needs_no_network(candles, tmp_path):
     assert '<script src="http' not in page
 
 
+def test_what_the_data_lacks_is_said_beside_the_figures(candles, tmp_path):
+    """Ten bars around the settlement at 08:00 have no mark; the one at 16:00 has one."""
+    head, *rows = candles.read_text().splitlines()
+    (tmp_path / "mark.csv").write_text("\n".join([head, *rows[:475], *rows[485:]]))
+    settles = [f"{START_NS + hour * 3600 * SECOND_NS},0.0001" for hour in (8, 16)]
+    (tmp_path / "funding.csv").write_text("\n".join(["ts,funding_rate", *settles]))
+    words = ("--candles", str(candles), "--mark", "mark.csv", "--funding", "funding.csv", "--strategy", "trend")
+    told = app("backtest", *words, folder=tmp_path).stdout
+    assert "data BTC/USDT:USDT" in told
+    assert "2880 rows, 10 bars without a mark price" in told
+    assert "1 settlements, at 2026-01-01T08:00:00Z: the last price stood in" in told
+
+
+def test_a_denial_is_said_with_what_denied_it(candles, tmp_path):
+    words = ("--candles", str(candles), "--strategy", "trend", "--set", "risk.order_notional_max=1")
+    told = app("backtest", *words, folder=tmp_path).stdout
+    [row] = [line for line in told.splitlines() if "denied by risk" in line]
+    count, _, rules = row.strip("│ ").partition("│")[2].strip().partition(": ")
+    assert rules == f"order_notional {count}"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [

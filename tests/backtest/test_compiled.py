@@ -52,16 +52,22 @@ def test_the_reference_ledger_is_met_to_the_last_decimal():
     assert told.unrealized_pnl == Decimal("0.43")
 
 
-def test_the_command_says_the_same_whatever_the_engine(candles, tmp_path):
-    """All figures and statistics; only what the bot alone can tell is missing."""
+@pytest.mark.parametrize("losses_max", [1000, 1])
+def test_the_command_says_the_same_whatever_the_engine(candles, tmp_path, losses_max):
+    """All figures and statistics, and what denied orders; only what the bot alone can tell is missing."""
     words = ("backtest", "--candles", str(candles), "--strategy", "trend", "--json")
-    words += ("--set", "risk.consecutive_losses_max=1000")
+    # Averages as long as a whole rise: it is late each time, and loses.
+    words += ("--set", "strategies.trend.params.fast=60", "--set", "strategies.trend.params.slow=120")
+    words += ("--set", f"risk.consecutive_losses_max={losses_max}")
     event = json.loads(app(*words, folder=tmp_path).stdout)
     compiled = json.loads(app(*words, "--engine", "compiled", folder=tmp_path).stdout)
     assert event.keys() == compiled.keys()
     differ = {name for name in event if event[name] != compiled[name]}
     assert differ == {"engine", "events", "elapsed_s", "bars_per_second", "orders_digest", "coordinators"}
-    assert event["fills"] > 10
+    assert event["fills"] > 2
+    denied = event["orders_denied"]
+    assert (denied > 0) is (losses_max == 1)
+    assert event["orders_denied_by"] == ({"reduce_only (risk:consecutive_losses)": denied} if denied else {})
     assert compiled["engine"] == "compiled"
 
 

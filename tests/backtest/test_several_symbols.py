@@ -91,7 +91,10 @@ def test_the_compiled_engine_says_that_it_does_one_symbol(candles):
         ({"candles": ["a.csv", "b.csv"]}, "of which symbol is a.csv?"),
         ({"candles": [f"{BTC}=a.csv", "b.csv"]}, "of which symbol is b.csv?"),
         ({"candles": [f"{BTC}=a.csv"], "mark": ["m.csv"]}, "of which symbol is m.csv?"),
-        ({"candles": [f"{BTC}=a.csv", f"{BTC}=b.csv"]}, f"--candles is given twice for {BTC}"),
+        (
+            {"candles": [f"{BTC}=a.csv", f"{BTC}=b.csv"]},
+            f"given twice for {BTC}: make one file of both with python -m app data import FILE --symbol {BTC} --kind",
+        ),
         ({"candles": [f"{BTC}=a.csv"], "mark": [f"{ETH}=m.csv"]}, f"there are no candles of {ETH}"),
     ],
 )

@@ -206,11 +206,29 @@ def test_what_comes_after_the_end_is_refused_and_not_passed_over(recorded, tmp_p
     assert f"line {len(lines) + 1} comes after the end of the record" in " ".join(output.split())
 
 
-@pytest.mark.parametrize("text", ["", "{}\n", "no json\n", '{"type":"cut","why":"x"}\n'])
-def test_what_is_no_record_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is empty"),
+        ('{"type":"hea', "its first line is cut off, if it is a record of a run at all"),
+        ("{}\n", "it is no record of a run, as telemetry.record_stream makes one"),
+        ("no json\n", "it is no record of a run, as telemetry.record_stream makes one"),
+        ('{"type":"cut","why":"x"}\n', "line 1 is out of place"),
+    ],
+)
+def test_what_is_no_record_is_refused_in_one_sentence(tmp_path, text, why):
     path = tmp_path / "strange.jsonl"
     path.write_text(text, encoding="utf-8")
-    assert told(path)[0] == 2
+    code, output = told(path)
+    assert (code, " ".join(output.split())) == (2, f"error: {path} cannot be replayed: {why}")
+
+
+def test_a_line_that_is_none_is_named(recorded, tmp_path):
+    head, *_ = recorded.read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "strange.jsonl"
+    path.write_text(f"{head}\nno json\n", encoding="utf-8")
+    code, output = told(path)
+    assert (code, "line 2 is none of a record (" in output) == (2, True)
 
 
 def test_a_missing_file_and_another_version_are_refused(recorded, tmp_path):

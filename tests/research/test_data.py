@@ -71,7 +71,7 @@ def test_what_contradicts_is_refused_with_its_row_and_changes_nothing(tmp_path, 
     ],
 )
 def test_no_volume_is_lost_without_a_word(tmp_path, folder, first, why):
-    """Candles without a volume are kept, and keep together: the volume bounds what can be filled."""
+    """Candles without a volume are kept, and keep together: partial fills and impact go by the volume."""
     files = {"with": candles(tmp_path / "with.parquet", range(5)), "without": tmp_path / "without.parquet"}
     pl.read_parquet(files["with"]).drop("volume").write_parquet(files["without"])
     kept = imported(files.pop(first), folder)["contents"]["path"]

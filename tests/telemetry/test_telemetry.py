@@ -206,9 +206,11 @@ def test_figures_count_events_and_facts():
     for fact in (fill(fee="2"), fill("t2", liquidation=True, fee="1"), OrderIntended(limit(), AT), funding_paid("-3")):
         figures.on_fact(fact)
     figures.on_fact(OrderDenied(limit(), AT, "r", "v", "l"))
+    figures.on_fact(OrderDenied(limit(), AT, "trading_state", "halted (operator:halt)", "active"))
     figures.freeze()
     assert (figures.events, figures.bars, figures.orders, figures.fills) == (3, 2, 1, 2)
-    assert (figures.funding, figures.liquidations, figures.denied) == (Decimal(-3), 1, 1)
+    assert (figures.funding, figures.liquidations, figures.denied) == (Decimal(-3), 1, 2)
+    assert figures.denied_by == {"r": 1, "halted (operator:halt)": 1}
     assert figures.fees == {"USDT": Decimal(3)}
     assert figures.speed > 0
     assert figures.elapsed_s == figures.elapsed_s

@@ -65,6 +65,8 @@ class CompiledBacktest:
         self._refuse(refusal_of(settings, instrument))
         recorded = open_recorded(simulated, simulated.data[0])
         self._refuse(refusal_on_bars(settings, recorded.interval_s))
+        self.data_noticed = {traded: str(recorded.report)}
+        """What was noticed in the data of its symbol, in words for people."""
         rules = rules_from(simulated)
         self._market = scale_market(recorded, instrument, settings.risk, rules.partial_fill_ratio)
         self._terms: Any = scale_terms(settings, instrument, rules, int(self._market.bars[:, HIGH].max()))

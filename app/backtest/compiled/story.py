@@ -36,6 +36,8 @@ from app.domain.trading_state import TradingLevel
 from app.settings.models import AccountSettings
 
 QUANTA = 10**8
+DENIED_BY = f"{TradingLevel.REDUCE_ONLY} (risk:consecutive_losses)"
+"""What denies an order here; where something else might, the bot itself runs."""
 
 
 def fills_of(trace: Trace) -> Iterator[Fill]:
@@ -123,6 +125,7 @@ def document_of(trace: Trace, account: AccountSettings, elapsed_s: float) -> dic
         "bars_per_second": round(told.bars / elapsed_s, 1),
         "orders": told.orders,
         "orders_denied": told.orders_denied,
+        "orders_denied_by": {DENIED_BY: told.orders_denied} if told.orders_denied else {},
         "fills": told.fills,
         "liquidations": told.liquidations,
         "run_fees": plain(told.fees),

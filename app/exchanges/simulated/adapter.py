@@ -80,6 +80,8 @@ class SimulatedExchange:
         """Whether somebody waits for the next request: while events flow, nobody does."""
         self.data_ends_ns: int | None = None
         """When recorded data is over; None before it is opened, and for a generated market."""
+        self.data_noticed: dict[str, str] = {}
+        """What was noticed in the recorded data of each symbol, in words for people; empty as above."""
 
     # -- Connection ----------------------------------------------------------------------------------------------
 
@@ -255,6 +257,7 @@ class SimulatedExchange:
             report = market.report
             level = "WARNING" if report.gaps or report.without_mark else "INFO"
             logger.bind(symbol=market.symbol).log(level, f"recorded data: {report}")
+            self.data_noticed[market.symbol] = str(report)
         self.data_ends_ns = max(market.extent[1] for market in markets)
         return markets[0] if len(markets) == 1 else MergedMarket(markets)
 
