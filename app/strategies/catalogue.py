@@ -41,7 +41,7 @@ def strategy_class(strategy_id: str, name: str) -> type[Strategy]:
     """
     path = BUILT_IN.get(name, name)
     module, _, attribute = path.rpartition(".")
-    if not module:
+    if not module or not all(path.split(".")):
         near = nearest(name, BUILT_IN)
         hint = f"use {', '.join(BUILT_IN)}, or a dotted path to a class" if near is None else f"did you mean {near}?"
         raise StrategyRefused(strategy_id, f"there is no strategy {name!r}: {hint}")

@@ -76,6 +76,12 @@ def test_a_path_that_leads_nowhere_is_told_where_it_goes_astray_and_what_is_near
     assert refusal(path) == f"strategies.mine: cannot import {path}: {ASTRAY[path].format(here=tmp_path)}"
 
 
+@pytest.mark.parametrize("path", ["mine", "mine.", ".Mine", "my..Mine"])
+def test_what_is_neither_a_name_nor_a_dotted_path_is_said_so(path):
+    with pytest.raises(StrategyRefused, match=f"there is no strategy '{path}': use .*or a dotted path to a class"):
+        strategy_class("x", path)
+
+
 def test_what_a_strategy_s_module_lacks_is_not_taken_for_the_module(tmp_path, monkeypatch):
     (tmp_path / "needy.py").write_text("import pandas_of_nobody\n")
     monkeypatch.syspath_prepend(tmp_path)
