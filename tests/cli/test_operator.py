@@ -465,5 +465,5 @@ def test_an_order_is_shown_with_its_size_and_with_what_of_it_has_filled(folder, 
     [order] = document["working_orders"]
     assert (order["contracts"], order["filled"]) == ("1", "0.4")
     assert document["last_orders"] == [order]
-    [line] = [line for line in _lines(document) if line.startswith("order ")]
+    [line] = [line for line in _lines(document, "resume") if line.startswith("order ")]
     assert line == f"order main-1-000001: buy 1 {BTC} limit (partially_filled, 0.4 filled)"
