@@ -45,7 +45,10 @@ class Protection:
             return "less than a lot, which no order closes"
         if self._is_safe(symbol, resting=True):
             return "its stop at work"
-        return "its stop not confirmed yet" if self._is_safe(symbol) else "without a stop of its size that stays"
+        if self._is_safe(symbol):
+            return "its stop not confirmed yet"
+        has_one = any(item.order.purpose is _STOP_LOSS for item in self._books.tracker.working(symbol))
+        return "its stop is too small, or does not stay" if has_one else "without a stop"
 
     def note_end(self, tracked: TrackedOrder) -> bool:
         """Take in how a protective order ended; return whether the next one has to wait for a price at least.

@@ -469,7 +469,7 @@ async def test_the_reply_to_a_halt_says_what_protects_a_position(ready, exchange
     exchange.tell(canceled_of(stop.client_order_id))
     ready.execution.stage.pursue([target("0.5", sequence=2)])
     await settle()
-    assert (await ask(ready, "halt")).lines[-1].endswith("0.5 BTC/USDT:USDT, without a stop of its size that stays")
+    assert (await ask(ready, "halt")).lines[-1].endswith("0.5 BTC/USDT:USDT, without a stop")
 
 
 async def test_a_flatten_of_one_symbol_says_what_is_held_in_others(container):

@@ -281,7 +281,7 @@ async def test_what_is_said_of_a_stop_is_what_health_goes_by(account):
     await account.tell(mark("100", 1))
     await account.accept(account.stops[-1])
     assert (await account.health()).details["without_stop"] == BTC
-    assert says(BTC) == "without a stop of its size that stays"
+    assert says(BTC) == "its stop is too small, or does not stay"
 
 
 async def test_a_stop_for_a_part_of_the_position_is_none(account):
@@ -291,7 +291,7 @@ async def test_a_stop_for_a_part_of_the_position_is_none(account):
     await account.fill(more, "t2")
     assert account.bot.execution.stage.protection_of(BTC) == "its stop not confirmed yet"
     await account.refuse(account.stops[-1])
-    assert account.bot.execution.stage.protection_of(BTC) == "without a stop of its size that stays"
+    assert account.bot.execution.stage.protection_of(BTC) == "its stop is too small, or does not stay"
 
 
 async def test_while_a_stop_takes_another_s_place_the_position_is_protected(account):
