@@ -82,7 +82,7 @@ class CcxtMarket:
 
         Raises:
             VenueRefused: A symbol is not listed, or the venue is not proven.
-            ExchangeUnavailable: It does not answer.
+            ExchangeUnavailable: It does not answer, or nothing can be traded by its terms.
         """
         self.session.begin()
         line = self.session.open(with_keys=False)
@@ -97,7 +97,7 @@ class CcxtMarket:
             self.session, line, history, self.symbols, lambda symbol: self._listed[symbol].is_listed, self._moved.set
         )
         self._up = _Connected(line, history, streams)
-        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
+        self._list()
 
     async def close(self) -> None:
         """Release everything."""
@@ -161,9 +161,13 @@ class CcxtMarket:
         return line
 
     def set_tiers(self, tiers: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-        """Go by the margin tables of an account, by symbol."""
+        """Go by the margin tables of an account, by symbol.
+
+        Raises:
+            ExchangeUnavailable: They cannot be read.
+        """
         self._tiers = tiers
-        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
+        self._list()
 
     async def measure_clock(self) -> None:
         """Compare our clock with the venue's."""
@@ -176,6 +180,11 @@ class CcxtMarket:
         if self._up is None:
             raise RuntimeError("connect() comes first")
         return self._up
+
+    def _list(self) -> None:
+        """Go by what the client was told is listed."""
+        with self.line.reading():
+            self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
 
     def _instrument(self, symbol: str) -> Instrument:
         return instrument_from(self.line.client.markets[symbol], self._tiers.get(symbol, ()), self.venue)
