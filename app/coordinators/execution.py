@@ -7,7 +7,7 @@ import msgspec
 
 from app.coordinators.execution_stage import ExecutionStage
 from app.coordinators.stop_policy import StopPolicy
-from app.domain.events import Severity
+from app.domain.events import CancelRejected, OrderUnknown, Severity
 from app.domain.order import OrderStatus
 from app.domain.portfolio import Portfolio
 from app.domain.reasons import EXECUTION, LIFECYCLE, STOPPING
@@ -70,6 +70,7 @@ class ExecutionCoordinator(BaseCoordinator):
             ids=context.ids,
             trading_state=context.trading_state,
             publish=context.facts.publish,
+            tell=self._take_in,
             on_lost=lambda _: self._lease_is_lost.set(),
         )
         self._lease_is_lost = asyncio.Event()
@@ -148,6 +149,10 @@ class ExecutionCoordinator(BaseCoordinator):
         return self.status(
             HealthState.UNHEALTHY if failure else degraded, details=details, error=str(failure) if failure else None
         )
+
+    def _take_in(self, event: OrderUnknown | CancelRejected) -> None:
+        """Take in what the exchange's stream will not tell, as if it had."""
+        self.stage.apply(event)
 
     # -- background ----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 DomainError
 ├── CurrencyMismatch      two money values of different currencies met
+├── InvalidInstrument     the terms of a contract, by which no order could be made
 ├── InvalidOrder          an order breaks a rule of its instrument or of its own type
 ├── UnknownInstrument     a symbol that the exchange does not list
 ├── IllegalTransition     an order's status would regress or jump
@@ -25,6 +26,15 @@ class CurrencyMismatch(DomainError):
         self.left = left
         self.right = right
         super().__init__(f"cannot combine {left} with {right}: convert one of them first")
+
+
+class InvalidInstrument(DomainError):
+    """Terms of a contract by which no order could be made, and no position be left."""
+
+    def __init__(self, symbol: str, flaw: str) -> None:
+        self.symbol = symbol
+        self.flaw = flaw
+        super().__init__(f"{symbol} cannot be traded as it is listed: {flaw}")
 
 
 class InvalidOrder(DomainError):

@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
-from app.domain.errors import InvalidOrder
+from app.domain.errors import InvalidInstrument, InvalidOrder
 from app.domain.money import ONE, ZERO, plain, to_ledger
 
 
@@ -27,8 +27,16 @@ ORDER_TERMS = ("tick_size", "lot_size", "contracts_min", "contracts_max", "notio
 """What of an instrument may change while a bot runs: what the next order must go by."""
 
 
+_STEPS = ("tick_size", "lot_size", "contract_size")
+_BOUNDS = ("contracts_min", "contracts_max", "notional_min")
+
+
 class Instrument(msgspec.Struct, frozen=True):
-    """A linear (quote-settled) or inverse (base-settled) perpetual contract."""
+    """A linear (quote-settled) or inverse (base-settled) perpetual contract.
+
+    Raises:
+        InvalidInstrument: A step is not above zero, a bound is below it, or the largest order is below the smallest.
+    """
 
     symbol: str
     base: str
@@ -52,6 +60,18 @@ class Instrument(msgspec.Struct, frozen=True):
     version: int = 1
     is_listed: bool = True
     """False when the exchange lists it no more: what was last known of it is what a position is closed by."""
+
+    def __post_init__(self) -> None:
+        """Refuse terms that no price or size can be cut to: here, for whoever writes an adapter makes instruments."""
+        for name in (*_STEPS, *_BOUNDS):
+            value = getattr(self, name)
+            is_number = isinstance(value, Decimal) and value.is_finite()
+            if not is_number or value < ZERO or (name in _STEPS and not value):
+                least = "above zero" if name in _STEPS else "of zero or more"
+                raise InvalidInstrument(self.symbol, f"its {name} is {value!r}, and must be a Decimal {least}")
+        if self.contracts_max < self.contracts_min:
+            bounds = f"its contracts_max {plain(self.contracts_max)} is below its contracts_min"
+            raise InvalidInstrument(self.symbol, f"{bounds} {plain(self.contracts_min)}")
 
     def listed_as(self, told: "Instrument") -> "Instrument":
         """Return this instrument with the terms of orders that the exchange tells now.

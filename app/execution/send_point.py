@@ -7,7 +7,7 @@ import msgspec
 
 from app.domain.denial import Denial
 from app.domain.errors import DomainError
-from app.domain.events import OrderCanceled, Severity
+from app.domain.events import CancelRejected, OrderCanceled, OrderUnknown, Severity
 from app.domain.margin import MarginMode
 from app.domain.money import ZERO
 from app.domain.order import Order, OrderStatus
@@ -58,8 +58,22 @@ class SendPoint:
         ids: Ids,
         trading_state: TradingStatePort,
         publish: Callable[[object], None],
+        tell: Callable[[OrderUnknown | CancelRejected], None],
         on_lost: Callable[[LeaseLost], None] = lambda _: None,
     ) -> None:
+        """Send nothing yet.
+
+        Args:
+            order_entry: The way to the exchange.
+            journal: Where an intent is durable before it leaves.
+            risk: Judges orders.
+            books: Of the account.
+            ids: Name orders.
+            trading_state: Says what may leave.
+            publish: Called with facts.
+            tell: Called with what an adapter that raised could not put on its stream; taken in as if it had.
+            on_lost: Called when another bot may write for the account.
+        """
         self._on_lost = on_lost
         self.lost: LeaseLost | None = None
         """Set once another bot may write for this account: nothing leaves any more, what reduces included."""
@@ -70,6 +84,7 @@ class SendPoint:
         self._ids = ids
         self._trading_state = trading_state
         self._publish = publish
+        self._tell = tell
 
     def send(self, draft: Order) -> TrackedOrder | Denial:
         """Send an order, once risk allows it and its intent is durable.
@@ -123,7 +138,7 @@ class SendPoint:
             if tracked.status is _INTENDED:
                 unsent.append(tracked)
                 continue
-            self._order_entry.cancel(tracked.order, reason)
+            self._cancel(tracked.order, reason)
             asked.append(CancelIntended(tracked.order.client_order_id, self._books.clock.now_ns, reason))
         if asked:
             self._record(*asked)
@@ -134,7 +149,7 @@ class SendPoint:
         """Ask once more for an order that was asked for before: that intent is on record already."""
         if self.lost is None:
             tracked.cancel_requested = True
-            self._order_entry.cancel(tracked.order, reason)
+            self._cancel(tracked.order, reason)
 
     def store_failed(self, error: JournalFailed) -> None:
         """Restrict trading, and let go of the orders that wait for the store: it will not call back any more.
@@ -182,7 +197,22 @@ class SendPoint:
                 self._withdraw(tracked, str(self.lost))
                 return
         books.tracker.sent(client_order_id)
-        self._order_entry.submit(order)
+        try:
+            self._order_entry.submit(order)
+        except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the order may have left
+            self._tell_unknown(order, f"the adapter failed while it sent: {type(error).__name__}: {error}")
+
+    def _cancel(self, order: Order, reason: str) -> None:
+        """Ask for an order to be canceled; where the adapter raises, it is asked what became of it, and asked again."""
+        try:
+            self._order_entry.cancel(order, reason)
+        except Exception as error:  # noqa: BLE001 - as above: the cancel may have left
+            why = f"the adapter failed while it canceled: {type(error).__name__}: {error}"
+            self._tell_unknown(order, why)
+            self._tell(CancelRejected(order.client_order_id, order.symbol, self._books.clock.now_ns, why))
+
+    def _tell_unknown(self, order: Order, why: str) -> None:
+        self._tell(OrderUnknown(order.client_order_id, order.symbol, self._books.clock.now_ns, why))
 
     def _withdraw(self, tracked: TrackedOrder, reason: str) -> None:
         order = tracked.order

@@ -40,6 +40,12 @@ class InstrumentSettings(Section):
     margin_tiers: tuple[TierSettings, ...] = (TierSettings(),)
 
     @model_validator(mode="after")
+    def _bounds_leave_room(self) -> "InstrumentSettings":
+        if self.contracts_max < self.contracts_min:
+            raise ValueError(f"contracts_max {self.contracts_max} is below contracts_min {self.contracts_min}")
+        return self
+
+    @model_validator(mode="after")
     def _tiers_rise(self) -> "InstrumentSettings":
         edges = [tier.notional_max for tier in self.margin_tiers]
         if not edges or edges[-1] is not None:

@@ -784,3 +784,44 @@ async def test_a_stop_that_keeps_orders_waits_for_the_cancels_that_are_under_way
     exchange.tell(OrderCanceled(entry.client_order_id, BTC, START_NS, "asked for"))
     await stopping
     assert execution.stage.orders() == ()
+
+
+async def test_an_adapter_that_raises_while_it_sends_leaves_an_order_that_is_asked_for(
+    ready, exchange, container, mocker, warned
+):
+    """Nobody knows whether it left: nothing grows until the exchange says that it is there."""
+    mocker.patch.object(exchange, "submit", side_effect=ZeroDivisionError("lot"))
+    stage = ready.execution.stage
+    stage.pursue([target(LONG)])
+
+    [tracked] = stage.books.tracker.all_working()
+    assert tracked.status is OrderStatus.UNKNOWN
+    assert why(container.registry.context, "unknown_orders") == f"outcome unknown: {tracked.order.client_order_id}"
+    assert (await ready.execution.health_check()).state is HealthState.DEGRADED
+    assert any("order outcome unknown" in line for line in warned)
+
+    exchange.known[tracked.order.client_order_id] = order_record(tracked.order, OrderStatus.OPEN, "0", "v")
+    await stage.agreement.resolve()
+    assert tracked.status is OrderStatus.OPEN
+    assert container.registry.context.trading_state.current.level is TradingLevel.ACTIVE
+
+
+async def test_an_adapter_that_raises_while_it_cancels_is_asked_again_at_the_next_price(
+    ready, exchange, container, mocker
+):
+    """A stop at 90 that another at 95 takes the place of: its cancel raises once, and leaves at the next price."""
+    await open_long(ready, exchange)
+    stage = ready.execution.stage
+    first = exchange.submitted[-1]
+    exchange.tell(OrderAccepted(first.client_order_id, "V1", BTC, START_NS))
+    await settle()
+    cancel = mocker.patch.object(exchange, "cancel", side_effect=[KeyError("x"), None])
+    stage.pursue([target(LONG, sequence=2, stop=Decimal(95))])
+    exchange.tell(OrderAccepted(exchange.submitted[-1].client_order_id, "V2", BTC, START_NS))
+    await settle()
+    assert stage.status_of(first.client_order_id) is OrderStatus.UNKNOWN
+    assert why(container.registry.context, "unknown_orders") == f"outcome unknown: {first.client_order_id}"
+
+    exchange.tell(mark("101"))
+    await settle()
+    assert [call.args[0] for call in cancel.call_args_list] == [first, first]

@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from app.domain.errors import InvalidOrder
+from app.domain.errors import InvalidInstrument, InvalidOrder
 from tests.builders import instrument, inverse
 
 
@@ -70,3 +71,33 @@ def test_a_size_out_of_bounds_is_refused(contracts, rule):
 @pytest.mark.parametrize("contracts", ["0.01", "5"])
 def test_the_bounds_themselves_are_allowed(contracts):
     instrument(contracts_min="0.01", contracts_max="5").check_contracts(Decimal(contracts))
+
+
+STEPS = ("tick_size", "lot_size", "contract_size")
+BOUNDS = ("contracts_min", "contracts_max", "notional_min")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, Decimal(value)) for name in STEPS for value in ("0", "0.000", "-0.001")],
+        *[(name, Decimal("-0.001")) for name in BOUNDS],
+        *[(name, Decimal(value)) for name in (*STEPS, *BOUNDS) for value in ("NaN", "sNaN", "Infinity")],
+        ("lot_size", 0.001),
+        ("contracts_min", None),
+    ],
+)
+def test_terms_that_no_order_could_be_made_by_are_refused(name, value):
+    with pytest.raises(InvalidInstrument, match=f"^BTC/USDT:USDT cannot be traded as it is listed: its {name} is "):
+        msgspec.structs.replace(instrument(), **{name: value})
+
+
+def test_a_largest_order_below_the_smallest_is_refused():
+    with pytest.raises(InvalidInstrument, match=r"its contracts_max 0\.001 is below its contracts_min 0\.01") as caught:
+        instrument(contracts_min="0.01", contracts_max="0.001")
+    assert caught.value.symbol == "BTC/USDT:USDT"
+
+
+def test_an_exchange_may_name_no_minima_and_one_size_alone():
+    assert instrument(contracts_min="0", notional_min="0").contracts_min == 0
+    assert instrument(contracts_min="1", contracts_max="1").contracts_max == 1

@@ -192,3 +192,16 @@ async def test_without_a_store_nothing_is_saved():
     take(exchange, 1000)
     await exchange.close()
     assert journal.of(StateSaved) == []
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"lot_size": "0"}, "greater than 0"),
+        ({"tick_size": "-1"}, "greater than 0"),
+        ({"contracts_min": "2", "contracts_max": "1"}, "contracts_max 1 is below contracts_min 2"),
+    ],
+)
+def test_an_instrument_that_nothing_could_be_traded_by_is_no_setting(terms, said):
+    with pytest.raises(ValueError, match=said):
+        InstrumentSettings(symbol=BTC, **terms)

@@ -33,7 +33,7 @@ class Desk:
         self.exchange = FakeOrderEntry()
         self.trading = FakeTradingState()
         self.risk = Judge()
-        self.facts = []
+        self.facts, self.told = [], []
         self.portfolio = Portfolio("main", "USDT", instruments)
         self.tracker = OrderTracker()
         self.books = AccountBooks(self.portfolio, self.tracker, instruments, self.trading, FakeClock(START_NS))
@@ -45,6 +45,7 @@ class Desk:
             SequentialIds("main", 1),
             self.trading,
             self.facts.append,
+            self.told.append,
         )
 
     @property

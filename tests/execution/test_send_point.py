@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.domain.denial import Denial
-from app.domain.events import OrderCanceled, Severity
+from app.domain.events import CancelRejected, OrderCanceled, OrderUnknown, Severity
 from app.domain.margin import MarginMode
 from app.domain.order import OrderStatus, Side
 from app.domain.records import CancelIntended, OrderDenied, OrderIntended, OrderSent
@@ -338,3 +338,26 @@ def test_no_cancel_leaves_once_the_journal_knows_that_the_lease_is_over(desk):
     desk.point.cancel(tracked, "why")
     assert (desk.exchange.canceled, tracked.cancel_requested) == ([], False)
     assert desk.point.lost is not None
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+def test_what_became_of_an_order_is_unknown_when_the_adapter_raises_while_it_sends(delayed, mocker):
+    """It may have left before. Those that wait for the store after it leave all the same."""
+    desk = Desk(delayed=delayed)
+    mocker.patch.object(desk.exchange, "submit", side_effect=[ZeroDivisionError("lot"), None])
+    desk.point.send(order(""))
+    desk.point.send(order("", contracts="2"))
+    desk.journal.commit()
+    why = "the adapter failed while it sent: ZeroDivisionError: lot"
+    assert desk.told == [OrderUnknown(FIRST, BTC, START_NS, why)]
+    assert desk.exchange.submit.call_count == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_order_is_asked_for_when_the_adapter_raises_while_it_cancels(desk, mocker, again):
+    """Whether the cancel has left is as unknown; that it was refused has it asked for once more."""
+    mocker.patch.object(desk.exchange, "cancel", side_effect=KeyError("x"))
+    tracked = desk.point.send(order(""))
+    (desk.point.cancel_again if again else desk.point.cancel)(tracked, "halted")
+    why = "the adapter failed while it canceled: KeyError: 'x'"
+    assert desk.told == [OrderUnknown(FIRST, BTC, START_NS, why), CancelRejected(FIRST, BTC, START_NS, why)]

@@ -82,7 +82,7 @@ class CcxtMarket:
 
         Raises:
             VenueRefused: A symbol is not listed, or the venue is not proven.
-            ExchangeUnavailable: It does not answer.
+            ExchangeUnavailable: It does not answer, or nothing can be traded by its terms.
         """
         self.session.begin()
         line = self.session.open(with_keys=False)
@@ -97,7 +97,7 @@ class CcxtMarket:
             self.session, line, history, self.symbols, lambda symbol: self._listed[symbol].is_listed, self._moved.set
         )
         self._up = _Connected(line, history, streams)
-        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
+        self._list()
 
     async def close(self) -> None:
         """Release everything."""
@@ -161,9 +161,13 @@ class CcxtMarket:
         return line
 
     def set_tiers(self, tiers: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-        """Go by the margin tables of an account, by symbol."""
+        """Go by the margin tables of an account, by symbol.
+
+        Raises:
+            ExchangeUnavailable: They cannot be read.
+        """
         self._tiers = tiers
-        self._listed |= {symbol: self._instrument(symbol) for symbol in self.symbols}
+        self._list()
 
     async def measure_clock(self) -> None:
         """Compare our clock with the venue's."""
@@ -177,8 +181,15 @@ class CcxtMarket:
             raise RuntimeError("connect() comes first")
         return self._up
 
-    def _instrument(self, symbol: str) -> Instrument:
-        return instrument_from(self.line.client.markets[symbol], self._tiers.get(symbol, ()), self.venue)
+    def _list(self) -> None:
+        """Go by what the client was told is listed."""
+        with self.line.reading():
+            self._listed |= {
+                symbol: self._instrument(symbol, self.line.client.markets[symbol]) for symbol in self.symbols
+            }
+
+    def _instrument(self, symbol: str, market: Payload) -> Instrument:
+        return instrument_from(market, self._tiers.get(symbol, ()), self.venue)
 
     async def _follow_listing(self) -> None:
         """Read the markets again: now and then, when a price may soon leave its tick's scale, while one is missing."""
@@ -199,19 +210,24 @@ class CcxtMarket:
                 is_known = True
 
     async def _list_anew(self) -> None:
-        """Go by what is listed now. What is not any more stays as it was, for a position in it is read, and closed."""
+        """Go by what is listed now. What is not any more stays as it was, for a position in it is read, and closed.
+
+        Raises:
+            ExchangeUnavailable: It cannot be had, or not be read: everybody goes on by what was listed before.
+        """
         line, before = self.line, self.line.client.markets
         told = await line.read(line.client.fetch_markets, _by_symbol)
-        kept = [before[symbol] for symbol in self.symbols if symbol not in told]
-        for client in (line.client, *self._followers):
-            client.set_markets([*told.values(), *kept])
+        kept = {symbol: before[symbol] for symbol in self.symbols if symbol not in told or not is_active(told[symbol])}
         with line.reading():
             now = [
-                self._instrument(symbol)
-                if symbol in told and is_active(told[symbol])
-                else msgspec.structs.replace(self._listed[symbol], is_listed=False)
+                msgspec.structs.replace(self._listed[symbol], is_listed=False)
+                if symbol in kept
+                else self._instrument(symbol, told[symbol])
                 for symbol in self.symbols
             ]
+        # Only now: a client that had taken over what cannot be read could round no size by it, that of an exit neither.
+        for client in (line.client, *self._followers):
+            client.set_markets(list((told | kept).values()))
         for instrument in now:
             known = self._listed[instrument.symbol]
             changed = known.listed_as(instrument)

@@ -86,8 +86,11 @@ class OrderSender:
     def _submit(self, order: Order, late_s: float) -> None:
         try:
             request = self._request(order)
-        except (InvalidOrder, NotHeldThere, ValueError, ccxt.BaseError) as error:
+        except (InvalidOrder, NotHeldThere, ValueError) as error:
             self._reject(order, str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it raises, nothing was sent
+            self._reject(order, f"not sent: {in_words(error)}")
             return
         if not order.reduce_only and (why := self._no_growth()):
             self._reject(order, why)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from app.domain.errors import InvalidInstrument
 from app.domain.events import AccountSeen, Fill, FundingPaid, Liquidity
 from app.domain.instrument import Instrument, MarginTier
 from app.domain.market import MS_NS, SECOND_NS, Bar, FundingRate, MarkPrice, Quote
@@ -28,7 +29,18 @@ TIERLESS = (MarginTier(None, Decimal(20), Decimal("0.025")),)
 
 
 def instrument_from(market: Payload, tiers: Sequence[Payload], venue: Venue) -> Instrument:
-    """Return the instrument of a market of ccxt; its steps are sizes, not digits (``precisionMode`` TICK_SIZE)."""
+    """Return the instrument of a market of ccxt; its steps are sizes, not digits (``precisionMode`` TICK_SIZE).
+
+    Raises:
+        UnreadableAnswer: A term is missing, or is one that nothing could be traded by.
+    """
+    try:
+        return _instrument(market, tiers, venue)
+    except InvalidInstrument as error:
+        raise UnreadableAnswer(str(error)) from None
+
+
+def _instrument(market: Payload, tiers: Sequence[Payload], venue: Venue) -> Instrument:
     limits = market["limits"]
     amount, cost = limits["amount"], limits.get("cost") or {}
     lot = number(market["precision"]["amount"], "precision.amount")
