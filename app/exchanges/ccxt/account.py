@@ -1,8 +1,9 @@
 """Reads the account at a venue. What cannot be read is an error, never an empty answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import ccxt
@@ -31,7 +32,7 @@ from app.exchanges.ccxt.venues import AccountTold, Payload, Venue
 from app.settings.models import AccountSettings
 
 TRADES_MAX = 500
-"""In one answer, at every venue here."""
+"""Asked for at once; some venues give fewer."""
 SETTLED_MAX = 100
 """The same, of settlements."""
 
@@ -139,12 +140,12 @@ class CcxtAccount:
         found: list[FundingPaid] = []
         for symbol, instrument in self.instruments.items():
             asking = partial(self._client.fetch_funding_history, symbol)
-            payments = await self._all_since(time_ns, Kept(f"payments of {symbol}", "timestamp", SETTLED_MAX, asking))
+            payments = await self._all_since(time_ns, Kept(f"payments of {symbol}", _payment_key, SETTLED_MAX, asking))
             if not payments:
                 continue
             rates = {} if self._venue.funding_terms is not None else await self._rates_since(symbol, time_ns)
             with self._line.reading():
-                found += [funding_paid_from(payment, rates, instrument, self._venue) for payment in payments]
+                found += settlements([funding_paid_from(each, rates, instrument, self._venue) for each in payments])
         return tuple(sorted(found, key=lambda paid: paid.time_ns))
 
     # -- shared with the streams ---------------------------------------------------------------------------------
@@ -193,7 +194,9 @@ class CcxtAccount:
     async def _rates_since(self, symbol: str, time_ns: int) -> dict[int, SettledRate]:
         """Return the rates that settled, by their times in whole seconds: what they were is nice to know, no more."""
         asking = partial(self._client.fetch_funding_rate_history, symbol)
-        told = await self._all_since(time_ns, Kept(f"funding rates of {symbol}", "timestamp", SETTLED_MAX, asking))
+        told = await self._all_since(
+            time_ns, Kept(f"funding rates of {symbol}", itemgetter("timestamp"), SETTLED_MAX, asking)
+        )
         return {rate.second: rate for rate in readable(told, settled_rate_from, f"funding rates of {symbol}")}
 
     def _doors(self) -> tuple[bool, ...]:
@@ -202,7 +205,7 @@ class CcxtAccount:
     def _trades(self, symbol: str) -> Kept:
         ask, key = partial(self._client.fetch_my_trades, symbol), self._venue.trades_from
         ask_from = None if key is None else lambda trade_id, most: ask(None, most, {key: trade_id})
-        return Kept(f"trades of {symbol}", "id", TRADES_MAX, ask, ask_from)
+        return Kept(f"trades of {symbol}", itemgetter("id"), TRADES_MAX, ask, ask_from)
 
     async def _all_since(self, time_ns: int, kept: Kept) -> list[dict[str, Any]]:
         return await all_since(self._line, kept, time_ns, self._now_ns())
@@ -224,6 +227,26 @@ class CcxtAccount:
             except ccxt.OrderNotFound:
                 # Too old for the venue to tell: it is nobody's fill, and moves the position all the same.
                 continue
+
+
+def settlements(payments: Iterable[FundingPaid]) -> Iterable[FundingPaid]:
+    """Return payments of one symbol, those of one moment as one: by their moment settlements are known to the books."""
+    settled: dict[int, FundingPaid] = {}
+    for paid in payments:
+        first = settled.get(paid.time_ns)
+        settled[paid.time_ns] = (
+            paid
+            if first is None
+            else msgspec.structs.replace(
+                first, amount=first.amount + paid.amount, contracts=first.contracts + paid.contracts
+            )
+        )
+    return settled.values()
+
+
+def _payment_key(payment: Payload) -> tuple[object, ...]:
+    """Return what tells payments apart: some venues number them, and some give all of them one number."""
+    return payment.get("id"), payment["timestamp"], payment.get("amount")
 
 
 def door_of(*, conditional: bool) -> dict[str, bool]:

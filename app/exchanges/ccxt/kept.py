@@ -24,6 +24,8 @@ than 500 payments, of all coins together, and each has one an hour (2026-11).
 KEPT_MS = 90 * 24 * 3600 * MS
 """How far back is asked: what was paid longer ago Binance has forgotten (2026-11). Who was away for longer finds out by
 the comparison of positions and balance."""
+FULL = 100
+"""Rows of a page that may have been cut off, however many were asked for: okx and bybit give no more (2026-11)."""
 TOLD_EVERY_S = 5.0
 """How often whoever waits for many pages hears how far they are."""
 
@@ -33,18 +35,23 @@ class Kept(msgspec.Struct, frozen=True):
 
     what: str
     """The rows are, for people: "trades of BTC/USDT:USDT"."""
-    key: str
-    """By what a row is told from the others."""
+    key: Callable[[Row], Any]
+    """Returns what a row is told from the others by."""
     most: int
     """How many are asked for at once."""
     ask: Callable[[int, int], Awaitable[list[Row]]]
     """Returns what there was from a time in milliseconds on, the oldest of it, and so many rows at most."""
     ask_from: Callable[[str, int], Awaitable[list[Row]]] | None = None
-    """The same, from the row with a key on, that row included; None where the venue goes by time alone."""
+    """The same, from the row with a key on, that row included; None where the venue goes by time alone. Keys are whole
+    numbers there, and rise."""
 
 
 async def all_since(line: Line, kept: Kept, time_ns: int, now_ns: int) -> list[Row]:
     """Return all rows that the venue keeps since a time, oldest first.
+
+    How many rows a venue gives at once is its own affair: after a page that had something new, it is asked from the
+    newest moment on, until there is nothing new. Time only ever moves forward, so that whatever is answered comes to an
+    end.
 
     Where more rows are of one moment than go on a page, time alone does not lead behind them: they are asked for by
     their keys. A venue that cannot be asked so may hide some, which is told as an error.
@@ -69,19 +76,19 @@ async def all_since(line: Line, kept: Kept, time_ns: int, now_ns: int) -> list[R
     while True:
         page = await line.read(_asking(kept, since_ms, from_key), list)
         with line.reading():
-            rows = {row[kept.key]: row for row in page}
+            rows = {kept.key(row): row for row in page}
             fresh = {key: row for key, row in rows.items() if key not in found}
             newest_ms = max((row["timestamp"] for row in fresh.values()), default=since_ms)
-            last_key = None if kept.ask_from is None else max(rows, key=int, default=None)
+            is_crowd = _is_crowd(kept, page, since_ms)
+            last_key = max(rows, key=int) if is_crowd and kept.ask_from is not None else None
         found |= fresh
-        is_full = len(page) >= kept.most
-        if is_full and newest_ms > since_ms:
+        if newest_ms > since_ms:
             since_ms, from_key = newest_ms, None
-        elif is_full and last_key not in {None, from_key}:
+        elif last_key not in {None, from_key}:
             from_key = last_key
-        elif is_full or from_key is not None:
-            if is_full or from_key not in rows:
-                _tell_hidden(kept, since_ms)
+        elif is_crowd or from_key is not None:
+            if is_crowd or from_key not in rows:
+                _tell_hidden(kept, len(page), since_ms)
             since_ms, from_key = since_ms + 1, None
         elif since_ms + STRETCH_MS < now_ms:
             since_ms += STRETCH_MS
@@ -98,8 +105,13 @@ def _asking(kept: Kept, since_ms: int, from_key: str | None) -> Callable[[], Awa
     return partial(kept.ask_from, from_key, kept.most)
 
 
-def _tell_hidden(kept: Kept, at_ms: int) -> None:
+def _is_crowd(kept: Kept, page: list[Row], since_ms: int) -> bool:
+    """Whether a page may have been cut off within one moment. A venue that gives what is older was not asked well."""
+    return len(page) >= min(kept.most, FULL) and page[-1]["timestamp"] >= since_ms
+
+
+def _tell_hidden(kept: Kept, count: int, at_ms: int) -> None:
     logger.error(
-        f"{kept.what} may be missing: {kept.most} are of {iso(at_ms * MS_NS)}, and the exchange gives no more of one "
+        f"{kept.what} may be missing: {count} are of {iso(at_ms * MS_NS)}, and the exchange gives no more of one "
         "moment; compare positions and balance with what it shows"
     )

@@ -2,16 +2,19 @@
 
 import asyncio
 from contextlib import contextmanager
+from operator import itemgetter
 
 import pytest
 
 from app.coordinators.bounded_account import BoundedAccount
+from app.exchanges.ccxt.account import _payment_key, settlements
 from app.exchanges.ccxt.kept import STRETCH_MS, Kept, all_since
 from app.exchanges.ccxt.limiter import Limiter
 from app.exchanges.ccxt.line import Line as AdapterLine
 from app.lifecycle.patience import each_answer_within, note_answer
 from app.ports.connection import ExchangeUnavailable
 from app.timing import run_virtual
+from tests.builders import START_NS, funding_paid
 from tests.fakes.exchange import FakeExchange
 
 MOST = 5
@@ -49,7 +52,7 @@ def kept(times_ms, *, by_key=True, stretch_ms=STRETCH_MS):
     async def ask_from(key, most):
         return [row for row in rows if int(row["id"]) >= int(key)][:most]
 
-    return Kept("trades of X", "id", MOST, ask, ask_from if by_key else None)
+    return Kept("trades of X", itemgetter("id"), MOST, ask, ask_from if by_key else None)
 
 
 async def read(of, line=None):
@@ -161,3 +164,56 @@ def test_each_answer_over_a_line_has_its_own_deadline():
                 await line.read(page, list)
 
     run_virtual(asked())
+
+
+@pytest.mark.parametrize("gives", [2, 50, 100])
+async def test_a_venue_that_gives_fewer_rows_than_were_asked_for_is_asked_until_there_is_nothing_new(gives, warned):
+    """300 trades, a minute apart, where 500 were asked for."""
+    times_ms = [PAST_MS + minute * 60_000 for minute in range(300)]
+    rows = [{"id": f"t{number}", "timestamp": time_ms} for number, time_ms in enumerate(times_ms)]
+
+    async def ask(since_ms, most):
+        return [row for row in rows if row["timestamp"] >= since_ms][: min(most, gives)]
+
+    assert await read(Kept("trades of X", itemgetter("id"), 500, ask)) == times_ms
+    assert warned == []
+
+
+@pytest.mark.parametrize(("times_ms", "asked"), [([], 1), ([NOW_MS - HOUR_MS], 2), ([NOW_MS - HOUR_MS, NOW_MS], 2)])
+async def test_a_short_past_takes_one_question_and_one_more_where_something_was_told(times_ms, asked):
+    line, since_ms = Line(), NOW_MS - 2 * HOUR_MS
+    found = await all_since(line, kept(times_ms), since_ms * 1_000_000, NOW_MS * 1_000_000)
+    assert ([row["timestamp"] for row in found], line.asked) == (times_ms, asked)
+
+
+@pytest.mark.parametrize("count", [1, MOST, 3 * MOST])
+@pytest.mark.parametrize("by_key", [False, True])
+async def test_a_venue_that_says_the_same_whatever_it_is_asked_is_read_to_an_end(count, by_key):
+    """Ten days are three stretches."""
+    rows = [{"id": str(number), "timestamp": NOW_MS - HOUR_MS} for number in range(count)]
+    line = Line()
+
+    async def ask(*_):
+        return rows
+
+    of = Kept("trades of X", itemgetter("id"), MOST, ask, ask if by_key else None)
+    assert await read(of, line) == [NOW_MS - HOUR_MS] * count
+    assert line.asked <= 6
+
+
+async def test_two_payments_of_one_moment_are_two_and_one_that_is_told_twice_is_one():
+    """Some venues number payments, some do not, and some give all of them the same number."""
+    told = [(None, "1"), (None, "2"), ("a", "1"), ("b", "1"), ("a", "1")]
+    rows = [{"id": name, "timestamp": MOMENT, "amount": amount} for name, amount in told]
+
+    async def ask(since_ms, most):
+        return [row for row in rows if row["timestamp"] >= since_ms]
+
+    assert len(await read(Kept("payments of X", _payment_key, 100, ask))) == 4
+
+
+def test_payments_of_one_moment_are_booked_as_one():
+    """The books know a settlement by its moment, and would leave the second one out."""
+    one, other = funding_paid(amount="-1"), funding_paid(amount="-2")
+    later = funding_paid(amount="-4", time_ns=START_NS + 3600 * 10**9)
+    assert [paid.amount for paid in settlements([one, other, later])] == [-3, -4]
