@@ -69,6 +69,7 @@ async def all_since(line: Line, kept: Kept, time_ns: int, now_ns: int) -> list[R
     now_ms = now_ns // MS_NS
     since_ms = max(time_ns // MS_NS, now_ms - KEPT_MS)
     from_key: str | None = None
+    was_full = False
     clock = asyncio.get_running_loop().time
     told_s = clock()
     if since_ms + STRETCH_MS < now_ms:
@@ -84,12 +85,16 @@ async def all_since(line: Line, kept: Kept, time_ns: int, now_ns: int) -> list[R
         found |= fresh
         if newest_ms > since_ms:
             since_ms, from_key = newest_ms, None
+            was_full = kept.ask_from is None and len(page) in {FULL, kept.most}
         elif last_key not in {None, from_key}:
             from_key = last_key
         elif is_crowd or from_key is not None:
             if is_crowd or from_key not in rows:
                 _tell_hidden(kept, len(page), since_ms)
-            since_ms, from_key = since_ms + 1, None
+            since_ms, from_key, was_full = since_ms + 1, None, False
+        elif was_full:
+            _tell_cut(kept, since_ms)
+            was_full = False
         elif since_ms + STRETCH_MS < now_ms:
             since_ms += STRETCH_MS
         else:
@@ -108,6 +113,14 @@ def _asking(kept: Kept, since_ms: int, from_key: str | None) -> Callable[[], Awa
 def _is_crowd(kept: Kept, page: list[Row], since_ms: int) -> bool:
     """Whether a page may have been cut off within one moment. A venue that gives what is older was not asked well."""
     return len(page) >= min(kept.most, FULL) and page[-1]["timestamp"] >= since_ms
+
+
+def _tell_cut(kept: Kept, at_ms: int) -> None:
+    """Tell of a full page that nothing came after: of a venue that gives the newest rows, it would look like this."""
+    logger.error(
+        f"{kept.what} before {iso(at_ms * MS_NS)} may be missing: the exchange gave as many as it gives at once, and "
+        "nothing after; compare positions and balance with what it shows"
+    )
 
 
 def _tell_hidden(kept: Kept, count: int, at_ms: int) -> None:

@@ -179,6 +179,17 @@ async def test_a_venue_that_gives_fewer_rows_than_were_asked_for_is_asked_until_
     assert warned == []
 
 
+async def test_a_venue_that_gives_the_newest_rows_first_hides_none_in_silence(warned):
+    """The newest 100 of 300: nothing leads to the others by time alone."""
+    rows = [{"id": f"t{number}", "timestamp": PAST_MS + number * 60_000} for number in range(300)]
+
+    async def ask(since_ms, most):
+        return [row for row in rows if row["timestamp"] >= since_ms][-min(most, 100) :]
+
+    assert len(await read(Kept("trades of X", itemgetter("id"), 500, ask))) == 100
+    assert [line.partition(" may be missing")[0] for line in warned] == ["trades of X before 2033-05-08T08:32:20Z"]
+
+
 @pytest.mark.parametrize(("times_ms", "asked"), [([], 1), ([NOW_MS - HOUR_MS], 2), ([NOW_MS - HOUR_MS, NOW_MS], 2)])
 async def test_a_short_past_takes_one_question_and_one_more_where_something_was_told(times_ms, asked):
     line, since_ms = Line(), NOW_MS - 2 * HOUR_MS
