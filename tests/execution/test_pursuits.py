@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from app.domain.denial import Denial
-from app.domain.events import Severity
+from app.domain.events import OrderCanceled, Severity
 from app.domain.records import DustHeld, StateSaved
 from app.execution import Pursuit, Pursuits, Trail
-from tests.builders import BTC, instrument, order, target
+from tests.builders import BTC, START_NS, instrument, order, target
 from tests.execution.desk import Desk
 
 
@@ -98,3 +98,19 @@ def test_at_an_exchange_that_holds_trailing_stops_what_an_earlier_run_trailed_is
     pursuits.save()
     saved = msgspec.json.decode(desk.journal.of(StateSaved)[-1].payload, type=dict[str, Pursuit])
     assert saved == {BTC: Pursuit(kept.target, entered=True)}
+
+
+def test_an_exit_that_the_bot_itself_has_canceled_has_not_failed(desk):
+    """A flatten, or a stop of the bot, takes back what works before it closes anew."""
+    pursuits = pursuits_of(desk)
+    desk.hold(Decimal("0.5"))
+    pursuits.take(target("0"))
+    for second in (1, 2, 3):
+        pursuits.work(BTC)
+        tracked = desk.tracker.find(desk.sent[-1])
+        desk.point.cancel(tracked, "stopping")
+        desk.tracker.apply(OrderCanceled(tracked.order.client_order_id, BTC, START_NS + second, "asked for"))
+        pursuits.after_end(tracked)
+    assert len(desk.sent) == 3
+    assert pursuits.exits.stuck() == {}
+    assert not desk.trading.current.reasons
